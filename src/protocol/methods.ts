@@ -1,0 +1,159 @@
+import { z } from "zod";
+import { Adam, Dtype, float, Handle, int, Loss, Site, SiteWidths, StepNumbers, TensorFrame } from "./types.ts";
+
+/** One method of the worker: what it takes and what it answers. Events travel as `Progress`. */
+export interface Method {
+  readonly params: z.ZodObject;
+  readonly result: z.ZodObject;
+}
+
+const method = <P extends z.ZodRawShape, R extends z.ZodRawShape>(params: P, result: R) => ({
+  params: z.object(params),
+  result: z.object(result),
+});
+
+/** What a long call reports while it runs. `total` is 0 where it is not known. */
+export const Progress = z.object({ stage: z.string(), done: int(), total: int() }).meta({ id: "Progress" });
+
+const Device = z
+  .object({ name: z.string(), kind: z.string(), total_bytes: int(), free_bytes: int() })
+  .meta({ id: "Device" });
+
+/** The methods of the `data` channel, which run one after the other on the thread that owns torch. */
+export const dataMethods = {
+  hello: method(
+    { schema_hash: z.string(), generation: int() },
+    { schema_hash: z.string(), pid: int(), executable: z.string(), versions: z.record(z.string(), z.string()), devices: z.array(Device), threads: int() },
+  ),
+  /** Frees worker-side objects; unknown ids are an error. */
+  release: method({ handles: z.array(Handle) }, {}),
+  /** Live objects and memory, for tests and `doctor`. */
+  status: method({}, { handles: int(), resident_bytes: int(), peak_resident_bytes: int() }),
+  /** A CPU torch.Generator with this seed. Everything random takes one explicitly. */
+  "generator.create": method({ seed: int() }, { generator: Handle }),
+
+  /** Finds the model (hub id, folder, .gguf file or pypi: wheel), converts it once if needed, and loads it. Reports progress. */
+  "model.load": method(
+    { path: z.string(), revision: z.nullable(z.string()), device: z.string(), dtype: z.nullable(Dtype), cache: z.string() },
+    {
+      model: Handle,
+      parameters: int(),
+      bytes: int(),
+      class_name: z.string(),
+      hidden_size: z.nullable(int()),
+      layers: z.nullable(int()),
+      max_context: z.nullable(int()),
+      vocabulary: int(),
+    },
+  ),
+  /** Runs one short context and reports each site's widths; an unknown path is `unknown_submodule` with the nearest ones in its data. */
+  "model.widths": method({ model: Handle, sites: z.array(Site) }, { widths: z.array(SiteWidths) }),
+
+  /** Opens local files, or a folder of them, as a stream of documents. Bad files fail here where they can. */
+  "text.files": method(
+    { path: z.string(), text_field: z.string(), txt_documents: z.enum(["line", "paragraph", "file"]), skip: int(), shuffle_buffer: int(), seed: int() },
+    { text: Handle, files: int() },
+  ),
+  /** Opens a Hugging Face dataset (hub id or local dataset folder) as a stream of documents. */
+  "text.hub": method(
+    { path: z.string(), name: z.nullable(z.string()), split: z.string(), text_field: z.string(), revision: z.nullable(z.string()), skip: int(), shuffle_buffer: int(), seed: int() },
+    { text: Handle },
+  ),
+  /** A stream that the caller feeds with `text.push`. */
+  "text.pushed": method({}, { text: Handle }),
+  "text.push": method({ text: Handle, documents: z.array(z.string()), end: z.boolean() }, {}),
+
+  /** Cuts a stream of documents into contexts of at most `ctx_len` tokens of the model's tokenizer. */
+  "contexts.open": method(
+    {
+      text: Handle,
+      model: Handle,
+      ctx_len: int(),
+      /** pack: full contexts, documents joined by the end-of-text token. truncate: one document, one context, cut. */
+      contexts: z.enum(["pack", "truncate"]),
+      /** left-unmasked: padding on the left, and the model attends to it. */
+      padding: z.enum(["right", "left-unmasked"]),
+      /** mask: the attention mask says what padding is, and the model gets it. pad-token: every pad token is dropped, wherever it stands, and the model gets no mask. */
+      keep: z.enum(["mask", "pad-token"]),
+      exclude_special_tokens: z.boolean(),
+      /** Drop the last contexts when they do not fill a whole batch. */
+      drop_partial_batch: z.boolean(),
+    },
+    { contexts: Handle },
+  ),
+
+  /** Preallocates `rows` rows for every site. `randperm-each`: each draw permutes all unread rows; `shuffled`: `buffer.shuffle` does once for all. */
+  "buffer.create": method(
+    { sites: z.array(Site), widths: z.array(SiteWidths), rows: int(), dtype: Dtype, device: z.string(), generator: Handle, draws: z.enum(["shuffled", "randperm-each"]) },
+    { source: Handle },
+  ),
+  /**
+   * Runs up to `n_contexts` contexts through the model, once for all sites, and stores the rows in free slots.
+   * `starved`: a pushed stream has too few documents yet, nothing was run. `exhausted`: no context is left.
+   */
+  "buffer.append": method(
+    { source: Handle, model: Handle, contexts: Handle, n_contexts: int() },
+    { contexts: int(), rows: int(), exhausted: z.boolean(), starved: z.boolean() },
+  ),
+  /** One permutation of the unread rows; the following draws take them in that order. */
+  "buffer.shuffle": method({ source: Handle }, {}),
+  /** Opens cached rows: `inputs` (and `targets`) of [batches, batch, d] or [rows, d]. All values are checked to be finite. */
+  "rows.open": method(
+    { path: z.string(), out_batch_size: int(), dtype: Dtype, device: z.string() },
+    { source: Handle, batches: z.array(int()), widths: SiteWidths, paired: z.boolean() },
+  ),
+  /** The next `rows` rows of one site as numbers, for scripts. */
+  "source.next": method({ source: Handle, site: int(), rows: int() }, { inputs: TensorFrame, targets: z.nullable(TensorFrame) }),
+
+  /** A freshly initialised dictionary. The draws are those of the reference, in its order, from `generator`. */
+  "dictionary.create": method(
+    { input_width: int(), output_width: int(), size: int(), dtype: Dtype, device: z.string(), generator: Handle },
+    { dictionary: Handle },
+  ),
+  "dictionary.load": method(
+    { path: z.string(), device: z.string(), dtype: z.nullable(Dtype) },
+    { dictionary: Handle, input_width: int(), output_width: int(), size: int(), dtype: Dtype },
+  ),
+  /** Writes the state_dict atomically; refuses non-finite weights. */
+  "dictionary.save": method({ dictionary: Handle, path: z.string() }, { bytes: int() }),
+  "dictionary.encode": method({ dictionary: Handle, rows: TensorFrame }, { features: TensorFrame }),
+  "dictionary.decode": method({ dictionary: Handle, features: TensorFrame }, { rows: TensorFrame }),
+  "dictionary.forward": method({ dictionary: Handle, rows: TensorFrame }, { rows: TensorFrame, features: TensorFrame }),
+
+  /** Adds an optimiser and the record of when each feature last fired. */
+  "trainee.create": method({ dictionary: Handle, adam: Adam }, { trainee: Handle }),
+  /** Draws one batch of `rows[i]` rows per step and takes that step with every trainee. Fails with `non_finite_loss` and the step. */
+  "train.steps": method({ source: Handle, rows: z.array(int()), trainees: z.array(StepNumbers) }, {}),
+  /** Both loss terms and more on the last batch drawn, with the present weights. Changes nothing. */
+  "train.metrics": method(
+    { source: Handle, trainee: Handle, site: int(), loss: Loss, dead_since: int() },
+    { mse_loss: float, rmse_loss: float, sparsity_loss: float, l0: float, fraction_variance_explained: float, dead_features: int() },
+  ),
+  /** The features that have not fired at step `since` or later. */
+  "train.dead": method({ trainee: Handle, since: int() }, { features: z.array(int()) }),
+  /**
+   * Gives dead features a new start. `anthropic`: Bricken et al. 2023, appendix, from `rows` rows of the source;
+   * `reference`: dictionary_learning ddac948, from the last batch. `fresh` is true when no feature was alive.
+   */
+  "train.resample": method(
+    { source: Handle, trainee: Handle, site: int(), features: z.array(int()), generator: Handle, rule: z.enum(["anthropic", "reference"]), rows: int(), chunk_rows: int() },
+    { fresh: z.boolean() },
+  ),
+} satisfies Record<string, Method>;
+
+/** The methods of the `control` channel, answered by a thread of its own while torch is busy. */
+export const controlMethods = {
+  ping: method({}, { busy: z.nullable(z.string()) }),
+  cancel: method({ id: int() }, {}),
+  shutdown: method({}, {}),
+} satisfies Record<string, Method>;
+
+export type DataMethods = typeof dataMethods;
+export type ControlMethods = typeof controlMethods;
+export type AnyMethods = DataMethods & ControlMethods;
+export type MethodName = keyof AnyMethods;
+export type Params<M extends MethodName> = z.input<AnyMethods[M]["params"]>;
+export type Result<M extends MethodName> = z.output<AnyMethods[M]["result"]>;
+export type Progress = z.output<typeof Progress>;
+export type HandleRef = z.output<typeof Handle>;
+export type StepNumbers = z.output<typeof StepNumbers>;

@@ -1,0 +1,50 @@
+import { z } from "zod";
+
+/** A whole number that fits a 64-bit signed integer on the worker's side and a safe integer on ours. */
+export const int = () => z.int();
+/** Any float64, NaN and the infinities included: a metric can be one. */
+export const float = z.custom<number>((value) => typeof value === "number").meta({ id: "Float" });
+
+/** An object that lives in the worker. `generation` counts worker processes, so a handle never outlives its own. */
+export const Handle = z.object({ id: int(), generation: int() }).meta({ id: "Handle" });
+
+/** A tensor that travels in a raw frame behind the envelope: C-contiguous, little-endian. */
+export const TensorFrame = z
+  .object({ frame: int(), shape: z.array(int()), dtype: z.enum(["float32", "float64", "int64"]) })
+  .meta({ id: "TensorFrame" });
+
+export const Dtype = z.enum(["float32", "float64", "bfloat16"]);
+export const Io = z.enum(["out", "in", "in_to_out"]);
+
+/** Where activations are read: a dotted module path, and which side of the module. */
+export const Site = z.object({ submodule: z.string(), io: Io }).meta({ id: "Site" });
+
+/** The rows of one site: what the dictionary reads (`input_width`) and what it reconstructs (`output_width`). */
+export const SiteWidths = z.object({ input_width: int(), output_width: int() }).meta({ id: "SiteWidths" });
+
+/** Which terms the loss has. Sources: mse and l1, Bricken et al. 2023; rmse and entropy, dictionary_learning ddac948. */
+export const Loss = z
+  .object({ reconstruction: z.enum(["mse", "rmse"]), sparsity: z.enum(["l1", "entropy"]) })
+  .meta({ id: "Loss" });
+
+/** Adam's constants; the rate comes with every step. */
+export const Adam = z
+  .object({ beta1: z.number(), beta2: z.number(), epsilon: z.number(), fused: z.boolean() })
+  .meta({ id: "Adam" });
+
+/** The numbers of consecutive steps of one dictionary, computed ahead by the schedules. */
+export const StepNumbers = z
+  .object({
+    trainee: Handle,
+    /** Index of the dictionary's site in the source. */
+    site: int(),
+    /** Number of the first of these steps. */
+    first_step: int(),
+    lr: z.array(z.number()),
+    sparsity_penalty: z.array(z.number()),
+    loss: Loss,
+    adam: Adam,
+    /** Which features count as fired: those of the step's own forward pass, or of a second one with the updated weights. */
+    fired: z.enum(["forward", "updated"]),
+  })
+  .meta({ id: "StepNumbers" });

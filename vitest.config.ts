@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    // Two workers' worth of torch is what a two-core machine holds.
+    maxWorkers: 2,
+    reporters: ["default"],
+  },
+});
