@@ -1,0 +1,1 @@
+"""The worker of dictlearn: executes what TypeScript decides, with nnsight and PyTorch."""

@@ -1,0 +1,21 @@
+// Writes every generated file, or with --check says which are stale and fails.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { generatePython } from "../src/protocol/python.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const files: Record<string, string> = {
+  "py_worker/dictlearn_worker/protocol.py": generatePython(),
+};
+
+const stale = Object.entries(files).filter(
+  ([path, text]) => !existsSync(root + path) || readFileSync(root + path, "utf8") !== text,
+);
+if (process.argv.includes("--check")) {
+  for (const [path] of stale) console.error(`${path} is stale: run \`npm run generate\`.`);
+  process.exit(stale.length === 0 ? 0 : 1);
+}
+for (const [path, text] of stale) {
+  writeFileSync(root + path, text);
+  console.log(`wrote ${path}`);
+}

@@ -1,0 +1,52 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { controlMethods, dataMethods, type Method, Progress } from "./methods.ts";
+
+/** Version of the envelope; it changes when the frames' layout does. The methods have their own hash. */
+export const ENVELOPE_VERSION = 1;
+
+export interface JsonSchema {
+  readonly $ref?: string;
+  readonly $defs?: Record<string, JsonSchema>;
+  readonly id?: string;
+  readonly type?: string | readonly string[];
+  readonly enum?: readonly (string | number | null)[];
+  readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly properties?: Record<string, JsonSchema>;
+  readonly additionalProperties?: JsonSchema | boolean;
+}
+
+export interface MethodSchema {
+  readonly name: string;
+  readonly params: JsonSchema;
+  readonly result: JsonSchema;
+}
+
+const toJsonSchema = (schema: z.ZodType): JsonSchema =>
+  z.toJSONSchema(schema, {
+    unrepresentable: "any",
+    // NaN is a number to us, but not to JSON Schema's converter.
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.id === "Float") jsonSchema.type = "number";
+    },
+  }) as JsonSchema;
+
+const describe = (methods: Record<string, Method>): MethodSchema[] =>
+  Object.entries(methods).map(([name, method]) => ({
+    name,
+    params: toJsonSchema(method.params),
+    result: toJsonSchema(method.result),
+  }));
+
+/** The whole protocol as JSON Schema: what the Python structs are generated from. */
+export const protocolSchema = () => ({
+  version: ENVELOPE_VERSION,
+  data: describe(dataMethods),
+  control: describe(controlMethods),
+  progress: toJsonSchema(Progress),
+});
+
+/** Both sides state this hash in their hello; it differs as soon as any method does. */
+export const schemaHash = (): string =>
+  createHash("sha256").update(JSON.stringify(protocolSchema())).digest("hex").slice(0, 16);
