@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 from .errors import WorkerError
 from .protocol import Handle
 
-
 T = TypeVar("T")
 
 

@@ -1,0 +1,81 @@
+"""The control channel: a thread that answers while torch is busy, and ends the process when its parent is gone."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+
+import msgspec
+import zmq
+
+from .protocol import ENVELOPE_VERSION, CancelParams
+
+POLL_MILLISECONDS = 250
+PR_SET_PDEATHSIG = 1
+
+
+class Request(msgspec.Struct, forbid_unknown_fields=True):
+    """What arrives on either channel, before its parameters are looked at."""
+
+    v: int
+    id: int
+    method: str
+    params: msgspec.Raw
+    window: int | None = None
+
+
+class Control(threading.Thread):
+    """Owns the control socket. `cancelled` and `stopping` are read by the data thread; `busy` is written by it."""
+
+    def __init__(self, endpoint: str, parent: int) -> None:
+        super().__init__(name="control", daemon=True)
+        self.endpoint = endpoint
+        self.parent = parent
+        self.cancelled: set[int] = set()
+        self.stopping = threading.Event()
+        self.busy: str | None = None
+        if sys.platform == "linux":
+            # The kernel's own guard works even while this process holds the interpreter lock for long.
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def run(self) -> None:
+        """Answers ping, cancel and shutdown; a malformed message is answered or dropped, never fatal."""
+        socket = zmq.Context.instance().socket(zmq.DEALER)
+        socket.setsockopt(zmq.LINGER, 200)
+        socket.connect(self.endpoint)
+        while not self.stopping.is_set():
+            if os.getppid() != self.parent:
+                os._exit(0)
+            if not socket.poll(POLL_MILLISECONDS):
+                continue
+            reply = self._answer(socket.recv_multipart())
+            if reply is not None:
+                socket.send(reply)
+        socket.close()
+
+    def _answer(self, frames: list[bytes]) -> bytes | None:
+        try:
+            request = msgspec.msgpack.decode(frames[0], type=Request)
+        except msgspec.MsgspecError:
+            return None
+        answer: dict[str, object] = {}
+        if request.method == "ping":
+            answer = {"busy": self.busy}
+        elif request.method == "cancel":
+            try:
+                self.cancelled.add(msgspec.msgpack.decode(request.params, type=CancelParams).id)
+            except msgspec.MsgspecError as error:
+                return self._error(request.id, "bad_params", str(error))
+        elif request.method == "shutdown":
+            self.stopping.set()
+        else:
+            return self._error(request.id, "unknown_method", f"The control channel has no method {request.method!r}.")
+        return msgspec.msgpack.encode({"v": ENVELOPE_VERSION, "id": request.id, "ok": answer})
+
+    @staticmethod
+    def _error(request_id: int, code: str, message: str) -> bytes:
+        error = {"code": code, "type": "WorkerError", "message": message, "hint": None, "traceback": None, "data": {}}
+        return msgspec.msgpack.encode({"v": ENVELOPE_VERSION, "id": request_id, "error": error})

@@ -1,0 +1,110 @@
+"""The data channel: one request after the other, on the thread that owns torch."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import msgspec
+import torch
+import zmq
+
+from . import operations  # noqa: F401  registers every operation
+from .control import Control, Request
+from .errors import Cancelled, WorkerError
+from .objects import Objects
+from .protocol import DATA_METHODS, ENVELOPE_VERSION
+from .registry import HANDLERS, Context
+
+POLL_MILLISECONDS = 250
+
+
+class Server:
+    """Decodes, checks, runs and answers. Whatever happens inside an operation, the caller gets an answer."""
+
+    def __init__(self, socket: zmq.Socket[bytes], control: Control) -> None:
+        self.socket = socket
+        self.control = control
+        self.objects = Objects()
+        # Windows in which a call failed: what was sent behind the failure must not run.
+        self.failed_windows: set[int] = set()
+        self.encoder = msgspec.msgpack.Encoder()
+        self.requests = msgspec.msgpack.Decoder(Request)
+        self.params = {name: msgspec.msgpack.Decoder(types[0]) for name, types in DATA_METHODS.items()}
+
+    def handle(self, frames: list[zmq.Frame]) -> None:
+        """Answers one message; a frame that is no request at all is dropped, since there is nobody to answer to."""
+        try:
+            request = self.requests.decode(frames[0].buffer)
+        except msgspec.MsgspecError:
+            return
+        self.control.busy = request.method
+        try:
+            result, reply_frames = self._run(request, [frame.buffer for frame in frames[1:]])
+            envelope = {"v": ENVELOPE_VERSION, "id": request.id, "ok": result}
+            self.socket.send_multipart([self.encoder.encode(envelope), *reply_frames], copy=not reply_frames)
+        except Exception as error:  # noqa: BLE001  every failure is the caller's to see
+            if request.window is not None:
+                self.failed_windows.add(request.window)
+            self._send({"v": ENVELOPE_VERSION, "id": request.id, "error": describe(error)})
+        finally:
+            self.control.busy = None
+            self.control.cancelled.discard(request.id)
+
+    def _run(self, request: Request, frames: list[memoryview]) -> tuple[Any, list[Any]]:
+        if request.v != ENVELOPE_VERSION:
+            raise WorkerError(
+                "protocol_mismatch", f"The message has envelope version {request.v}, this worker {ENVELOPE_VERSION}."
+            )
+        handler = HANDLERS.get(request.method)
+        if handler is None:
+            raise WorkerError("unknown_method", f"The worker has no method {request.method!r}.")
+        if request.window is not None and request.window in self.failed_windows:
+            raise WorkerError("skipped", "An earlier call of the same window failed, so this one was not run.")
+        try:
+            params = self.params[request.method].decode(request.params)
+        except msgspec.MsgspecError as error:
+            raise WorkerError("bad_params", f"{request.method}: {error}") from None
+        context = Context(
+            objects=self.objects,
+            frames=frames,
+            report=lambda event: self._send({"v": ENVELOPE_VERSION, "id": request.id, "event": event}),
+            is_cancelled=lambda: request.id in self.control.cancelled,
+        )
+        context.check_cancelled()
+        return handler(context, params), context.reply_frames
+
+    def _send(self, envelope: dict[str, Any]) -> None:
+        self.socket.send(self.encoder.encode(envelope))
+
+
+def describe(error: Exception) -> dict[str, Any]:
+    """The wire form of a failure: code, type, message, hint, traceback and data."""
+    known = isinstance(error, WorkerError)
+    code = error.code if isinstance(error, WorkerError) else "defect"
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "not enough memory" in str(error):
+        code = "out_of_memory"
+    quiet = isinstance(error, Cancelled) or code == "skipped"
+    return {
+        "code": code,
+        "type": type(error).__name__,
+        "message": str(error) or type(error).__name__,
+        "hint": error.hint if isinstance(error, WorkerError) else None,
+        "traceback": None if quiet else "".join(traceback.format_exception(error)),
+        "data": error.data if known and isinstance(error, WorkerError) else {},
+    }
+
+
+def serve(endpoint: str, control: Control) -> None:
+    """Runs until the control channel says stop."""
+    socket = zmq.Context.instance().socket(zmq.DEALER)
+    # Enough for a last answer to leave, not enough to hold up the end.
+    socket.setsockopt(zmq.LINGER, 200)
+    socket.connect(endpoint)
+    server = Server(socket, control)
+    poller = zmq.Poller()
+    poller.register(socket, zmq.POLLIN)
+    while not control.stopping.is_set():
+        if poller.poll(POLL_MILLISECONDS):
+            server.handle(socket.recv_multipart(copy=False))
+    socket.close()

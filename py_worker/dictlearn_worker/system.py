@@ -1,0 +1,85 @@
+"""Operations on the worker itself: hello, release, status."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from importlib import metadata
+
+import psutil
+import torch
+
+from .errors import WorkerError
+from .protocol import (
+    SCHEMA_HASH,
+    Device,
+    HelloParams,
+    HelloResult,
+    ReleaseParams,
+    ReleaseResult,
+    StatusParams,
+    StatusResult,
+)
+from .registry import Context, method
+
+PACKAGES = ("torch", "nnsight", "transformers", "pyzmq", "msgspec", "datasets")
+
+
+def devices() -> list[Device]:
+    """The CPU and every CUDA device, with memory in bytes."""
+    memory = psutil.virtual_memory()
+    found = [Device(name="cpu", kind="cpu", total_bytes=memory.total, free_bytes=memory.available)]
+    for index in range(torch.cuda.device_count()):
+        free, total = torch.cuda.mem_get_info(index)
+        name = torch.cuda.get_device_name(index)
+        found.append(Device(name=f"cuda:{index}", kind=name, total_bytes=total, free_bytes=free))
+    return found
+
+
+def version(package: str) -> str:
+    """The installed version of a package, or `missing`."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "missing"
+
+
+@method("hello")
+def hello(context: Context, params: HelloParams) -> HelloResult:
+    """Agrees on the protocol; everything else is refused by the caller when the hashes differ."""
+    if params.schema_hash != SCHEMA_HASH:
+        raise WorkerError(
+            "protocol_mismatch",
+            f"The worker speaks protocol {SCHEMA_HASH}, but dictlearn speaks {params.schema_hash}.",
+            hint="Reinstall dictlearn, so that its worker and its program are of one version.",
+            interpreter=sys.executable,
+        )
+    context.objects.generation = params.generation
+    return HelloResult(
+        schema_hash=SCHEMA_HASH,
+        pid=os.getpid(),
+        executable=sys.executable,
+        versions={"python": sys.version.split()[0]} | {package: version(package) for package in PACKAGES},
+        devices=devices(),
+        threads=torch.get_num_threads(),
+    )
+
+
+@method("release")
+def release(context: Context, params: ReleaseParams) -> ReleaseResult:
+    """Forgets the objects behind the handles."""
+    for handle in params.handles:
+        context.objects.release(handle)
+    return ReleaseResult()
+
+
+@method("status")
+def status(context: Context, params: StatusParams) -> StatusResult:
+    """How many objects are held, and the process's resident memory, now and at most so far."""
+    peak_unit = 1 if sys.platform == "darwin" else 1024
+    return StatusResult(
+        handles=len(context.objects),
+        resident_bytes=psutil.Process().memory_info().rss,
+        peak_resident_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * peak_unit,
+    )

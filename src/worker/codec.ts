@@ -1,0 +1,52 @@
+import { Packr } from "msgpackr";
+import { ENVELOPE_VERSION } from "../protocol/index.ts";
+import type { RemoteFailure } from "./errors.ts";
+
+/** What a reply envelope can be, once decoded. */
+export type Incoming =
+  | { readonly id: number; readonly ok: unknown }
+  | { readonly id: number; readonly error: RemoteFailure }
+  | { readonly id: number; readonly event: unknown };
+
+export interface Outgoing {
+  readonly id: number;
+  readonly method: string;
+  readonly params: unknown;
+  readonly window?: number | undefined;
+}
+
+// Plain msgpack that Python reads: no records, no extension types, undefined left out.
+const packr = new Packr({
+  useRecords: false,
+  variableMapSize: true,
+  int64AsType: "auto",
+  skipValues: [undefined],
+  moreTypes: false,
+  // msgpackr's declarations lack "auto".
+} as ConstructorParameters<typeof Packr>[0]);
+
+/** msgpackr writes whole numbers above 2³² as floats; as BigInt they stay whole. */
+const widen = (value: unknown): unknown => {
+  if (typeof value === "number") {
+    return Number.isSafeInteger(value) && Math.abs(value) > 0x7fffffff ? BigInt(value) : value;
+  }
+  if (Array.isArray(value)) return value.map(widen);
+  if (value !== null && typeof value === "object") {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, widen(item)]));
+  }
+  return value;
+};
+
+/** One envelope as a msgpack frame. */
+export const encode = ({ id, method, params, window }: Outgoing): Uint8Array =>
+  packr.pack({ v: ENVELOPE_VERSION, id, method, params: widen(params), window });
+
+/** Decodes a reply's first frame; throws on anything that is no reply of our version. */
+export const decode = (frame: Uint8Array): Incoming => {
+  const envelope: unknown = packr.unpack(frame);
+  if (envelope === null || typeof envelope !== "object" || !("id" in envelope) || !("v" in envelope)) {
+    throw new Error("The worker sent a frame that is not a reply.");
+  }
+  if (envelope.v !== ENVELOPE_VERSION) throw new Error(`The worker sent envelope version ${String(envelope.v)}.`);
+  return envelope as Incoming & { v: number };
+};

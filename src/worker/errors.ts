@@ -1,0 +1,110 @@
+import { CancelledError, DictlearnError, EnvironmentError } from "../errors.ts";
+
+/** The wire form of a failure in the worker. */
+export interface RemoteFailure {
+  readonly code: string;
+  readonly type: string;
+  readonly message: string;
+  readonly hint: string | null;
+  readonly traceback: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** What the worker's Python said, as the `cause` of the error that the caller sees. Its `stack` is the traceback. */
+export class RemoteTraceback extends Error {
+  override readonly name: string;
+  constructor(failure: RemoteFailure) {
+    super(failure.message);
+    this.name = failure.type;
+    this.stack = failure.traceback ?? `${failure.type}: ${failure.message}`;
+  }
+}
+
+/** An operation failed in the worker. `code` says how, `data` with what. */
+export class RemoteError extends DictlearnError {
+  override readonly name: string = "RemoteError";
+  readonly method: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  constructor(failure: RemoteFailure, method: string, message = failure.message) {
+    super(message, { code: failure.code, hint: failure.hint ?? undefined, cause: new RemoteTraceback(failure) });
+    this.method = method;
+    this.data = failure.data;
+  }
+}
+
+/** The device or the machine ran out of memory. */
+export class OutOfMemoryError extends RemoteError {
+  override readonly name = "OutOfMemoryError";
+}
+
+/** The loss of a step was NaN or infinite. `data.step` is the step's number. */
+export class NonFiniteLossError extends RemoteError {
+  override readonly name = "NonFiniteLossError";
+}
+
+/** A handle was used after its release, or after its worker's end. */
+export class StaleHandleError extends DictlearnError {
+  override readonly name = "StaleHandleError";
+  constructor(message: string) {
+    super(message, { code: "stale_handle" });
+  }
+}
+
+/** The two sides do not speak the same protocol. */
+export class ProtocolMismatchError extends DictlearnError {
+  override readonly name = "ProtocolMismatchError";
+}
+
+/** The worker could not be started. */
+export class WorkerStartError extends EnvironmentError {
+  constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, { code: "worker_start", ...options });
+  }
+}
+
+/** How a worker process ended. */
+export interface WorkerEnd {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly stderr: readonly string[];
+  readonly method: string | undefined;
+}
+
+/** The worker process ended while it was needed. */
+export class WorkerDiedError extends DictlearnError {
+  override readonly name = "WorkerDiedError";
+  readonly end: WorkerEnd;
+  constructor(end: WorkerEnd) {
+    const how = end.signal === null ? `with exit code ${end.exitCode}` : `by signal ${end.signal}`;
+    const during = end.method === undefined ? "" : ` during ${end.method}`;
+    const last = end.stderr.at(-1);
+    super(`The Python worker ended unexpectedly ${how}${during}${last === undefined ? "" : ` (${last.trim()})`}.`, {
+      code: "worker_died",
+      hint: end.signal === "SIGKILL" ? "The system may have run out of memory: lower buffer.n_ctxs or out_batch_size." : undefined,
+      cause: end.stderr.length === 0 ? undefined : new Error(end.stderr.join("\n")),
+    });
+    this.end = end;
+  }
+}
+
+/** Every failure that comes over the wire becomes a typed error here, and nowhere else. */
+export const fromRemote = (failure: RemoteFailure, method: string): DictlearnError => {
+  switch (failure.code) {
+    case "cancelled":
+      return new CancelledError();
+    case "out_of_memory":
+      return new OutOfMemoryError(failure, method, `Out of memory during ${method}: ${firstLine(failure.message)}`);
+    case "non_finite_loss":
+      return new NonFiniteLossError(failure, method);
+    case "stale_handle":
+      return new StaleHandleError(failure.message);
+    case "protocol_mismatch":
+      return new ProtocolMismatchError(failure.message, { code: failure.code, hint: failure.hint ?? undefined });
+    case "defect":
+      return new RemoteError(failure, method, `${method} failed: ${failure.type}: ${firstLine(failure.message)}`);
+    default:
+      return new RemoteError(failure, method);
+  }
+};
+
+const firstLine = (text: string): string => text.split("\n", 1)[0] ?? text;

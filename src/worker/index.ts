@@ -1,0 +1,13 @@
+export {
+  NonFiniteLossError,
+  OutOfMemoryError,
+  ProtocolMismatchError,
+  RemoteError,
+  StaleHandleError,
+  WorkerDiedError,
+  WorkerStartError,
+} from "./errors.ts";
+export { Handle } from "./handle.ts";
+export { workerFolder } from "./process.ts";
+export { CallWindow } from "./window.ts";
+export { type CallOptions, Worker, type WorkerOptions } from "./worker.ts";

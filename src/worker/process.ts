@@ -1,0 +1,117 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { WorkerStartError } from "./errors.ts";
+
+/** The folder that holds the Python package `dictlearn_worker`; the same from `src/` and from `dist/`. */
+export const workerFolder = fileURLToPath(new URL("../../py_worker", import.meta.url));
+
+/** A Unix socket's path must fit this many bytes. */
+const MAX_SOCKET_PATH = 107;
+const STDERR_LINES = 40;
+const TERM_AFTER_MS = 2_000;
+const KILL_AFTER_MS = 1_000;
+
+export interface Endpoints {
+  readonly folder: string;
+  readonly data: string;
+  readonly control: string;
+}
+
+/** Fresh endpoints in a directory that only this user can enter. */
+export const createEndpoints = (): Endpoints => {
+  let folder = mkdtempSync(join(tmpdir(), "dictlearn-"));
+  if (Buffer.byteLength(join(folder, "control")) > MAX_SOCKET_PATH) {
+    rmSync(folder, { recursive: true });
+    folder = mkdtempSync("/tmp/dictlearn-");
+  }
+  return { folder, data: `ipc://${join(folder, "data")}`, control: `ipc://${join(folder, "control")}` };
+};
+
+/** How a process ended: its exit code, or the signal that ended it. */
+export interface ProcessEnd {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** The Python process: in a session of its own, its standard error kept for error messages. */
+export class WorkerProcess {
+  readonly #child: ChildProcess;
+  readonly #stderr: string[] = [];
+  readonly #killOnExit: () => void;
+  /** Settles when the process is gone; never rejects. */
+  readonly ended: Promise<ProcessEnd>;
+
+  constructor(python: string, endpoints: Endpoints, options: { command?: readonly string[]; environment?: NodeJS.ProcessEnv } = {}) {
+    const inherited = process.env.PYTHONPATH;
+    this.#child = spawn(python, [...(options.command ?? ["-m", "dictlearn_worker"])], {
+      // Its own session: Ctrl-C in the terminal is ours to handle.
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {
+        ...process.env,
+        ...options.environment,
+        PYTHONPATH: inherited ? `${workerFolder}:${inherited}` : workerFolder,
+        PYTHONUNBUFFERED: "1",
+        DICTLEARN_DATA: endpoints.data,
+        DICTLEARN_CONTROL: endpoints.control,
+        DICTLEARN_PARENT: String(process.pid),
+      },
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      if (stream !== null) createInterface({ input: stream }).on("line", (line) => this.#remember(line));
+    }
+    this.ended = new Promise((resolve) => {
+      this.#child.once("exit", (exitCode, signal) => resolve({ exitCode, signal }));
+      this.#child.once("error", () => resolve({ exitCode: null, signal: null }));
+    });
+    this.#killOnExit = () => this.kill("SIGKILL");
+    process.once("exit", this.#killOnExit);
+    void this.ended.then(() => process.removeListener("exit", this.#killOnExit));
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** The last lines the process wrote, oldest first. */
+  get stderr(): readonly string[] {
+    return this.#stderr;
+  }
+
+  /** Rejects when the operating system could not start the process at all. */
+  async spawned(python: string): Promise<void> {
+    if (this.#child.pid !== undefined) return;
+    const [error] = (await once(this.#child, "error")) as [Error];
+    throw new WorkerStartError(`The Python interpreter ${python} could not be started: ${error.message}.`, {
+      hint: "Run `dictlearn doctor` to see what is wrong.",
+      cause: error,
+    });
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill(signal);
+  }
+
+  /** After a request to shut down: waits, then insists, then kills. */
+  async stop(): Promise<ProcessEnd> {
+    const term = setTimeout(() => this.kill("SIGTERM"), TERM_AFTER_MS);
+    const kill = setTimeout(() => this.kill("SIGKILL"), TERM_AFTER_MS + KILL_AFTER_MS);
+    try {
+      return await this.ended;
+    } finally {
+      clearTimeout(term);
+      clearTimeout(kill);
+    }
+  }
+
+  #remember(line: string): void {
+    if (line.trim() === "") return;
+    this.#stderr.push(line);
+    if (this.#stderr.length > STDERR_LINES) this.#stderr.shift();
+  }
+}

@@ -1,0 +1,202 @@
+import { rmSync } from "node:fs";
+import { CancelledError } from "../errors.ts";
+import type { controlMethods, MethodName, Params, Progress, Result } from "../protocol/index.ts";
+import { schemaHash } from "../protocol/index.ts";
+import { Channel } from "./channel.ts";
+import { encode } from "./codec.ts";
+import { ProtocolMismatchError, WorkerDiedError, WorkerStartError } from "./errors.ts";
+import { PendingCalls, type Reply } from "./pending.ts";
+import { createEndpoints, type Endpoints, WorkerProcess } from "./process.ts";
+
+export interface WorkerOptions {
+  /** The interpreter that runs the worker. */
+  readonly python: string;
+  /** Arguments of the interpreter instead of `-m dictlearn_worker`; for tests with fake workers. */
+  readonly command?: readonly string[];
+  readonly environment?: NodeJS.ProcessEnv;
+  /** How long the worker may take to import torch and say hello, in milliseconds. */
+  readonly startTimeout?: number;
+}
+
+export interface CallOptions {
+  /** Raw buffers that travel behind the envelope. */
+  readonly frames?: readonly Uint8Array[];
+  /** Calls of one window fail together: none runs behind one that failed. */
+  readonly window?: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+type ControlName = keyof typeof controlMethods;
+type DataName = Exclude<MethodName, ControlName>;
+
+const START_TIMEOUT_MS = 120_000;
+let generations = 0;
+
+/**
+ * One Python worker process and the two channels to it. Calls run in order, one at a time, on the thread that owns
+ * torch; `ping` and cancellation reach the process at any time. Closing stops the process in stages.
+ */
+export class Worker implements AsyncDisposable {
+  readonly #process: WorkerProcess;
+  readonly #endpoints: Endpoints;
+  readonly #data = new Channel();
+  readonly #control = new Channel();
+  readonly #calls = new PendingCalls();
+  readonly #controlCalls = new PendingCalls();
+  #hello: Result<"hello"> | undefined;
+  #closing: Promise<void> | undefined;
+  #windows = 0;
+  /** Counts the worker processes of this Node process; handles carry it. */
+  readonly generation = ++generations;
+
+  private constructor(options: WorkerOptions) {
+    this.#endpoints = createEndpoints();
+    this.#process = new WorkerProcess(options.python, this.#endpoints, options);
+  }
+
+  /** Starts a worker and agrees on the protocol with it. Throws `WorkerStartError` or `ProtocolMismatchError`. */
+  static async start(options: WorkerOptions): Promise<Worker> {
+    const worker = new Worker(options);
+    try {
+      await worker.#process.spawned(options.python);
+      await worker.#connect();
+      await worker.#greet(options);
+      return worker;
+    } catch (error) {
+      await worker.#abandon();
+      throw error;
+    }
+  }
+
+  /** What the worker said of itself: versions, devices, interpreter. */
+  get info(): Result<"hello"> {
+    if (this.#hello === undefined) throw new WorkerStartError("The worker has not said hello yet.");
+    return this.#hello;
+  }
+
+  get pid(): number {
+    return this.info.pid;
+  }
+
+  /** Calls that have not been answered yet. */
+  get inFlight(): number {
+    return this.#calls.size;
+  }
+
+  /** A fresh window number for calls that must fail together. */
+  newWindow(): number {
+    return ++this.#windows;
+  }
+
+  /** Runs one method in the worker. Rejects with a typed error; see `errors.ts`. */
+  async call<M extends DataName>(method: M, params: Params<M>, options: CallOptions = {}): Promise<Result<M>> {
+    return (await this.callWithFrames(method, params, options)).result;
+  }
+
+  /** As `call`, with the raw frames of the reply. */
+  async callWithFrames<M extends DataName>(method: M, params: Params<M>, options: CallOptions = {}): Promise<Reply<Result<M>>> {
+    const { signal, frames = [], window } = options;
+    if (signal?.aborted) throw new CancelledError();
+    const { id, reply } = this.#calls.open(method, options.onProgress);
+    // The reply also rejects when the worker dies, which makes a failed send visible.
+    this.#data.send([encode({ id, method, params, window }), ...frames]).catch(() => undefined);
+    const cancel = () => void this.#controlCall("cancel", { id }).catch(() => undefined);
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      return (await reply) as Reply<Result<M>>;
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+    }
+  }
+
+  /** Answered by the control thread even while torch is busy: the method that runs, or null. */
+  async ping(): Promise<Result<"ping">> {
+    return await this.#controlCall("ping", {});
+  }
+
+  /** Stops the process: asks it, then insists, then kills. Pending calls reject with `CancelledError`. */
+  async close(): Promise<void> {
+    this.#closing ??= this.#stop();
+    await this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Ends the process at once; for the second Ctrl-C. */
+  kill(): void {
+    this.#process.kill("SIGKILL");
+  }
+
+  async #connect(): Promise<void> {
+    await Promise.all([this.#data.bind(this.#endpoints.data), this.#control.bind(this.#endpoints.control)]);
+    this.#listen(this.#data, this.#calls);
+    this.#listen(this.#control, this.#controlCalls);
+    void this.#process.ended.then((end) => {
+      const died = new WorkerDiedError({ ...end, stderr: this.#process.stderr, method: this.#calls.oldest });
+      this.#shut(this.#closing === undefined ? died : new CancelledError("The worker was closed."));
+    });
+  }
+
+  #listen(channel: Channel, calls: PendingCalls): void {
+    channel
+      .listen((frames) => calls.receive(frames))
+      .catch((error: unknown) => {
+        this.#shut(new ProtocolMismatchError(`The worker's answer could not be read: ${String(error)}`, { cause: error }));
+        this.#process.kill("SIGKILL");
+      });
+  }
+
+  async #greet(options: WorkerOptions): Promise<void> {
+    const limit = options.startTimeout ?? START_TIMEOUT_MS;
+    const hint = "Run `dictlearn doctor` to see what is wrong, or `dictlearn setup --repair` to make the environment anew.";
+    const timer = setTimeout(() => {
+      this.#shut(new WorkerStartError(`The worker of ${options.python} did not answer within ${limit / 1000} s.`, { hint }));
+    }, limit);
+    try {
+      const hello = await this.call("hello", { schema_hash: schemaHash(), generation: this.generation });
+      if (hello.schema_hash !== schemaHash()) {
+        throw new ProtocolMismatchError(
+          `The worker of ${options.python} speaks protocol ${hello.schema_hash}, but dictlearn speaks ${schemaHash()}.`,
+          { hint: "Reinstall dictlearn, so that its worker and its program are of one version." },
+        );
+      }
+      this.#hello = hello;
+    } catch (error) {
+      if (!(error instanceof WorkerDiedError)) throw error;
+      const reason = error.end.stderr.at(-1)?.trim() ?? `it ended with exit code ${error.end.exitCode}`;
+      throw new WorkerStartError(`The worker of ${options.python} could not start: ${reason}`, { hint, cause: error.cause });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #controlCall<M extends ControlName>(method: M, params: Params<M>): Promise<Result<M>> {
+    const { id, reply } = this.#controlCalls.open(method);
+    this.#control.send([encode({ id, method, params })]).catch(() => undefined);
+    return (await reply).result as Result<M>;
+  }
+
+  async #stop(): Promise<void> {
+    this.#controlCall("shutdown", {}).catch(() => undefined);
+    await this.#process.stop();
+    this.#shut(new CancelledError("The worker was closed."));
+  }
+
+  async #abandon(): Promise<void> {
+    this.#closing ??= Promise.resolve();
+    this.#process.kill("SIGKILL");
+    await this.#process.ended;
+    this.#shut(new CancelledError("The worker was closed."));
+  }
+
+  #shut(error: Error): void {
+    this.#calls.close(error);
+    this.#controlCalls.close(error);
+    this.#data.close();
+    this.#control.close();
+    rmSync(this.#endpoints.folder, { recursive: true, force: true });
+  }
+}
