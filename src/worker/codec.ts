@@ -22,8 +22,8 @@ const packr = new Packr({
   int64AsType: "auto",
   skipValues: [undefined],
   moreTypes: false,
-  // msgpackr's declarations lack "auto".
-} as ConstructorParameters<typeof Packr>[0]);
+  // msgpackr's declarations lack "auto" and say that the values to skip are strings.
+} as unknown as ConstructorParameters<typeof Packr>[0]);
 
 /** msgpackr writes whole numbers above 2³² as floats; as BigInt they stay whole. */
 const widen = (value: unknown): unknown => {

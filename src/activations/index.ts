@@ -1,0 +1,1 @@
+export { Contexts, type ContextsOptions } from "./contexts.ts";

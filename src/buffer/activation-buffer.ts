@@ -1,0 +1,116 @@
+import type { Contexts } from "../activations/index.ts";
+import type { SiteSpec, Widths } from "../nnsight/index.ts";
+import type { HandleRef } from "../protocol/index.ts";
+import { Handle, type Worker } from "../worker/index.ts";
+import { allocatedRows, type BufferShape, contextsToAppend, drawableBatches, needsRefresh } from "./policy.ts";
+import type { RowSource } from "./row-source.ts";
+
+export interface ActivationBufferOptions extends Omit<BufferShape, "capacity"> {
+  /** Contexts that the buffer holds; its capacity is nCtxs · ctxLen rows. */
+  readonly nCtxs: number;
+  readonly device: string;
+  readonly dtype: "float32" | "float64" | "bfloat16";
+  /** The torch.Generator that permutes the rows. */
+  readonly generator: HandleRef;
+  /** `shuffled`: one permutation per refresh. `randperm-each`: the reference's, one over all unread rows per batch. */
+  readonly draws: "shuffled" | "randperm-each";
+  readonly events?: BufferEvents;
+}
+
+/** Told while the buffer is filled. */
+export interface BufferEvents {
+  /** After every append: unread rows of `capacity`, and all tokens that were run through the model so far. */
+  readonly filling?: (unread: number, capacity: number, tokens: number) => void;
+  /** After every refresh. */
+  readonly refreshed?: (refresh: { rows: number; contexts: number; seconds: number; exhausted: boolean }) => void;
+}
+
+/** Activations of one or more sites of a model, filled by one forward pass for all of them and sampled in batches. */
+export class ActivationBuffer implements RowSource, AsyncDisposable {
+  readonly worker: Worker;
+  readonly widths: readonly Widths[];
+  readonly shape: BufferShape;
+  readonly #handle: Handle;
+  readonly #contexts: Contexts;
+  readonly #draws: ActivationBufferOptions["draws"];
+  readonly #events: BufferEvents;
+  #unread = 0;
+  #exhausted = false;
+  #tokens = 0;
+
+  private constructor(handle: Handle, contexts: Contexts, widths: readonly Widths[], options: ActivationBufferOptions) {
+    this.worker = handle.worker;
+    this.widths = widths;
+    this.shape = shapeOf(options);
+    this.#handle = handle;
+    this.#contexts = contexts;
+    this.#draws = options.draws;
+    this.#events = options.events ?? {};
+  }
+
+  /** Finds the sites' widths by a trial trace and allocates the rows in the worker. */
+  static async open(contexts: Contexts, sites: readonly SiteSpec[], options: ActivationBufferOptions): Promise<ActivationBuffer> {
+    const { worker, model } = contexts;
+    const widths = await model.widths(sites);
+    const { source } = await worker.call("buffer.create", {
+      sites: [...sites],
+      widths: widths.map(({ input, output }) => ({ input_width: input, output_width: output })),
+      rows: allocatedRows(shapeOf(options)),
+      dtype: options.dtype,
+      device: options.device,
+      generator: options.generator,
+      draws: options.draws,
+    });
+    return new ActivationBuffer(new Handle(worker, source, "buffer"), contexts, widths, options);
+  }
+
+  get ref(): HandleRef {
+    return this.#handle.ref;
+  }
+
+  get batchRows(): number {
+    return this.shape.outBatchSize;
+  }
+
+  /** Tokens whose activations were stored so far. */
+  get tokens(): number {
+    return this.#tokens;
+  }
+
+  /** Refreshes when the policy says so, then grants batches. */
+  async next(most: number, signal?: AbortSignal): Promise<readonly number[]> {
+    if (!this.#exhausted && needsRefresh(this.#unread, this.shape)) await this.#refresh(signal);
+    const batches = drawableBatches(this.#unread, this.#exhausted, most, this.shape);
+    for (const rows of batches) this.#unread -= rows;
+    return batches;
+  }
+
+  async #refresh(signal: AbortSignal | undefined): Promise<void> {
+    const started = performance.now();
+    let rows = 0;
+    let contexts = 0;
+    for (;;) {
+      const wanted = contextsToAppend(this.#unread, this.shape);
+      if (wanted === 0) break;
+      const added = await this.#contexts.appendTo(this.ref, wanted, signal);
+      this.#unread += added.rows;
+      this.#tokens += added.rows;
+      rows += added.rows;
+      contexts += added.contexts;
+      this.#events.filling?.(this.#unread, this.shape.capacity, this.#tokens);
+      if (added.exhausted) {
+        this.#exhausted = true;
+        break;
+      }
+    }
+    if (this.#draws === "shuffled") await this.worker.call("buffer.shuffle", { source: this.ref });
+    const seconds = (performance.now() - started) / 1000;
+    this.#events.refreshed?.({ rows, contexts, seconds, exhausted: this.#exhausted });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handle.release();
+  }
+}
+
+const shapeOf = (options: ActivationBufferOptions): BufferShape => ({ ...options, capacity: options.nCtxs * options.ctxLen });

@@ -1,0 +1,66 @@
+import type { Widths } from "../nnsight/index.ts";
+import { Handle, type Worker } from "../worker/index.ts";
+import type { RowSource } from "./row-source.ts";
+
+export interface CachedRowsOptions {
+  /** A safetensors file with `inputs` (and `targets`), [batches, batch, width] or [rows, width]. */
+  readonly path: string;
+  /** Rows of a batch when the file holds [rows, width]. */
+  readonly outBatchSize: number;
+  readonly dtype: "float32" | "float64" | "bfloat16";
+  readonly device: string;
+}
+
+/** Activations that were computed before, served batch by batch, in order. */
+export class CachedRows implements RowSource, AsyncDisposable {
+  readonly worker: Worker;
+  readonly widths: readonly Widths[];
+  /** Whether the file has targets of its own. */
+  readonly paired: boolean;
+  readonly #handle: Handle;
+  readonly #batches: readonly number[];
+  #position = 0;
+
+  private constructor(handle: Handle, batches: readonly number[], widths: Widths, paired: boolean) {
+    this.worker = handle.worker;
+    this.#handle = handle;
+    this.#batches = batches;
+    this.widths = [widths];
+    this.paired = paired;
+  }
+
+  /** Opens and checks the file; every value must be finite. */
+  static async open(worker: Worker, options: CachedRowsOptions): Promise<CachedRows> {
+    const opened = await worker.call("rows.open", {
+      path: options.path,
+      out_batch_size: options.outBatchSize,
+      dtype: options.dtype,
+      device: options.device,
+    });
+    const widths = { input: opened.widths.input_width, output: opened.widths.output_width };
+    return new CachedRows(new Handle(worker, opened.source, "file of rows"), opened.batches, widths, opened.paired);
+  }
+
+  get ref() {
+    return this.#handle.ref;
+  }
+
+  get batchRows(): number {
+    return this.#batches[0] ?? 0;
+  }
+
+  /** Number of batches in the file. */
+  get length(): number {
+    return this.#batches.length;
+  }
+
+  async next(most: number): Promise<readonly number[]> {
+    const batches = this.#batches.slice(this.#position, this.#position + most);
+    this.#position += batches.length;
+    return batches;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handle.release();
+  }
+}

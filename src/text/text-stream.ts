@@ -1,0 +1,98 @@
+import { existsSync } from "node:fs";
+import { Handle, type Worker } from "../worker/index.ts";
+
+/** Text on disk or on the hub, as the config's `data` names it. */
+export interface TextSource {
+  /** A file, a folder of files, or the id of a Hugging Face dataset. */
+  readonly path: string;
+  readonly split?: string;
+  /** The field that holds the text. */
+  readonly textField?: string;
+  /** The dataset's configuration, where it has several. */
+  readonly name?: string | null;
+  readonly revision?: string | null;
+  /** Documents to leave out at the beginning. */
+  readonly skip?: number;
+  /** Documents that are held back and drawn at random; 0 keeps the order. */
+  readonly shuffleBuffer?: number;
+  /** What one document is in a .txt file. */
+  readonly txtDocuments?: "line" | "paragraph" | "file";
+  readonly seed?: number;
+}
+
+/** Anything that yields strings. */
+export type Documents = Iterable<string> | AsyncIterable<string>;
+
+/** Python's own documentation, which every machine with Python has: text for a first try. */
+export const PYTHON_DOCS = "python-docs";
+
+/** Documents sent to the worker in one message when a script supplies them. */
+const DOCUMENTS_PER_PUSH = 64;
+
+/** A stream of documents that the worker reads, from files, from a dataset, or from this process. */
+export class TextStream implements AsyncDisposable {
+  readonly worker: Worker;
+  readonly #handle: Handle;
+  readonly #documents: Iterator<string> | AsyncIterator<string> | undefined;
+
+  private constructor(handle: Handle, documents?: Iterator<string> | AsyncIterator<string>) {
+    this.worker = handle.worker;
+    this.#handle = handle;
+    this.#documents = documents;
+  }
+
+  /** Opens files where the path exists, and a Hugging Face dataset of that name otherwise. */
+  static async open(worker: Worker, source: TextSource): Promise<TextStream> {
+    const common = {
+      path: source.path,
+      text_field: source.textField ?? "text",
+      skip: source.skip ?? 0,
+      shuffle_buffer: source.shuffleBuffer ?? 0,
+      seed: source.seed ?? 0,
+    };
+    const { text } = isLocal(source.path)
+      ? await worker.call("text.files", { ...common, txt_documents: source.txtDocuments ?? "line" })
+      : await worker.call("text.hub", {
+          ...common,
+          name: source.name ?? null,
+          split: source.split ?? "train",
+          revision: source.revision ?? null,
+        });
+    return new TextStream(new Handle(worker, text, "text stream"));
+  }
+
+  /** Reads the documents from this process, as they are needed. */
+  static async from(worker: Worker, documents: Documents): Promise<TextStream> {
+    const { text } = await worker.call("text.pushed", {});
+    const iterator =
+      Symbol.asyncIterator in documents ? documents[Symbol.asyncIterator]() : documents[Symbol.iterator]();
+    return new TextStream(new Handle(worker, text, "text stream"), iterator);
+  }
+
+  get ref() {
+    return this.#handle.ref;
+  }
+
+  /** Sends the next documents, when they come from this process. */
+  async feed(): Promise<void> {
+    if (this.#documents === undefined) return;
+    const documents: string[] = [];
+    let end = false;
+    while (documents.length < DOCUMENTS_PER_PUSH && !end) {
+      const next = await this.#documents.next();
+      if (next.done) end = true;
+      else documents.push(next.value);
+    }
+    await this.worker.call("text.push", { text: this.ref, documents, end });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handle.release();
+  }
+}
+
+/** A name with one slash at most and no known ending may be a dataset of the hub; everything else is a file. */
+const isLocal = (path: string): boolean =>
+  path === PYTHON_DOCS || existsSync(path) || !/^[\w.-]+(\/[\w.-]+)?$/.test(path) || FILE_ENDING.test(path);
+
+const FILE_ENDING = /\.(txt|jsonl|json|zst|gz|parquet)$/;

@@ -1,0 +1,30 @@
+/** What a run tells whoever watches it. Steps count from 0; `dictionary` is the dictionary's name. */
+export type RunEvent =
+  | { readonly type: "stage"; readonly message: string; readonly done?: number; readonly total?: number }
+  | { readonly type: "notice"; readonly message: string }
+  | { readonly type: "filling"; readonly unread: number; readonly capacity: number; readonly tokens: number }
+  | { readonly type: "refreshed"; readonly rows: number; readonly contexts: number; readonly seconds: number; readonly exhausted: boolean; readonly step: number }
+  | { readonly type: "step"; readonly step: number; readonly steps: number | null; readonly tokens: number }
+  | { readonly type: "metrics"; readonly dictionary: string; readonly metrics: StepMetrics }
+  | { readonly type: "resampled"; readonly dictionary: string; readonly step: number; readonly features: readonly number[]; readonly fresh: boolean }
+  | { readonly type: "saved"; readonly dictionary: string; readonly step: number; readonly path: string }
+  | { readonly type: "finished"; readonly dictionary: string; readonly reason: FinishReason; readonly metrics: StepMetrics };
+
+export type FinishReason = "steps" | "exhausted" | "interrupted";
+
+/** The statistics of one batch under the weights after step `step`. */
+export interface StepMetrics {
+  readonly step: number;
+  readonly lr: number;
+  readonly mse_loss: number;
+  readonly rmse_loss: number;
+  readonly sparsity_loss: number;
+  /** Mean number of non-zero features of a row. */
+  readonly l0: number;
+  readonly fraction_variance_explained: number;
+  readonly dead_features: number;
+  /** Rows trained on so far. */
+  readonly tokens_seen: number;
+}
+
+export type Observer = (event: RunEvent) => void;

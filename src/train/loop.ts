@@ -1,0 +1,157 @@
+import type { RowSource } from "../buffer/index.ts";
+import { CallWindow } from "../worker/index.ts";
+import type { FinishReason, Observer, StepMetrics } from "./events.ts";
+import { stepsPerMessage } from "./plan.ts";
+import type { Trainee } from "./trainee.ts";
+
+/** Messages in flight: enough that the worker never waits, few enough that a stop is near. */
+const WINDOW_DEPTH = 4;
+/** Rows whose losses are computed at once during a resampling. */
+const RESAMPLE_CHUNK_ROWS = 8192;
+
+export interface LoopOptions {
+  readonly observe: Observer;
+  readonly signal?: AbortSignal | undefined;
+  /** Where to save the dictionary after `step`; undefined saves nothing. */
+  readonly checkpointPath?: (trainee: Trainee, step: number) => string;
+  /** Fetch one batch more than is trained on, as dictionary_learning ddac948. */
+  readonly fetchSurplusBatch?: boolean;
+}
+
+export interface LoopResult {
+  readonly reason: FinishReason;
+  /** Steps that were run. */
+  readonly steps: number;
+  /** Rows that were trained on. */
+  readonly tokens: number;
+}
+
+/**
+ * The training loop: take batches, send steps, and at the steps that ask for it resample, log and save. Messages are
+ * pipelined; only a resampling waits, because the next rates depend on it. Logging and saving change nothing.
+ */
+export const trainLoop = async (source: RowSource, trainees: readonly Trainee[], options: LoopOptions): Promise<LoopResult> => {
+  const { observe, signal } = options;
+  const window = new CallWindow(source.worker, WINDOW_DEPTH);
+  const end = trainees.some(({ settings }) => settings.steps === null)
+    ? null
+    : Math.max(...trainees.map(({ settings }) => settings.steps ?? 0));
+  let step = 0;
+  let tokens = 0;
+  let reason: FinishReason = "steps";
+
+  for (;;) {
+    const active = trainees.filter((trainee) => trainee.wants(step));
+    if (active.length === 0) break;
+    if (signal?.aborted) {
+      reason = "interrupted";
+      break;
+    }
+    const most = Math.min(...active.map((trainee) => trainee.stepsUntilStop(step)), stepLimit(source, active));
+    const rows = await nextBatches(source, most, signal);
+    if (rows === undefined) {
+      reason = "interrupted";
+      break;
+    }
+    if (rows.length === 0) {
+      reason = "exhausted";
+      break;
+    }
+    step += rows.length;
+    tokens += rows.reduce((sum, each) => sum + each, 0);
+    const done = { type: "step", step, steps: end, tokens } as const;
+    const numbers = active.map((trainee) => trainee.numbers(step - rows.length, rows.length));
+    await window.push("train.steps", { source: source.ref, rows: [...rows], trainees: numbers }, () => observe(done));
+    for (const trainee of active) await afterStep(trainee, step - 1, tokens, { window, source, options });
+  }
+  await window.drain();
+  if (options.fetchSurplusBatch && reason === "steps") await fetchSurplus(source);
+  return { reason, steps: step, tokens };
+};
+
+interface After {
+  readonly window: CallWindow;
+  readonly source: RowSource;
+  readonly options: LoopOptions;
+}
+
+/** What is due after a step: first the resampling, then the log, then the checkpoint, as in the reference. */
+const afterStep = async (trainee: Trainee, step: number, tokens: number, { window, source, options }: After): Promise<void> => {
+  const { observe, checkpointPath } = options;
+  const resampling = trainee.resamplingAt(step);
+  if (resampling === "due") await resample(trainee, step, { window, source, options });
+  if (resampling === "too-late") {
+    observe({
+      type: "notice",
+      message: `${trainee.name}: no resampling after step ${step}, because too few steps are left to train new features.`,
+    });
+  }
+  if (trainee.logsAt(step)) {
+    const context = { step, lr: trainee.learningRate(step), tokens_seen: tokens };
+    await window.push("train.metrics", metricsParams(source, trainee, step), (result) =>
+      observe({ type: "metrics", dictionary: trainee.name, metrics: { ...context, ...result } }),
+    );
+  }
+  if (checkpointPath !== undefined && trainee.savesAt(step)) {
+    const path = checkpointPath(trainee, step);
+    await window.push("dictionary.save", { dictionary: trainee.dictionary.ref, path }, () =>
+      observe({ type: "saved", dictionary: trainee.name, step, path }),
+    );
+  }
+};
+
+const resample = async (trainee: Trainee, step: number, { window, source, options }: After): Promise<void> => {
+  await window.drain();
+  const { worker } = source;
+  const { features } = await worker.call("train.dead", { trainee: trainee.ref, since: trainee.deadSince(step) });
+  if (features.length === 0) return;
+  const { resample_rule: rule, resample_rows: rows } = trainee.settings;
+  const { fresh } = await worker.call("train.resample", {
+    source: source.ref,
+    trainee: trainee.ref,
+    site: trainee.site,
+    features,
+    generator: trainee.generator,
+    rule,
+    rows,
+    chunk_rows: RESAMPLE_CHUNK_ROWS,
+  });
+  trainee.resampled(step);
+  options.observe({ type: "resampled", dictionary: trainee.name, step, features, fresh });
+};
+
+/** The statistics of the last batch under the present weights. */
+export const measure = async (source: RowSource, trainee: Trainee, { steps, tokens }: LoopResult): Promise<StepMetrics> => {
+  const step = Math.min(steps, trainee.settings.steps ?? steps) - 1;
+  const result = await source.worker.call("train.metrics", metricsParams(source, trainee, step));
+  return { step, lr: trainee.learningRate(step), tokens_seen: tokens, ...result };
+};
+
+const metricsParams = (source: RowSource, trainee: Trainee, step: number) => ({
+  source: source.ref,
+  trainee: trainee.ref,
+  site: trainee.site,
+  loss: trainee.loss,
+  dead_since: trainee.deadSinceForMetrics(step),
+});
+
+const stepLimit = (source: RowSource, active: readonly Trainee[]): number =>
+  stepsPerMessage(
+    source.batchRows,
+    active.map(({ dictionary }) => dictionary.shape),
+  );
+
+/** undefined when the signal fired while rows were being made. */
+const nextBatches = async (source: RowSource, most: number, signal: AbortSignal | undefined) => {
+  try {
+    return await source.next(most, signal);
+  } catch (error) {
+    if (signal?.aborted) return undefined;
+    throw error;
+  }
+};
+
+const fetchSurplus = async (source: RowSource): Promise<void> => {
+  const rows = await source.next(1);
+  if (rows.length > 0) await source.worker.call("train.steps", { source: source.ref, rows: [...rows], trainees: [] });
+};

@@ -1,0 +1,19 @@
+import type { ResamplingSettings } from "./resampling.ts";
+import type { ScheduleSettings } from "./schedules.ts";
+
+/** Everything that decides how one dictionary is trained: the config's `train`, resolved. */
+export interface TrainSettings extends Omit<ScheduleSettings, "resample_warmup_steps">, ResamplingSettings {
+  readonly sparsity: "l1" | "entropy";
+  readonly reconstruction_loss: "mse" | "rmse";
+  readonly fired: "forward" | "updated";
+  readonly resample_rule: "anthropic" | "reference";
+  /** Rows whose loss decides where dead features start anew. */
+  readonly resample_rows: number;
+  /** null: as many as warmup_steps. */
+  readonly resample_warmup_steps: number | null;
+  readonly save_steps: number | null;
+  readonly log_steps: number | null;
+  readonly adam_beta1: number;
+  readonly adam_beta2: number;
+  readonly adam_epsilon: number;
+}

@@ -1,0 +1,119 @@
+import type { AutoEncoder } from "../dictionary/index.ts";
+import type { HandleRef, StepNumbers } from "../protocol/index.ts";
+import { Handle } from "../worker/index.ts";
+import { stepsThrough } from "./plan.ts";
+import { deadSince, deadSinceForMetrics, resamplingAt } from "./resampling.ts";
+import { learningRate, type ScheduleSettings, sparsityPenalty } from "./schedules.ts";
+import type { TrainSettings } from "./settings.ts";
+
+export interface TraineeOptions {
+  readonly name: string;
+  /** Index of its site in the source of rows. */
+  readonly site: number;
+  readonly settings: TrainSettings;
+  /** Whether the reference's unfused arithmetic is used, bit for bit. */
+  readonly reference: boolean;
+  /** The random stream of its resampling. */
+  readonly generator: HandleRef;
+}
+
+/** One dictionary in training: its settings, and the numbers that its next steps take. */
+export class Trainee {
+  readonly name: string;
+  readonly site: number;
+  readonly settings: TrainSettings;
+  readonly dictionary: AutoEncoder;
+  readonly generator: HandleRef;
+  readonly #handle: Handle;
+  readonly #schedule: ScheduleSettings;
+  readonly #adam: StepNumbers["adam"];
+  #resampledAt: number | undefined;
+
+  private constructor(dictionary: AutoEncoder, handle: Handle, adam: StepNumbers["adam"], options: TraineeOptions) {
+    const { settings } = options;
+    this.name = options.name;
+    this.site = options.site;
+    this.settings = settings;
+    this.dictionary = dictionary;
+    this.generator = options.generator;
+    this.#handle = handle;
+    this.#adam = adam;
+    this.#schedule = { ...settings, resample_warmup_steps: settings.resample_warmup_steps ?? settings.warmup_steps };
+  }
+
+  /** Adds an optimiser to a dictionary. */
+  static async create(dictionary: AutoEncoder, options: TraineeOptions): Promise<Trainee> {
+    const { adam_beta1: beta1, adam_beta2: beta2, adam_epsilon: epsilon } = options.settings;
+    const adam = { beta1, beta2, epsilon, fused: !options.reference };
+    const { trainee } = await dictionary.worker.call("trainee.create", { dictionary: dictionary.ref, adam });
+    return new Trainee(dictionary, new Handle(dictionary.worker, trainee, "trainee"), adam, options);
+  }
+
+  get ref(): HandleRef {
+    return this.#handle.ref;
+  }
+
+  get loss(): StepNumbers["loss"] {
+    return { reconstruction: this.settings.reconstruction_loss, sparsity: this.settings.sparsity };
+  }
+
+  /** Whether it still trains at `step`. */
+  wants(step: number): boolean {
+    return this.settings.steps === null || step < this.settings.steps;
+  }
+
+  /** How many steps from `step` on can go by before it has to be looked at: to log, save, resample or end. */
+  stepsUntilStop(step: number): number {
+    const { steps, log_steps, save_steps, resample_steps } = this.settings;
+    return Math.min(
+      steps === null ? Number.POSITIVE_INFINITY : steps - step,
+      stepsThrough(step, log_steps),
+      stepsThrough(step, save_steps),
+      stepsThrough(step, resample_steps, (resample_steps ?? 0) - 1),
+    );
+  }
+
+  /** The numbers of `count` steps from `step` on. */
+  numbers(step: number, count: number): StepNumbers {
+    const steps = Array.from({ length: count }, (_, offset) => step + offset);
+    return {
+      trainee: this.ref,
+      site: this.site,
+      first_step: step,
+      lr: steps.map((each) => this.learningRate(each)),
+      sparsity_penalty: steps.map((each) => sparsityPenalty(each, this.#schedule)),
+      loss: this.loss,
+      adam: this.#adam,
+      fired: this.settings.fired,
+    };
+  }
+
+  learningRate(step: number): number {
+    return learningRate(step, this.#schedule, this.#resampledAt);
+  }
+
+  logsAt(step: number): boolean {
+    return this.settings.log_steps !== null && step % this.settings.log_steps === 0;
+  }
+
+  savesAt(step: number): boolean {
+    return this.settings.save_steps !== null && step % this.settings.save_steps === 0;
+  }
+
+  resamplingAt(step: number): "due" | "too-late" | "no" {
+    return resamplingAt(step, this.settings);
+  }
+
+  deadSince(step: number): number {
+    return deadSince(step, this.settings);
+  }
+
+  deadSinceForMetrics(step: number): number {
+    return deadSinceForMetrics(step, this.settings);
+  }
+
+  /** The rate grows anew from the step after this one. */
+  resampled(step: number): void {
+    this.#resampledAt = step;
+  }
+}
