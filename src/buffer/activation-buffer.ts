@@ -77,9 +77,14 @@ export class ActivationBuffer implements RowSource, AsyncDisposable {
     return this.#tokens;
   }
 
+  async fill(signal?: AbortSignal): Promise<boolean> {
+    if (!this.#exhausted && needsRefresh(this.#unread, this.shape)) await this.#refresh(signal);
+    return this.#unread > 0;
+  }
+
   /** Refreshes when the policy says so, then grants batches. */
   async next(most: number, signal?: AbortSignal): Promise<readonly number[]> {
-    if (!this.#exhausted && needsRefresh(this.#unread, this.shape)) await this.#refresh(signal);
+    await this.fill(signal);
     const batches = drawableBatches(this.#unread, this.#exhausted, most, this.shape);
     for (const rows of batches) this.#unread -= rows;
     return batches;

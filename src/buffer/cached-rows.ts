@@ -54,6 +54,10 @@ export class CachedRows implements RowSource, AsyncDisposable {
     return this.#batches.length;
   }
 
+  async fill(): Promise<boolean> {
+    return this.#batches.length > 0;
+  }
+
   async next(most: number): Promise<readonly number[]> {
     const batches = this.#batches.slice(this.#position, this.#position + most);
     this.#position += batches.length;

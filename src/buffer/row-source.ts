@@ -10,6 +10,8 @@ export interface RowSource {
   readonly batchRows: number;
   /** One entry per site. */
   readonly widths: readonly Widths[];
+  /** Makes the first batch ready, so that bad input shows early. False when there is no row at all. */
+  fill(signal?: AbortSignal): Promise<boolean>;
   /**
    * Makes batches ready and says how many rows each of the next ones has, at most `most` batches; empty at the end of
    * the stream. The caller draws exactly these batches.

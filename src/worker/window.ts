@@ -25,13 +25,13 @@ export class CallWindow {
   async push<M extends DataName>(method: M, params: Params<M>, onResult?: (result: Result<M>) => void): Promise<void> {
     while (this.#inFlight.size >= this.#depth) await Promise.race(this.#inFlight);
     this.#throwIfFailed();
-    const call = this.#worker.call(method, params, { window: this.#number }).then(
-      (result) => onResult?.(result),
-      (error: unknown) => {
+    const call = this.#worker
+      .call(method, params, { window: this.#number })
+      .then((result) => onResult?.(result))
+      .catch((error: unknown) => {
         if (!this.#failed) this.#failure = error;
         this.#failed = true;
-      },
-    );
+      });
     const tracked = call.finally(() => this.#inFlight.delete(tracked));
     this.#inFlight.add(tracked);
   }

@@ -1,0 +1,1 @@
+export { JsonlSink } from "./jsonl.ts";

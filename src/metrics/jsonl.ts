@@ -1,0 +1,57 @@
+import { closeSync, openSync, writeSync } from "node:fs";
+import { cannotWrite } from "../checkpoint/output-folder.ts";
+import type { RunEvent } from "../train/events.ts";
+
+/**
+ * `metrics.jsonl`: one object per logged step, and one per event. Everything but `seconds` and the two `_per_second`
+ * fields is the same in every run of a config. NaN and the infinities, which JSON lacks, become null.
+ */
+export class JsonlSink implements Disposable {
+  readonly #path: string;
+  readonly #file: number;
+  readonly #dictionary: string;
+  readonly #started = performance.now();
+
+  constructor(path: string, dictionary: string) {
+    this.#path = path;
+    this.#dictionary = dictionary;
+    this.#file = openSync(path, "a");
+  }
+
+  /** Writes the events of this sink's dictionary, and those of the buffer that it shares. */
+  readonly observe = (event: RunEvent): void => {
+    if ("dictionary" in event && event.dictionary !== this.#dictionary) return;
+    switch (event.type) {
+      case "metrics": {
+        const seconds = (performance.now() - this.#started) / 1000;
+        const { step, tokens_seen } = event.metrics;
+        const rates = { steps_per_second: (step + 1) / seconds, tokens_per_second: tokens_seen / seconds, seconds };
+        return this.#write({ ...event.metrics, ...rates });
+      }
+      case "resampled": {
+        const { step, features, fresh } = event;
+        return this.#write({ event: "resampled", step, count: features.length, features, fresh });
+      }
+      case "saved":
+        return this.#write({ event: "saved", step: event.step });
+      case "refreshed": {
+        const { step, rows, contexts, exhausted, seconds } = event;
+        return this.#write({ event: "refreshed", step, rows, contexts, exhausted, seconds });
+      }
+      case "finished":
+        return this.#write({ event: "finished", reason: event.reason, ...event.metrics });
+    }
+  };
+
+  [Symbol.dispose](): void {
+    closeSync(this.#file);
+  }
+
+  #write(line: object): void {
+    try {
+      writeSync(this.#file, `${JSON.stringify(line)}\n`);
+    } catch (error) {
+      throw cannotWrite(this.#path, error);
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import { Contexts } from "../activations/index.ts";
+import { ActivationBuffer, type BufferEvents, CachedRows, type RowSource } from "../buffer/index.ts";
+import type { ResolvedDictionary, RunConfig } from "../config/index.ts";
+import { AutoEncoder } from "../dictionary/index.ts";
+import { ConfigError, DictlearnError } from "../errors.ts";
+import { LanguageModel, resolveDevice, type SiteSpec } from "../nnsight/index.ts";
+import type { HandleRef } from "../protocol/index.ts";
+import { TextStream } from "../text/index.ts";
+import type { Worker } from "../worker/index.ts";
+import type { Observer } from "./events.ts";
+import { deriveSeed } from "./seeds.ts";
+import { Trainee } from "./trainee.ts";
+
+/** A source of rows that can be closed. */
+export type RunSource = RowSource & AsyncDisposable;
+
+export interface SourceOptions {
+  readonly sites: readonly SiteSpec[];
+  readonly generators: Generators;
+  readonly device: string;
+  readonly observe: Observer;
+  readonly events: BufferEvents;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The run's random streams: one for each purpose, or one for everything, as in dictionary_learning ddac948. */
+export class Generators {
+  readonly #worker: Worker;
+  readonly #seed: number;
+  readonly #shared: HandleRef | undefined;
+
+  private constructor(worker: Worker, seed: number, shared: HandleRef | undefined) {
+    this.#worker = worker;
+    this.#seed = seed;
+    this.#shared = shared;
+  }
+
+  static async create(worker: Worker, { seed, random_streams }: Pick<RunConfig, "seed" | "random_streams">): Promise<Generators> {
+    const shared = random_streams === "one" ? await worker.call("generator.create", { seed }) : undefined;
+    return new Generators(worker, seed, shared?.generator);
+  }
+
+  /** The stream for `purpose`. It does not depend on what else the run holds. */
+  async stream(purpose: "buffer" | "dictionary", seed = this.#seed): Promise<HandleRef> {
+    if (this.#shared !== undefined) return this.#shared;
+    return (await this.#worker.call("generator.create", { seed: deriveSeed(seed, purpose) })).generator;
+  }
+}
+
+/** The sites that the dictionaries read, each once, in the order of their first appearance. */
+export const distinctSites = (dictionaries: readonly ResolvedDictionary[]): SiteSpec[] => {
+  const sites = new Map<string, SiteSpec>();
+  for (const { submodule = "", io } of dictionaries) sites.set(siteKey({ submodule, io }), { submodule, io });
+  return [...sites.values()];
+};
+
+const siteKey = ({ submodule, io }: SiteSpec): string => `${io} ${submodule}`;
+
+/** The rows that the run trains on: cached ones, or a buffer that the model fills from text. */
+export const openSource = async (worker: Worker, config: RunConfig, options: SourceOptions): Promise<RunSource> => {
+  const { buffer, dtype, activations } = config;
+  if (activations) {
+    const rows = { path: activations, outBatchSize: buffer.out_batch_size, dtype, device: options.device };
+    return await CachedRows.open(worker, rows);
+  }
+  if (!config.model || !config.data) throw new ConfigError("The config names neither activations nor a model and data.");
+  const { observe, signal } = options;
+  observe({ type: "stage", message: `Loading ${config.model}` });
+  const model = await LanguageModel.load(config.model, {
+    worker,
+    device: options.device,
+    dtype: config.model_dtype,
+    revision: config.revision,
+    ...(signal === undefined ? {} : { signal }),
+    onProgress: ({ stage, done, total }) => observe({ type: "stage", message: stage, done, total }),
+  });
+  const { data } = config;
+  const text = await TextStream.open(worker, {
+    path: data.path,
+    split: data.split,
+    textField: data.text_field,
+    name: data.name,
+    revision: data.revision,
+    skip: data.skip,
+    shuffleBuffer: data.shuffle_buffer,
+    txtDocuments: data.txt_documents,
+    seed: deriveSeed(config.seed, "text"),
+  });
+  const contexts = await Contexts.open(model, text, {
+    ctxLen: buffer.ctx_len,
+    contexts: buffer.contexts,
+    padding: buffer.padding,
+    keep: buffer.keep,
+    excludeSpecialTokens: buffer.exclude_special_tokens,
+    dropPartialBatch: buffer.partial_batches === "drop",
+  });
+  return await ActivationBuffer.open(contexts, options.sites, {
+    nCtxs: buffer.n_ctxs,
+    ctxLen: buffer.ctx_len,
+    inBatchSize: buffer.in_batch_size,
+    outBatchSize: buffer.out_batch_size,
+    refreshBelow: buffer.refresh_below,
+    partialBatches: buffer.partial_batches,
+    draws: buffer.draws,
+    dtype,
+    device: resolveDevice(worker, buffer.device),
+    generator: await options.generators.stream("buffer"),
+    events: options.events,
+  });
+};
+
+export interface TraineeContext {
+  readonly config: RunConfig;
+  readonly sites: readonly SiteSpec[];
+  readonly device: string;
+  readonly generators: Generators;
+}
+
+/** The dictionaries, freshly initialised in the config's order, each with its optimiser. */
+export const createTrainees = async (
+  source: RowSource,
+  dictionaries: readonly ResolvedDictionary[],
+  { config, sites, device, generators }: TraineeContext,
+): Promise<Trainee[]> => {
+  const trainees: Trainee[] = [];
+  const keys = sites.map(siteKey);
+  for (const each of dictionaries) {
+    const site = config.activations ? 0 : keys.indexOf(siteKey({ submodule: each.submodule ?? "", io: each.io }));
+    const widths = source.widths[site];
+    if (widths === undefined) throw new Error(`No rows for ${each.name}.`);
+    checkPairs(source, each);
+    const generator = await generators.stream("dictionary", each.seed);
+    const shape = { inputWidth: widths.input, outputWidth: widths.output, size: each.dictionary_size, dtype: config.dtype };
+    const dictionary = await AutoEncoder.create(source.worker, shape, { device, generator });
+    const reference = config.compat !== "none";
+    trainees.push(await Trainee.create(dictionary, { name: each.name, site, settings: each.train, reference, generator }));
+  }
+  return trainees;
+};
+
+/** Cached rows have targets exactly when the dictionaries expect them. */
+const checkPairs = (source: RowSource, { name, io }: ResolvedDictionary): void => {
+  if (!(source instanceof CachedRows) || source.paired === (io === "in_to_out")) return;
+  throw new DictlearnError(
+    source.paired
+      ? `The activations file has targets, but ${name} has io: ${io}, which reconstructs its inputs.`
+      : `${name} has io: in_to_out, but the activations file has no targets.`,
+    { code: "activations", hint: source.paired ? "Set io: in_to_out, or leave the targets out." : "Add a tensor named targets, or set io: out." },
+  );
+};

@@ -1,0 +1,61 @@
+import { basename } from "node:path";
+import { configJson, type DictionaryFolder, type OutputFolder, writeJson } from "../checkpoint/index.ts";
+import type { ResolvedRun } from "../config/index.ts";
+import { DictlearnError } from "../errors.ts";
+import { NonFiniteLossError } from "../worker/index.ts";
+import type { RowSource } from "../buffer/index.ts";
+import { version } from "../version.ts";
+import type { Observer } from "./events.ts";
+import { type LoopResult, measure } from "./loop.ts";
+import type { Trainee } from "./trainee.ts";
+
+/** Makes the dictionaries' folders and writes each one's config.json. */
+export const prepareFolders = async (
+  output: OutputFolder,
+  source: RowSource,
+  trainees: readonly Trainee[],
+  { run, device }: { readonly run: ResolvedRun; readonly device: string },
+): Promise<DictionaryFolder[]> => {
+  const versions = { dictlearn: version, ...source.worker.info.versions };
+  const folders: DictionaryFolder[] = [];
+  for (const [index, dictionary] of run.dictionaries.entries()) {
+    const folder = output.dictionary(dictionary.name, { alone: run.dictionaries.length === 1 });
+    const widths = source.widths[trainees[index]?.site ?? 0];
+    if (widths === undefined) throw new Error(`No rows for ${dictionary.name}.`);
+    await writeJson(folder.config, configJson({ config: run.config, dictionary, widths, device, versions }));
+    folders.push(folder);
+  }
+  return folders;
+};
+
+/** Saves what was trained: `ae.pt` after the last step, or a checkpoint where the run was interrupted. */
+export const saveResults = async (
+  source: RowSource,
+  trainees: readonly Trainee[],
+  folders: readonly DictionaryFolder[],
+  { result, observe }: { readonly result: LoopResult; readonly observe: Observer },
+): Promise<void> => {
+  if (result.steps === 0) return;
+  for (const [index, trainee] of trainees.entries()) {
+    const folder = folders[index];
+    if (folder === undefined) continue;
+    const metrics = await measure(source, trainee, result);
+    // A dictionary that had all its steps is done, whatever stopped the others.
+    const reason = trainee.wants(result.steps) ? result.reason : "steps";
+    const path = reason === "interrupted" ? folder.checkpoint(metrics.step) : folder.weights;
+    await trainee.dictionary.save(path);
+    observe({ type: "saved", dictionary: trainee.name, step: metrics.step, path });
+    observe({ type: "finished", dictionary: trainee.name, reason, metrics });
+  }
+};
+
+/** Adds to a failure what the user needs to know of the run: the last good checkpoint. */
+export const explainFailure = (error: unknown, lastCheckpoints: ReadonlyMap<string, string>): unknown => {
+  if (!(error instanceof NonFiniteLossError)) return error;
+  const saved = [...lastCheckpoints].map(([name, path]) => `${name}: ${basename(path)}`).join(", ");
+  return new DictlearnError(error.message, {
+    code: error.code,
+    hint: `${saved === "" ? "No checkpoint was written before." : `The last good checkpoint is ${saved}.`} Lower train.lr, or look at the rows.`,
+    cause: error,
+  });
+};
