@@ -1,0 +1,4 @@
+// tsc writes the command's file without the permission to run it.
+import { chmodSync } from "node:fs";
+
+chmodSync(new URL("../dist/cli/main.js", import.meta.url), 0o755);

@@ -1,0 +1,45 @@
+import type { ResolvedRun } from "../config/index.ts";
+import type { RunResult, StepMetrics } from "../train/index.ts";
+
+const integer = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+
+/** 400000 → "400,000". */
+export const count = (value: number): string => integer.format(value);
+
+/** Three significant digits. */
+export const number = (value: number): string => (Number.isFinite(value) ? String(Number(value.toPrecision(3))) : String(value));
+
+/** The statistics of a step on one line. */
+export const metricsLine = (metrics: StepMetrics): string =>
+  [
+    `mse ${number(metrics.mse_loss)}`,
+    `sparsity ${number(metrics.sparsity_loss)}`,
+    `L0 ${number(metrics.l0)}`,
+    `explained ${number(metrics.fraction_variance_explained * 100)} %`,
+    `dead ${count(metrics.dead_features)}`,
+  ].join(" · ");
+
+/** The closing words of a run: what was made, where it is, and what to try next. */
+export const summary = (run: ResolvedRun, result: RunResult, last: ReadonlyMap<string, StepMetrics>): string => {
+  const lines: string[] = [];
+  for (const [index, { name, dictionary_size }] of run.dictionaries.entries()) {
+    const metrics = last.get(name);
+    lines.push(`  ${name}: ${count(dictionary_size)} features${metrics === undefined ? "" : ` · ${metricsLine(metrics)}`}`);
+    const folder = result.folders[index];
+    if (folder !== undefined) lines.push(`    ${folder}`);
+  }
+  return `${headline(result)}\n${lines.join("\n")}\n${next(result)}`;
+};
+
+const headline = ({ reason, steps, tokens }: RunResult): string => {
+  const done = `${count(steps)} steps on ${count(tokens)} tokens`;
+  if (reason === "interrupted") return `Stopped after ${done}; the weights are in checkpoints/.`;
+  if (reason === "exhausted") return `The text ended: ${done} were run.`;
+  return `Done: ${done}.`;
+};
+
+const next = ({ reason, folders }: RunResult): string => {
+  const folder = folders[0] ?? "";
+  if (reason === "interrupted") return "Run the same command again with --overwrite to start anew.";
+  return `Use it:  import { AutoEncoder } from "dictlearn"  →  AutoEncoder.load("${folder}/ae.pt")\nNext:    npx dictlearn train --train.sparsity_penalty 2e-3 --output ${folder}-sparser`;
+};

@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+import yargs from "yargs";
+import { hideBin } from "yargs/helpers";
+import { ConfigError } from "../errors.ts";
+import { version } from "../version.ts";
+import { doctorCommand } from "./doctor.ts";
+import { reportFailure } from "./failure.ts";
+import { setupCommand } from "./setup.ts";
+import { trainCommand } from "./train.ts";
+
+const args = hideBin(process.argv);
+
+try {
+  await yargs(args)
+    .scriptName("dictlearn")
+    .usage("$0 <command>\n\nLearns sparse dictionaries on the activations of language models.")
+    // Config keys are overridden by their dotted path, as they stand: --train.lr 1e-3
+    .parserConfiguration({ "dot-notation": false, "camel-case-expansion": false, "parse-numbers": false, "boolean-negation": false })
+    .command(trainCommand)
+    .command(setupCommand)
+    .command(doctorCommand)
+    .demandCommand(1, "Say what to do: train, setup or doctor.")
+    .strictCommands()
+    .recommendCommands()
+    .option("verbose", { type: "boolean", default: false, describe: "With an error, print its traceback too" })
+    .example("$0 train", "Train a first dictionary, on SmolLM2 and Python's documentation")
+    .example("$0 train configs/quickstart.yaml --train.lr 1e-3", "The same with another learning rate")
+    .example("$0 doctor", "Say what is installed and what is missing")
+    .epilogue("`dictlearn <command> --help` explains a command.")
+    .version(version)
+    .help()
+    .alias("help", "h")
+    .fail((message, error) => {
+      throw error ?? new ConfigError(message, { code: "usage", hint: "Run `dictlearn --help` to see what there is." });
+    })
+    .parseAsync();
+} catch (error) {
+  process.exitCode = reportFailure(error, { verbose: args.includes("--verbose") });
+}

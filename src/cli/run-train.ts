@@ -1,0 +1,58 @@
+import { ensureEnvironment, setupProgress } from "../environment/index.ts";
+import type { ResolvedRun } from "../config/index.ts";
+import { notices, requireAvailable } from "../config/index.ts";
+import { OutputFolder } from "../checkpoint/index.ts";
+import { CancelledError } from "../errors.ts";
+import { type RunResult, runTraining } from "../train/index.ts";
+import { Worker } from "../worker/index.ts";
+import { checkResources } from "./dry-run.ts";
+import { Interrupt } from "./interrupt.ts";
+import { createView } from "./view.ts";
+
+interface Options {
+  readonly overwrite: boolean;
+  readonly json: boolean;
+  readonly python?: string | undefined;
+}
+
+/** Runs the training with a live view; returns the exit code. */
+export const train = async (run: ResolvedRun, options: Options): Promise<number> => {
+  requireAvailable(run);
+  OutputFolder.check(run.config.output, options);
+  const view = createView(run, options);
+  let worker: Worker | undefined;
+  using interrupt = new Interrupt({
+    onFirst: () => view.note("Stopping: the steps in flight are finished and a checkpoint is saved. Press Ctrl-C again to stop at once."),
+    onSecond: () => {
+      view.stop();
+      worker?.kill();
+    },
+  });
+  try {
+    for (const notice of notices(run)) view.observe({ type: "notice", message: notice });
+    const environment = await ensureEnvironment({
+      python: options.python,
+      signal: interrupt.signal,
+      onProgress: setupProgress(),
+    });
+    view.observe({ type: "stage", message: "Starting the Python worker" });
+    worker = await Worker.start(environment);
+    await using closing = worker;
+    await checkResources(run, closing);
+    const { observe } = view;
+    const result = await runTraining(run, closing, { observe, signal: interrupt.signal, overwrite: options.overwrite });
+    view.finish(result);
+    return exitCode(result);
+  } catch (error) {
+    if (interrupt.signal.aborted && error instanceof CancelledError) {
+      view.note("Stopped before the first step; nothing was written.");
+      return 130;
+    }
+    throw error;
+  } finally {
+    view.stop();
+  }
+};
+
+/** An interrupted run has not done what it was asked for, and a script that waits for it should know. */
+const exitCode = ({ reason }: RunResult): number => (reason === "interrupted" ? 130 : 0);

@@ -1,0 +1,60 @@
+import { fileURLToPath } from "node:url";
+import type { ArgumentsCamelCase, CommandModule } from "yargs";
+import { ConfigError } from "../errors.ts";
+
+interface TrainArguments {
+  readonly config?: string | undefined;
+  readonly "dry-run": boolean;
+  readonly overwrite: boolean;
+  readonly json: boolean;
+  readonly python?: string | undefined;
+  readonly verbose: boolean;
+}
+
+/** Options of the command itself; every other one is a config key. */
+const OWN_OPTIONS = new Set(["_", "$0", "config", "dry-run", "overwrite", "json", "python", "verbose", "help", "h", "version"]);
+
+const QUICKSTART = fileURLToPath(new URL("../../configs/quickstart.yaml", import.meta.url));
+
+export const trainCommand: CommandModule<object, TrainArguments> = {
+  command: "train [config]",
+  describe: "Train dictionaries as a config says",
+  builder: (yargs) =>
+    yargs
+      .positional("config", { type: "string", describe: "A YAML or JSON config; without one, configs/quickstart.yaml" })
+      .option("dry-run", { type: "boolean", default: false, describe: "Print the resolved run and what it needs, and stop" })
+      .option("overwrite", { type: "boolean", default: false, describe: "Replace the run in the output folder" })
+      .option("json", { type: "boolean", default: false, describe: "Print one JSON object per event on standard output" })
+      .option("python", { type: "string", describe: "Use this Python instead of the managed environment" })
+      .example("$0 train", "The quickstart: SmolLM2, Python's documentation, a few minutes")
+      .example("$0 train my.yaml --dry-run", "What would it cost?")
+      .example("$0 train my.yaml --train.lr 1e-3 --output runs/lr-1e-3", "Any key of the config, by its path")
+      .example("$0 train my.yaml --dictionaries.0.dictionary_size 4096", "Also inside lists")
+      .epilogue("The config's keys are described in the README and in configs/schema.json.") as never,
+  handler: async (argv) => {
+    const path = argv.config ?? QUICKSTART;
+    if (argv._.length > 1) throw new ConfigError(`dictlearn train takes one config, but got also ${String(argv._[1])}.`);
+    const { loadRun } = await import("./load-run.ts");
+    const run = loadRun(path, overrides(argv));
+    if (argv["dry-run"]) {
+      const { dryRun } = await import("./dry-run.ts");
+      await dryRun(run, argv);
+      return;
+    }
+    const { train } = await import("./run-train.ts");
+    process.exitCode = await train(run, argv);
+  },
+};
+
+/** The options that are config keys, as they were typed: path → text. */
+const overrides = (argv: ArgumentsCamelCase<TrainArguments>): Record<string, string> => {
+  const found: Record<string, string> = {};
+  for (const [key, value] of Object.entries(argv)) {
+    if (OWN_OPTIONS.has(key)) continue;
+    if (Array.isArray(value)) throw new ConfigError(`--${key} is given ${value.length} times; give it once.`);
+    found[key] = String(value);
+  }
+  return found;
+};
+
+export type { TrainArguments };

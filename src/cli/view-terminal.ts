@@ -1,0 +1,90 @@
+import cliProgress from "cli-progress";
+import type { ResolvedRun } from "../config/index.ts";
+import type { Observer, RunResult, StepMetrics } from "../train/index.ts";
+import { count, metricsLine, summary } from "./format.ts";
+import type { View } from "./view.ts";
+
+/** Bars on a terminal: the buffer's fill and the steps, with rates, statistics and the time left. */
+export class TerminalView implements View {
+  readonly #run: ResolvedRun;
+  readonly #bars = new cliProgress.MultiBar(
+    { stream: process.stderr, hideCursor: true, clearOnComplete: false, forceRedraw: true, fps: 8, etaBuffer: 50, barsize: 24 },
+    cliProgress.Presets.shades_classic,
+  );
+  readonly #last = new Map<string, StepMetrics>();
+  #buffer: cliProgress.SingleBar | undefined;
+  #steps: cliProgress.SingleBar | undefined;
+  #stepsSince: { step: number; time: number } | undefined;
+  #filling: { tokens: number; time: number } | undefined;
+  #stage = "";
+  #stopped = false;
+
+  constructor(run: ResolvedRun) {
+    this.#run = run;
+  }
+
+  readonly observe: Observer = (event) => {
+    const now = performance.now() / 1000;
+    switch (event.type) {
+      case "stage":
+        if (event.message !== this.#stage) this.note(event.message);
+        this.#stage = event.message;
+        break;
+      case "notice":
+        this.note(`Note: ${event.message}`);
+        break;
+      case "filling": {
+        this.#filling ??= { tokens: event.tokens, time: now };
+        const rate = (event.tokens - this.#filling.tokens) / Math.max(now - this.#filling.time, 1e-3);
+        const format = " buffer {bar} {percentage} % · {rate} tokens/s";
+        this.#buffer ??= this.#bars.create(event.capacity, 0, { rate: "…" }, { format });
+        this.#buffer.update(Math.min(event.unread, event.capacity), { rate: rate > 0 ? count(rate) : "…" });
+        break;
+      }
+      case "refreshed":
+        this.#filling = undefined;
+        break;
+      case "step": {
+        this.#stepsSince ??= { step: event.step, time: now };
+        const rate = (event.step - this.#stepsSince.step) / Math.max(now - this.#stepsSince.time, 1e-3);
+        const format = ` steps  {bar} {percentage} % · {value} of {total} · {rate} steps/s · {eta_formatted} left\n {line}`;
+        const start = { rate: "…", line: "" };
+        this.#steps ??= this.#bars.create(event.steps ?? event.step, 0, start, { format });
+        if (event.steps === null) this.#steps.setTotal(event.step + 1);
+        this.#steps.update(event.step, { rate: rate > 0 ? rate.toFixed(1) : "…" });
+        break;
+      }
+      case "metrics":
+        this.#steps?.update({ line: this.#label(event.dictionary) + metricsLine(event.metrics) });
+        break;
+      case "resampled":
+        this.note(`step ${count(event.step)}: resampled ${count(event.features.length)} dead features of ${event.dictionary}`);
+        break;
+      case "finished":
+        this.#last.set(event.dictionary, event.metrics);
+        break;
+      case "saved":
+        break;
+    }
+  };
+
+  note(message: string): void {
+    if (this.#buffer === undefined && this.#steps === undefined) process.stderr.write(`${message}\n`);
+    else this.#bars.log(`${message}\n`);
+  }
+
+  finish(result: RunResult): void {
+    this.stop();
+    process.stdout.write(`\n${summary(this.#run, result, this.#last)}\n`);
+  }
+
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#bars.stop();
+  }
+
+  #label(dictionary: string): string {
+    return this.#run.dictionaries.length > 1 ? `${dictionary}: ` : "";
+  }
+}
