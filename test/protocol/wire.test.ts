@@ -1,0 +1,39 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { generatePython } from "../../src/protocol/python.ts";
+import { decode, encode } from "../../src/worker/codec.ts";
+import { path } from "../support.ts";
+
+interface Vectors {
+  readonly requests: readonly { name: string; message: Parameters<typeof encode>[0]; hex: string }[];
+  readonly replies: readonly { name: string; message: object; hex: string }[];
+}
+
+/** The same file is read by py_worker/tests/test_wire.py, so neither side can drift alone. */
+const vectors: Vectors = JSON.parse(readFileSync(path("test/fixtures/wire.json"), "utf8"));
+
+describe("the wire", () => {
+  it.each(vectors.requests)("encodes $name as the bytes that Python reads", ({ message, hex }) => {
+    expect(Buffer.from(encode(message)).toString("hex")).toBe(hex);
+  });
+
+  it.each(vectors.replies)("decodes $name from the bytes that Python writes", ({ message, hex }) => {
+    expect(decode(Buffer.from(hex, "hex"))).toEqual(message);
+  });
+
+  it("refuses a frame that is no reply, and another version", () => {
+    expect(() => decode(Buffer.from("c0", "hex"))).toThrow("not a reply");
+    expect(() => decode(Buffer.from("82a17602a2696401", "hex"))).toThrow("envelope version 2");
+  });
+
+  it("carries NaN and the infinities", () => {
+    const reply = Buffer.from("83a17601a2696401a26f6b81a16ccb7ff8000000000000", "hex");
+    expect(decode(reply)).toEqual({ v: 1, id: 1, ok: { l: Number.NaN } });
+  });
+});
+
+describe("the generated Python structs", () => {
+  it("are what the protocol says", () => {
+    expect(readFileSync(path("py_worker/dictlearn_worker/protocol.py"), "utf8")).toBe(generatePython());
+  });
+});

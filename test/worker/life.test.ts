@@ -1,0 +1,86 @@
+import { existsSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { CancelledError } from "../../src/errors.ts";
+import { ProtocolMismatchError, StaleHandleError, Worker, WorkerDiedError, WorkerStartError } from "../../src/worker/index.ts";
+import { rejection, startFake, startWorker } from "../support.ts";
+
+const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+describe("a worker's life", () => {
+  it("says what it is, and is gone after close", async () => {
+    const worker = await startWorker();
+    expect(worker.info.versions.torch).toMatch(/^2\.13\.0/);
+    expect(worker.info.devices[0]?.name).toBe("cpu");
+    expect(alive(worker.pid)).toBe(true);
+    await worker.close();
+    expect(alive(worker.pid)).toBe(false);
+    expect(await rejection(worker.call("status", {}))).toBeInstanceOf(CancelledError);
+  });
+
+  it("answers a ping and refuses a stale handle", async () => {
+    await using worker = await startWorker();
+    expect(await worker.ping()).toEqual({ busy: null });
+    const error = await rejection(worker.call("release", { handles: [{ id: 99, generation: worker.generation }] }));
+    expect(error).toBeInstanceOf(StaleHandleError);
+  });
+
+  it("keeps a seed above 2³² whole", async () => {
+    await using worker = await startWorker();
+    const { generator } = await worker.call("generator.create", { seed: 2 ** 47 + 1 });
+    expect(generator.generation).toBe(worker.generation);
+  });
+
+  it("reports a crash within a second, with exit code, last words and method", async () => {
+    await using worker = await startFake("crashes");
+    const started = performance.now();
+    const error = await rejection(worker.call("status", {}));
+    expect(performance.now() - started).toBeLessThan(1000);
+    expect(error).toBeInstanceOf(WorkerDiedError);
+    expect(error.message).toBe(
+      "The Python worker ended unexpectedly with exit code 7 during status (Fatal: the device fell off the bus).",
+    );
+  });
+
+  it("rejects everything in flight when it is killed", async () => {
+    await using worker = await startFake("hangs");
+    const calls = [rejection(worker.call("status", {})), rejection(worker.call("status", {}))];
+    process.kill(worker.pid, "SIGKILL");
+    for (const error of await Promise.all(calls)) {
+      expect(error).toBeInstanceOf(WorkerDiedError);
+      expect((error as WorkerDiedError).end.signal).toBe("SIGKILL");
+    }
+  });
+
+  it("ends one that hangs and ignores SIGTERM", async () => {
+    const worker = await startFake("hangs");
+    const call = rejection(worker.call("status", {}));
+    await worker.close();
+    expect(alive(worker.pid)).toBe(false);
+    expect(await call).toBeInstanceOf(CancelledError);
+  });
+
+  it("refuses one that speaks another protocol, and names the interpreter", async () => {
+    const error = await rejection(startFake("wrong-version"));
+    expect(error).toBeInstanceOf(ProtocolMismatchError);
+    expect(error.message).toContain("speaks protocol 0123456789abcdef");
+  });
+
+  it("turns an answer that is no message into one error", async () => {
+    await using worker = await startFake("garbage");
+    expect(await rejection(worker.call("status", {}))).toBeInstanceOf(ProtocolMismatchError);
+  });
+
+  it("says which interpreter could not be started", async () => {
+    const error = await rejection(Worker.start({ python: "/nowhere/python" }));
+    expect(error).toBeInstanceOf(WorkerStartError);
+    expect(error.message).toContain("/nowhere/python");
+    expect(existsSync("/nowhere")).toBe(false);
+  });
+});

@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+import { RemoteError } from "../../src/worker/errors.ts";
+import { CallWindow } from "../../src/worker/index.ts";
+import { rejection, startWorker } from "../support.ts";
+
+describe("a window of calls", () => {
+  it("runs nothing behind a failure, and throws the failure itself", async () => {
+    await using worker = await startWorker();
+    const window = new CallWindow(worker, 16);
+    const done: number[] = [];
+    await window.push("status", {}, () => done.push(0));
+    await window.push("generator.create", { seed: -1 });
+    await window.push("status", {}, () => done.push(2));
+    const error = await rejection(window.drain());
+    expect(error).toBeInstanceOf(RemoteError);
+    expect((error as RemoteError).method).toBe("generator.create");
+    expect(done).toEqual([0]);
+  });
+
+  it("leaves other calls alone when one fails", async () => {
+    await using worker = await startWorker();
+    const [failed, fine] = await Promise.allSettled([worker.call("generator.create", { seed: -1 }), worker.call("status", {})]);
+    expect(failed.status).toBe("rejected");
+    expect(fine.status).toBe("fulfilled");
+  });
+
+  it("never has more in flight than its depth", async () => {
+    await using worker = await startWorker();
+    const window = new CallWindow(worker, 3);
+    for (let index = 0; index < 50; index++) {
+      await window.push("status", {});
+      expect(worker.inFlight).toBeLessThanOrEqual(3);
+    }
+    await window.drain();
+    expect(worker.inFlight).toBe(0);
+  });
+});
