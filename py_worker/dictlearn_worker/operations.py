@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from . import system
+from .dictionary import operations as dictionary
+from .train import operations as train
 
-__all__ = ["system"]
+__all__ = ["dictionary", "system", "train"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from .errors import Cancelled
+from .errors import Cancelled, WorkerError
 from .objects import Objects
 from .protocol import DATA_METHODS, Progress, TensorFrame
 
@@ -40,13 +40,19 @@ class Context:
         """The tensor in an incoming frame, as a writable copy on the CPU."""
         import torch
 
-        from .errors import WorkerError
-
         if not 0 <= ref.frame < len(self.frames):
             raise WorkerError("bad_frame", f"The message names frame {ref.frame}, but brings {len(self.frames)}.")
         dtype = getattr(torch, ref.dtype)
         flat = torch.frombuffer(bytearray(self.frames[ref.frame]), dtype=dtype)
         return flat.reshape(ref.shape)
+
+    def matrix(self, ref: TensorFrame, width: int) -> torch.Tensor:
+        """An incoming tensor of shape (rows, width); any other shape is `width_mismatch`."""
+        tensor = self.tensor(ref)
+        if tensor.ndim != 2 or tensor.shape[1] != width:
+            shape = " x ".join(map(str, tensor.shape))
+            raise WorkerError("width_mismatch", f"A matrix of rows of width {width} is needed here, not {shape}.")
+        return tensor
 
     def attach(self, tensor: torch.Tensor) -> TensorFrame:
         """Sends `tensor` back as a raw frame (bfloat16 as float32)."""

@@ -1,0 +1,1 @@
+"""Rows of activations, and how batches are drawn from them."""

@@ -1,0 +1,26 @@
+"""Where batches come from: what every source of rows can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+
+
+class Source(ABC):
+    """Rows of one or more sites. A batch is drawn once and then read for every site, as often as needed."""
+
+    @abstractmethod
+    def draw(self, rows: int) -> None:
+        """Makes the next `rows` rows the current batch; drawing more than are left is a defect of the caller."""
+
+    @abstractmethod
+    def batch(self, site: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The current batch of a site: inputs (rows, input_width) and targets (rows, output_width).
+
+        Except for in_to_out, the targets are the inputs themselves.
+        """
+
+    @abstractmethod
+    def pool(self, site: int, rows: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs and targets of up to `rows` distinct rows that are held at present; in order when all are taken."""

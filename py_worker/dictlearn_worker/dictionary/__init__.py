@@ -1,0 +1,1 @@
+"""Dictionaries: their equations, their initialisation, and their files."""

@@ -1,0 +1,93 @@
+"""The standard dictionary: one ReLU layer, untied weights, decoder columns of norm 1."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+
+class AutoEncoder(nn.Module):
+    """f = ReLU(W_enc (x - b_in) + b_enc),  y_hat = W_dec f + b.
+
+    x: (rows, d_in), f: (rows, m), y_hat: (rows, d_out). Where input and output have one width, b_in is b. Where they
+    differ, `input_bias` (d_in) is a parameter of its own and comes first in the state_dict.
+    Parameters, in the reference's order: bias (d_out), encoder.weight (m, d_in), encoder.bias (m),
+    decoder.weight (d_out, m).
+    Source: Bricken et al. 2023; dictionary_learning at commit ddac948.
+    """
+
+    def __init__(self, input_width: int, output_width: int, size: int, dtype: torch.dtype) -> None:
+        """Allocates the parameters without a value; `initialise` or `load_state_dict` gives them one."""
+        super().__init__()
+        if input_width != output_width:
+            self.input_bias = nn.Parameter(torch.empty(input_width, dtype=dtype))
+        self.bias = nn.Parameter(torch.empty(output_width, dtype=dtype))
+        self.encoder = nn.utils.skip_init(nn.Linear, input_width, size, dtype=dtype)
+        self.decoder = nn.utils.skip_init(nn.Linear, size, output_width, bias=False, dtype=dtype)
+
+    @property
+    def size(self) -> int:
+        """The number of features m."""
+        return self.encoder.out_features
+
+    @property
+    def input_width(self) -> int:
+        """d_in."""
+        return self.encoder.in_features
+
+    @property
+    def output_width(self) -> int:
+        """d_out."""
+        return self.decoder.out_features
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of all parameters."""
+        return self.bias.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The device of all parameters."""
+        return self.bias.device
+
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        """Features (rows, m) of inputs (rows, d_in)."""
+        shift = self.bias if self.input_width == self.output_width else self.input_bias
+        return torch.relu(self.encoder(x - shift))
+
+    def decode(self, f: torch.Tensor) -> torch.Tensor:
+        """Reconstructions (rows, d_out) of features (rows, m)."""
+        return self.decoder(f) + self.bias
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draws the start as the reference does, in its order, on the CPU.
+
+        Encoder weight and bias: uniform in +-1/sqrt(d_in). A decoder of the same kind is drawn and thrown away. Then a
+        standard normal (d_out, m) whose columns are scaled to norm 1. The biases b are zero. bfloat16 is drawn in
+        float32 and rounded.
+        """
+        drawn = torch.float32 if self.dtype == torch.bfloat16 else self.dtype
+        m, d_in, d_out = self.size, self.input_width, self.output_width
+        encoder, bias = draw_encoder(m, d_in, drawn, generator)
+        nn.init.kaiming_uniform_(torch.empty(d_out, m, dtype=drawn), a=math.sqrt(5), generator=generator)
+        decoder = torch.randn(d_out, m, dtype=drawn, generator=generator)
+        decoder = decoder / decoder.norm(dim=0, keepdim=True)
+        self.encoder.weight.copy_(encoder)
+        self.encoder.bias.copy_(bias)
+        self.decoder.weight.copy_(decoder)
+        self.bias.zero_()
+        if d_in != d_out:
+            self.input_bias.zero_()
+
+
+def draw_encoder(
+    m: int, d_in: int, dtype: torch.dtype, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """torch.nn.Linear's default start: weight (m, d_in), then bias (m)."""
+    weight = torch.empty(m, d_in, dtype=dtype)
+    nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
+    bound = 1 / math.sqrt(d_in)
+    return weight, torch.empty(m, dtype=dtype).uniform_(-bound, bound, generator=generator)

@@ -1,0 +1,1 @@
+"""Training: loss terms, constrained Adam, steps, statistics of a batch, resampling."""

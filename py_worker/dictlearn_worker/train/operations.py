@@ -1,0 +1,104 @@
+"""The operations of training: TypeScript sends numbers, these take the steps."""
+
+from __future__ import annotations
+
+import torch
+
+from .. import protocol as p
+from ..buffer.source import Source
+from ..dictionary.standard import AutoEncoder
+from ..errors import WorkerError
+from ..registry import Context, method
+from .loss import mean_square_error, sparsity_term
+from .resample import resample_as_anthropic, resample_as_reference
+from .trainee import Trainee
+
+
+@method("trainee.create")
+def create(context: Context, params: p.TraineeCreateParams) -> p.TraineeCreateResult:
+    """Adds an optimiser to a dictionary."""
+    dictionary = context.objects.get(params.dictionary, AutoEncoder)
+    return p.TraineeCreateResult(trainee=context.objects.put(Trainee(dictionary, params.adam)))
+
+
+@method("train.steps")
+def steps(context: Context, params: p.TrainStepsParams) -> p.TrainStepsResult:
+    """One batch per step, shared by all trainees; one look at the losses at the end."""
+    source = context.objects.get(params.source, Source)
+    trainees = [(context.objects.get(numbers.trainee, Trainee), numbers) for numbers in params.trainees]
+    losses: list[torch.Tensor] = []
+    for offset, rows in enumerate(params.rows):
+        source.draw(rows)
+        losses += [trainee.step(*batch_for(source, numbers.site, trainee), numbers, offset) for trainee, numbers in trainees]
+    check_finite(losses, params)
+    return p.TrainStepsResult()
+
+
+def batch_for(source: Source, site: int, trainee: Trainee) -> tuple[torch.Tensor, torch.Tensor]:
+    """The current batch on the dictionary's device and in its dtype; inputs and targets stay one tensor if they are."""
+    inputs, targets = source.batch(site)
+    dictionary = trainee.dictionary
+    assert inputs.shape[1] == dictionary.input_width and targets.shape[1] == dictionary.output_width
+    x = inputs.to(dictionary.device, dictionary.dtype)
+    return x, x if targets is inputs else targets.to(dictionary.device, dictionary.dtype)
+
+
+def check_finite(losses: list[torch.Tensor], params: p.TrainStepsParams) -> None:
+    """Raises `non_finite_loss` for the first step whose loss is NaN or infinite."""
+    if not losses or all(torch.isfinite(torch.stack([loss.double().cpu() for loss in losses])).tolist()):
+        return
+    finite = [bool(torch.isfinite(loss)) for loss in losses]
+    offset, index = divmod(finite.index(False), len(params.trainees))
+    step = params.trainees[index].first_step + offset
+    raise WorkerError(
+        "non_finite_loss",
+        f"The loss of step {step} is {losses[finite.index(False)].item()}, so the run stopped at batch {step}.",
+        step=step,
+        trainee=params.trainees[index].trainee.id,
+    )
+
+
+@method("train.metrics")
+@torch.no_grad()
+def metrics(context: Context, params: p.TrainMetricsParams) -> p.TrainMetricsResult:
+    """Statistics of the last batch under the present weights.
+
+    fraction_variance_explained = 1 - sum |y - y_hat|^2 / sum |y - mean(y)|^2, the mean over the batch's rows.
+    """
+    trainee = context.objects.get(params.trainee, Trainee)
+    x, y = batch_for(context.objects.get(params.source, Source), params.site, trainee)
+    f = trainee.dictionary.encode(x)
+    y_hat = trainee.dictionary.decode(f)
+    mse = mean_square_error(y, y_hat)
+    total = (y - y.mean(dim=0)).pow(2).mean()
+    return p.TrainMetricsResult(
+        mse_loss=mse.item(),
+        rmse_loss=mse.sqrt().item(),
+        sparsity_loss=sparsity_term(f, params.loss).item(),
+        l0=(f != 0).sum(dim=-1).double().mean().item(),
+        fraction_variance_explained=(1 - mse.double() / total.double()).item(),
+        dead_features=int(trainee.dead(params.dead_since).sum().item()),
+    )
+
+
+@method("train.dead")
+def dead(context: Context, params: p.TrainDeadParams) -> p.TrainDeadResult:
+    """Numbers of the features that were silent, ascending."""
+    trainee = context.objects.get(params.trainee, Trainee)
+    return p.TrainDeadResult(features=trainee.dead(params.since).nonzero().flatten().tolist())
+
+
+@method("train.resample")
+def resample(context: Context, params: p.TrainResampleParams) -> p.TrainResampleResult:
+    """A new start for the features named, by the rule named."""
+    source = context.objects.get(params.source, Source)
+    trainee = context.objects.get(params.trainee, Trainee)
+    generator = context.objects.get(params.generator, torch.Generator)
+    features = torch.tensor(params.features, dtype=torch.int64, device=trainee.dictionary.device)
+    if params.rule == "reference":
+        x, y = batch_for(source, params.site, trainee)
+        fresh = resample_as_reference(trainee, features, x, y, generator)
+    else:
+        x, y = source.pool(params.site, params.rows, generator)
+        fresh = resample_as_anthropic(trainee, features, x, y, generator, params.chunk_rows)
+    return p.TrainResampleResult(fresh=fresh)
