@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from . import system
+from .buffer import operations as buffer
 from .dictionary import operations as dictionary
+from .models import load
+from .text import operations as text
 from .train import operations as train
 
-__all__ = ["dictionary", "system", "train"]
+__all__ = ["buffer", "dictionary", "load", "system", "text", "train"]

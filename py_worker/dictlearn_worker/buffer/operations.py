@@ -1,0 +1,98 @@
+"""The operations on sources of rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from .. import protocol as p
+from ..errors import WorkerError
+from ..models.language_model import LanguageModel
+from ..registry import Context, method
+from ..text.contexts import Batch, Contexts
+from .cached import open_cached
+from .rows import ActivationRows
+from .source import Source
+
+
+@method("buffer.create")
+def create(context: Context, params: p.BufferCreateParams) -> p.BufferCreateResult:
+    """Allocates the rows of all sites."""
+    rows = ActivationRows(
+        params.sites,
+        params.widths,
+        params.rows,
+        dtype=getattr(torch, params.dtype),
+        device=torch.device(params.device),
+        generator=context.objects.get(params.generator, torch.Generator),
+        randperm_each=params.draws == "randperm-each",
+    )
+    return p.BufferCreateResult(source=context.objects.put(rows))
+
+
+@method("buffer.append")
+def append(context: Context, params: p.BufferAppendParams) -> p.BufferAppendResult:
+    """One pass of up to `n_contexts` contexts through the model, for all sites at once."""
+    buffer = context.objects.get(params.source, ActivationRows)
+    model = context.objects.get(params.model, LanguageModel)
+    contexts = context.objects.get(params.contexts, Contexts)
+    batch = contexts.next(params.n_contexts)
+    rows = 0
+    if batch is not None:
+        rows = harvest(buffer, model, batch)
+    return p.BufferAppendResult(
+        contexts=0 if batch is None else len(batch.ids),
+        rows=rows,
+        exhausted=contexts.exhausted,
+        starved=contexts.starved,
+    )
+
+
+def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch) -> int:
+    """Reads the activations of the kept positions into the buffer; returns how many rows that were."""
+    values = model.read(batch.ids, batch.mask, list(buffer.values))
+    kept = {read: value[batch.keep.to(value.device)] for read, value in values.items()}
+    count = int(batch.keep.sum())
+    for read, rows in kept.items():
+        if not torch.isfinite(rows).all():
+            bad = int((~torch.isfinite(rows)).any(dim=-1).sum())
+            raise WorkerError(
+                "non_finite_rows",
+                f"The {read.kind} of {read.submodule} is not finite at {bad} of {count} tokens.",
+                hint="Load the model with model_dtype: float32.",
+            )
+    buffer.append(kept, count)
+    return count
+
+
+@method("buffer.shuffle")
+def shuffle(context: Context, params: p.BufferShuffleParams) -> p.BufferShuffleResult:
+    """One permutation of the unread rows."""
+    context.objects.get(params.source, ActivationRows).shuffle()
+    return p.BufferShuffleResult()
+
+
+@method("rows.open")
+def open_rows(context: Context, params: p.RowsOpenParams) -> p.RowsOpenResult:
+    """Cached activations."""
+    dtype = getattr(torch, params.dtype)
+    rows = open_cached(Path(params.path), params.out_batch_size, dtype, torch.device(params.device))
+    targets = rows.inputs if rows.targets is None else rows.targets
+    return p.RowsOpenResult(
+        source=context.objects.put(rows),
+        batches=rows.batches,
+        widths=p.SiteWidths(input_width=rows.inputs.shape[-1], output_width=targets.shape[-1]),
+        paired=rows.targets is not None,
+    )
+
+
+@method("source.next")
+def next_rows(context: Context, params: p.SourceNextParams) -> p.SourceNextResult:
+    """One batch as numbers."""
+    source = context.objects.get(params.source, Source)
+    source.draw(params.rows)
+    inputs, targets = source.batch(params.site)
+    return p.SourceNextResult(
+        inputs=context.attach(inputs), targets=None if targets is inputs else context.attach(targets)
+    )

@@ -1,0 +1,86 @@
+"""A buffer of activations: preallocated rows for every site, and one order in which they are read."""
+
+from __future__ import annotations
+
+import torch
+
+from ..models.language_model import reads_of
+from ..protocol import Site, SiteWidths
+from .source import Source
+
+
+class ActivationRows(Source):
+    """Row slots, some unread, some free. A read row's slot is free at once and is filled by a later append.
+
+    No row is ever moved, so the memory is what was allocated. `unread` lists slots in the order in which they are read
+    or, for `randperm-each`, in the order in which they came in.
+    """
+
+    def __init__(
+        self,
+        sites: list[Site],
+        widths: list[SiteWidths],
+        rows: int,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        generator: torch.Generator,
+        randperm_each: bool,
+    ) -> None:
+        """Allocates (rows, width) once for every distinct value that the sites read."""
+        self.sites = [reads_of(site) for site in sites]
+        wide = {}
+        for (inputs, targets), each in zip(self.sites, widths, strict=True):
+            wide |= {inputs: each.input_width, targets: each.output_width}
+        self.values = {read: torch.empty((rows, width), dtype=dtype, device=device) for read, width in wide.items()}
+        self.device = device
+        self.generator = generator
+        self.randperm_each = randperm_each
+        self.unread = torch.empty(0, dtype=torch.int64)
+        self.free = torch.arange(rows)
+        # Slots that hold a row, read or not: what a resampling may look at.
+        self.filled = 0
+        self.current = self.unread
+
+    def append(self, rows: dict, count: int) -> None:
+        """Stores `count` new rows, given as read -> (count, width), behind the unread ones."""
+        assert count <= len(self.free), "the caller allocates enough rows for its largest append"
+        slots, self.free = self.free[:count], self.free[count:]
+        where = slots.to(self.device)
+        for read, values in rows.items():
+            self.values[read].index_copy_(0, where, values.to(self.device, self.values[read].dtype))
+        self.unread = torch.cat([self.unread, slots])
+        self.filled = max(self.filled, int(slots.max()) + 1) if count else self.filled
+
+    def shuffle(self) -> None:
+        """One permutation of the unread rows: drawing them in order is then the same as drawing at random each time."""
+        self.unread = self.unread[torch.randperm(len(self.unread), generator=self.generator)]
+
+    def draw(self, rows: int) -> None:
+        """Takes the next rows, or for `randperm-each` random ones as dictionary_learning ddac948 does."""
+        assert rows <= len(self.unread), "the caller knows how many rows are unread"
+        if self.randperm_each:
+            chosen = torch.randperm(len(self.unread), generator=self.generator)[:rows]
+            self.current = self.unread[chosen]
+            left = torch.ones(len(self.unread), dtype=torch.bool)
+            left[chosen] = False
+            self.unread = self.unread[left]
+        else:
+            self.current, self.unread = self.unread[:rows], self.unread[rows:]
+        # Freed slots are filled last to first come: the rows just read stay there longest, for resampling.
+        self.free = torch.cat([self.free, self.current])
+        self._drawn = {read: values[self.current.to(self.device)] for read, values in self.values.items()}
+
+    def batch(self, site: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The current batch of a site, on the buffer's device and in its dtype."""
+        inputs, targets = self.sites[site]
+        return self._drawn[inputs], self._drawn[targets]
+
+    def pool(self, site: int, rows: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Distinct rows among those the buffer holds, read ones that are not overwritten yet included."""
+        inputs, targets = (self.values[read] for read in self.sites[site])
+        if rows >= self.filled:
+            return inputs[: self.filled], targets[: self.filled]
+        chosen = torch.randperm(self.filled, generator=generator)[:rows].to(self.device)
+        x = inputs[chosen]
+        return x, x if targets is inputs else targets[chosen]

@@ -1,0 +1,1 @@
+"""Language models: finding them, loading them through nnsight, reading their activations."""

@@ -1,0 +1,140 @@
+"""A loaded language model, and the reading of its activations through nnsight."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ..errors import WorkerError
+from ..protocol import Site, SiteWidths
+
+# Tokens of the trial context: enough for every module to run, few enough to cost nothing.
+TRIAL_TOKENS = 4
+
+
+@dataclass(frozen=True)
+class Read:
+    """One value that is read: a module's input or its output."""
+
+    submodule: str
+    kind: str
+
+
+def reads_of(site: Site) -> tuple[Read, Read]:
+    """What a site's inputs and targets are; the same read twice unless it is in_to_out."""
+    inside, outside = Read(site.submodule, "input"), Read(site.submodule, "output")
+    return {"in": (inside, inside), "out": (outside, outside), "in_to_out": (inside, outside)}[site.io]
+
+
+@dataclass
+class LanguageModel:
+    """`traced` is nnsight's wrapper, `module` the Hugging Face model inside it."""
+
+    traced: Any
+    module: torch.nn.Module
+    tokenizer: Any
+    device: torch.device
+    max_context: int | None
+    # Every read that was tried, in the order in which a forward pass comes by them: nnsight wants them in that order.
+    order: list[Read] = field(default_factory=list)
+    widths: dict[Read, int] = field(default_factory=dict)
+
+    def submodule(self, path: str) -> torch.nn.Module:
+        """The module at a dotted path; an unknown one is `unknown_submodule` with the nearest paths."""
+        modules = dict(self.module.named_modules())
+        if path in modules and path != "":
+            return modules[path]
+        near = difflib.get_close_matches(path, modules, n=5, cutoff=0.4)
+        raise WorkerError(
+            "unknown_submodule",
+            f"The model has no submodule {path!r}.",
+            hint=f"Paths like it: {', '.join(near)}." if near else f"Its parts are {', '.join(top_level(modules))}.",
+            path=path,
+            near=near,
+        )
+
+    @torch.no_grad()
+    def try_sites(self, sites: Sequence[Site]) -> list[SiteWidths]:
+        """Runs one short context with hooks, to learn the widths of the sites and the order of their reads."""
+        wanted = dict.fromkeys([*self.order, *(read for site in sites for read in reads_of(site))])
+        seen: dict[Read, tuple[int, ...]] = {}
+        handles = []
+        for read in wanted:
+            module = self.submodule(read.submodule)
+
+            def before(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any], read: Read = read) -> None:
+                seen.setdefault(read, shape_of(first_tensor([*args, *kwargs.values()])))
+
+            def after(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, read: Read = read) -> None:
+                seen.setdefault(read, shape_of(first_tensor([output])))
+
+            if read.kind == "input":
+                handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
+            else:
+                handles.append(module.register_forward_hook(after, with_kwargs=True))
+        ids = torch.zeros((1, TRIAL_TOKENS), dtype=torch.int64, device=self.device)
+        try:
+            self.module(input_ids=ids, attention_mask=torch.ones_like(ids))
+        finally:
+            for handle in handles:
+                handle.remove()
+        for read in wanted:
+            shape = seen.get(read)
+            if shape is None or len(shape) != 3 or shape[:2] != (1, TRIAL_TOKENS):
+                found = "never runs in a forward pass" if shape is None else f"gives a tensor of shape {list(shape)}"
+                raise WorkerError(
+                    "no_activations",
+                    f"The {read.kind} of {read.submodule} has no row for each token: it {found}.",
+                    hint="Choose a module whose activations are (batch, position, width), such as an MLP or a layer.",
+                )
+            self.widths[read] = shape[2]
+        self.order = list(seen)
+        return [
+            SiteWidths(input_width=self.widths[inputs], output_width=self.widths[targets])
+            for inputs, targets in map(reads_of, sites)
+        ]
+
+    @torch.no_grad()
+    def read(
+        self, ids: torch.Tensor, mask: torch.Tensor | None, reads: Sequence[Read]
+    ) -> dict[Read, torch.Tensor]:
+        """The values (contexts, positions, width) of `reads`, from one pass that stops behind the last of them.
+
+        ids, mask: (contexts, positions). Without a mask the model attends to every earlier position.
+        """
+        ordered = sorted(set(reads), key=self.order.index)
+        inputs: dict[str, torch.Tensor] = {"input_ids": ids.to(self.device)}
+        if mask is not None:
+            inputs["attention_mask"] = mask.to(self.device)
+        envoys = [(self.traced.get(read.submodule), read.kind) for read in ordered]
+        with self.traced.trace(inputs, use_cache=False) as tracer:
+            values = []
+            for envoy, kind in envoys:
+                values.append(envoy.input if kind == "input" else envoy.output)  # noqa: PERF401
+            values = values.save()  # pyright: ignore[reportAttributeAccessIssue]
+            tracer.stop()
+        return {read: first_tensor([value]) for read, value in zip(ordered, values, strict=True)}
+
+
+def first_tensor(values: Sequence[Any]) -> torch.Tensor:
+    """The first tensor in a module's arguments or result, which for a layer is the residual stream."""
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            return value
+        if isinstance(value, (tuple, list)) and value:
+            return first_tensor(value)
+    raise WorkerError("no_activations", "The submodule neither takes nor gives a tensor.")
+
+
+def shape_of(tensor: torch.Tensor) -> tuple[int, ...]:
+    """The shape as plain numbers."""
+    return tuple(tensor.shape)
+
+
+def top_level(modules: dict[str, torch.nn.Module]) -> list[str]:
+    """The paths of one or two parts, to show what there is."""
+    return [path for path in modules if path and path.count(".") < 2][:10]

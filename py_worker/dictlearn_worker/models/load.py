@@ -1,0 +1,143 @@
+"""Loading a causal language model through nnsight."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .. import protocol as p
+from ..errors import WorkerError
+from ..registry import Context, method
+from .fetch import locate
+from .language_model import LanguageModel
+
+
+@method("model.load")
+def load(context: Context, params: p.ModelLoadParams) -> p.ModelLoadResult:
+    """Finds, converts if needed, and loads. `dtype` null is the checkpoint's own, but float32 for half precision on a CPU."""
+    path = locate(context, params.path, Path(params.cache))
+    context.progress(f"Loading {params.path}", 0)
+    device = torch.device(params.device)
+    module, tokenizer = load_pretrained(params.path, path, params.revision, params.dtype, device)
+    model = wrap(module, tokenizer, device)
+    size = sum(parameter.numel() for parameter in module.parameters())
+    config: Any = module.config
+    return p.ModelLoadResult(
+        model=context.objects.put(model),
+        parameters=size,
+        bytes=sum(parameter.numel() * parameter.element_size() for parameter in module.parameters()),
+        class_name=type(module).__name__,
+        hidden_size=getattr(config, "hidden_size", None),
+        layers=getattr(config, "num_hidden_layers", None),
+        max_context=model.max_context,
+        vocabulary=len(tokenizer),
+    )
+
+
+@method("model.widths")
+def widths(context: Context, params: p.ModelWidthsParams) -> p.ModelWidthsResult:
+    """One short forward pass."""
+    model = context.objects.get(params.model, LanguageModel)
+    return p.ModelWidthsResult(widths=model.try_sites(params.sites))
+
+
+def load_pretrained(
+    name: str, path: str, revision: str | None, dtype: str | None, device: torch.device
+) -> tuple[Any, Any]:
+    """The Hugging Face model and its tokeniser, with every failure as one sentence."""
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    local = Path(path).expanduser()
+    if local.is_dir():
+        path = str(local)
+        if not (local / "config.json").is_file():
+            raise WorkerError(
+                "unknown_model",
+                f"The folder {name} holds no model: it has no config.json.",
+                hint="Name a folder that save_pretrained wrote, a .gguf file, or a hub id.",
+            )
+    elif name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise WorkerError("unknown_model", f"There is no folder {name}.", hint="Check the path of the model.")
+    with quiet():
+        try:
+            config = AutoConfig.from_pretrained(path, revision=revision)
+            wanted = getattr(torch, dtype) if dtype else own_dtype(config, device)
+            module = AutoModelForCausalLM.from_pretrained(path, revision=revision, config=config, dtype=wanted)
+        except Exception as error:
+            raise explain(error, name) from error
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
+        except Exception as error:
+            raise WorkerError("no_tokenizer", f"The model {name} comes without a usable tokenizer.") from error
+    return module.to(device).eval().requires_grad_(False), tokenizer
+
+
+def own_dtype(config: Any, device: torch.device) -> torch.dtype:
+    """The checkpoint's dtype. A CPU computes half precision slowly and coarsely, so there it becomes float32."""
+    dtype = getattr(config, "dtype", None) or torch.float32
+    if isinstance(dtype, str):
+        dtype = getattr(torch, dtype)
+    return torch.float32 if device.type == "cpu" and dtype in (torch.float16, torch.bfloat16) else dtype
+
+
+def wrap(module: Any, tokenizer: Any, device: torch.device) -> LanguageModel:
+    """nnsight's wrapper around a model that is loaded already."""
+    from nnsight import TransformersModel
+
+    with quiet():
+        traced = TransformersModel(module, tokenizer=tokenizer, task="text-generation")
+    limit = getattr(module.config, "max_position_embeddings", None)
+    return LanguageModel(traced=traced, module=module, tokenizer=tokenizer, device=device, max_context=limit)
+
+
+@contextlib.contextmanager
+def quiet():
+    """Standard error belongs to error reports, not to a library's progress bars."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+def explain(error: Exception, name: str) -> WorkerError:
+    """Why a model could not be loaded, in one sentence."""
+    text = str(error)
+    offline = os.environ.get("HF_HUB_OFFLINE") in {"1", "true", "TRUE"}
+    kinds = {type(each).__name__ for each in causes(error)}
+    if "RepositoryNotFoundError" in kinds or "is not a valid model identifier" in text and not unreachable(kinds, text):
+        return WorkerError(
+            "unknown_model",
+            f"There is no model {name}, neither as a folder here nor on the Hugging Face hub.",
+            hint="Check the name; private models need HF_TOKEN.",
+        )
+    if offline or unreachable(kinds, text):
+        return WorkerError(
+            "hub_unreachable",
+            f"The model {name} is not a folder here, and the Hugging Face hub cannot be reached.",
+            hint="Check the network, or name a local folder or .gguf file.",
+        )
+    if "Unrecognized configuration class" in text or "for this kind of AutoModel" in text:
+        return WorkerError("unknown_model", f"The model {name} is not a causal language model.")
+    reason = text.splitlines()[0] if text else type(error).__name__
+    return WorkerError("model_load", f"The model {name} could not be loaded: {reason}")
+
+
+def causes(error: BaseException) -> list[BaseException]:
+    """The error and everything that led to it."""
+    chain: list[BaseException] = []
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ or error.__context__  # pyright: ignore[reportAssignmentType]
+    return chain
+
+
+def unreachable(kinds: set[str], text: str) -> bool:
+    """Whether a failure looks like a network that is not there."""
+    network = {"ConnectionError", "ConnectError", "ConnectTimeout", "LocalEntryNotFoundError", "OfflineModeIsEnabled"}
+    network |= {"MaxRetryError", "ProxyError", "SSLError", "ReadTimeout", "gaierror"}
+    return bool(kinds & network) or "couldn't connect to" in text.lower()

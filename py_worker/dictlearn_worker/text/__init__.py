@@ -1,0 +1,1 @@
+"""Streams of documents, and the contexts that are cut from them."""

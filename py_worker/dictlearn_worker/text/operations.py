@@ -1,0 +1,68 @@
+"""The operations that open text and contexts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from .. import protocol as p
+from ..models.language_model import LanguageModel
+from ..registry import Context, method
+from . import files, hub, python_docs
+from .contexts import Contexts
+from .stream import PushedStream, TextStream, prepared
+
+# The special path of Python's own documentation.
+PYTHON_DOCS = "python-docs"
+
+
+@method("text.files")
+def open_files(context: Context, params: p.TextFilesParams) -> p.TextFilesResult:
+    """Local files; the first document is read at once, so that most mistakes show here."""
+    if params.path == PYTHON_DOCS:
+        found, documents = 1, iter(python_docs.documents())
+    else:
+        paths = files.find_files(params.path)
+        found, documents = len(paths), files.read_files(paths, params.text_field, params.txt_documents)
+    stream = TextStream(prepared(peeked(documents), params.skip, params.shuffle_buffer, params.seed))
+    return p.TextFilesResult(text=context.objects.put(stream), files=found)
+
+
+@method("text.hub")
+def open_hub(context: Context, params: p.TextHubParams) -> p.TextHubResult:
+    """A Hugging Face dataset, streamed; skipping and shuffling are the datasets library's own."""
+    dataset = hub.open_dataset(params.path, params.name, params.split, params.revision)
+    if params.skip:
+        dataset = dataset.skip(params.skip)
+    if params.shuffle_buffer:
+        dataset = dataset.shuffle(seed=params.seed % 2**32, buffer_size=params.shuffle_buffer)
+    documents = hub.read_dataset(dataset, params.path, params.text_field)
+    return p.TextHubResult(text=context.objects.put(TextStream(peeked(documents))))
+
+
+def peeked(documents: Iterator[str]) -> Iterator[str]:
+    """The same documents, the first of them read now."""
+    first = list(itertools.islice(documents, 1))
+    return itertools.chain(first, documents)
+
+
+@method("text.pushed")
+def open_pushed(context: Context, params: p.TextPushedParams) -> p.TextPushedResult:
+    """A stream that TypeScript feeds."""
+    return p.TextPushedResult(text=context.objects.put(PushedStream()))
+
+
+@method("text.push")
+def push(context: Context, params: p.TextPushParams) -> p.TextPushResult:
+    """Feeds it."""
+    context.objects.get(params.text, PushedStream).push(params.documents, params.end)
+    return p.TextPushResult()
+
+
+@method("contexts.open")
+def open_contexts(context: Context, params: p.ContextsOpenParams) -> p.ContextsOpenResult:
+    """Cuts a stream into contexts of a model's tokens."""
+    text = context.objects.get(params.text, TextStream)
+    model = context.objects.get(params.model, LanguageModel)
+    contexts = Contexts(text, model.tokenizer, model.max_context, params)
+    return p.ContextsOpenResult(contexts=context.objects.put(contexts))

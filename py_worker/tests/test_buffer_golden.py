@@ -1,0 +1,98 @@
+"""The activation buffer against the golden batches of the reference, from tiny-neox."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from dictlearn_worker import protocol as p
+from dictlearn_worker.objects import Objects
+from dictlearn_worker.registry import HANDLERS, Context
+from golden import FOLDER, case
+
+import dictlearn_worker.operations  # noqa: F401  isort: skip
+
+CASES = ["out", "in", "in_to_out", "residual", "left-unmasked", "exhausted"]
+
+
+def call(context: Context, name: str, **params: object):
+    """Runs one operation as the loop would."""
+    return HANDLERS[name](context, p.DATA_METHODS[name][0](**params))
+
+
+def first_texts(count: int, folder) -> str:
+    """A file with the first `count` texts."""
+    lines = (FOLDER / "texts.jsonl").read_text(encoding="utf-8").splitlines()[:count]
+    path = folder / "texts.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_golden_batches(name: str, tmp_path) -> None:
+    """Every batch bit for bit, under the reference's refresh rule."""
+    s, tensors = case("buffer", name)
+    context = Context(Objects())
+    model = call(
+        context, "model.load", path=str(FOLDER / "tiny-neox"), revision=None, device="cpu", dtype=None, cache=str(tmp_path)
+    ).model
+    path = first_texts(60 if name == "exhausted" else 400, tmp_path)
+    text = call(
+        context, "text.files", path=path, text_field="text", txt_documents="line", skip=0, shuffle_buffer=0, seed=0
+    ).text
+    contexts = call(
+        context,
+        "contexts.open",
+        text=text,
+        model=model,
+        ctx_len=s["ctx_len"],
+        contexts="truncate",
+        # All golden buffers were padded on the left and attended to it, whatever their README says of right padding.
+        padding="left-unmasked",
+        keep="pad-token",
+        exclude_special_tokens=False,
+        drop_partial_batch=True,
+    ).contexts
+    site = p.Site(submodule=s["submodule"], io=s["io"])
+    widths = call(context, "model.widths", model=model, sites=[site]).widths
+    capacity = s["n_ctxs"] * s["ctx_len"]
+    generator = context.objects.put(torch.Generator().manual_seed(s["seed"]))
+    source = call(
+        context,
+        "buffer.create",
+        sites=[site],
+        widths=widths,
+        rows=capacity + s["in_batch_size"] * s["ctx_len"],
+        dtype="float32",
+        device="cpu",
+        generator=generator,
+        draws="randperm-each",
+    ).source
+
+    unread = 0
+    ended = False
+    inputs, targets = [], []
+    while len(inputs) < s["batches"]:
+        if unread < capacity // 2:
+            while unread < capacity and not ended:
+                added = call(
+                    context, "buffer.append", source=source, model=model, contexts=contexts, n_contexts=s["in_batch_size"]
+                )
+                unread += added.rows
+                ended = added.exhausted
+            if ended:
+                break
+        rows = min(s["out_batch_size"], unread)
+        unread -= rows
+        buffer = context.objects.get(source, dictlearn_worker.buffer.rows.ActivationRows)
+        buffer.draw(rows)
+        x, y = buffer.batch(0)
+        inputs.append(x)
+        targets.append(y)
+
+    assert len(inputs) == s["batches"]
+    if s["io"] == "in_to_out":
+        assert torch.equal(torch.stack(inputs), tensors["inputs"])
+        assert torch.equal(torch.stack(targets), tensors["targets"])
+    else:
+        assert torch.equal(torch.stack(inputs), tensors["batches"])
