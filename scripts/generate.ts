@@ -1,11 +1,13 @@
 // Writes every generated file, or with --check says which are stale and fails.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { configJsonSchema } from "../src/config/json-schema.ts";
 import { generatePython } from "../src/protocol/python.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const files: Record<string, string> = {
   "py_worker/dictlearn_worker/protocol.py": generatePython(),
+  "configs/schema.json": configJsonSchema(),
 };
 
 const stale = Object.entries(files).filter(

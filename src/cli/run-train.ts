@@ -5,7 +5,6 @@ import { OutputFolder } from "../checkpoint/index.ts";
 import { CancelledError } from "../errors.ts";
 import { type RunResult, runTraining } from "../train/index.ts";
 import { Worker } from "../worker/index.ts";
-import { checkResources } from "./dry-run.ts";
 import { Interrupt } from "./interrupt.ts";
 import { createView } from "./view.ts";
 
@@ -38,7 +37,6 @@ export const train = async (run: ResolvedRun, options: Options): Promise<number>
     view.observe({ type: "stage", message: "Starting the Python worker" });
     worker = await Worker.start(environment);
     await using closing = worker;
-    await checkResources(run, closing);
     const { observe } = view;
     const result = await runTraining(run, closing, { observe, signal: interrupt.signal, overwrite: options.overwrite });
     view.finish(result);

@@ -54,6 +54,10 @@ export const distinctSites = (dictionaries: readonly ResolvedDictionary[]): Site
   return [...sites.values()];
 };
 
+/** Which of the source's sites a dictionary reads. */
+export const siteIndex = (config: RunConfig, sites: readonly SiteSpec[], { submodule = "", io }: ResolvedDictionary): number =>
+  config.activations ? 0 : sites.findIndex((site) => siteKey(site) === siteKey({ submodule, io }));
+
 const siteKey = ({ submodule, io }: SiteSpec): string => `${io} ${submodule}`;
 
 /** The rows that the run trains on: cached ones, or a buffer that the model fills from text. */
@@ -123,9 +127,8 @@ export const createTrainees = async (
   { config, sites, device, generators }: TraineeContext,
 ): Promise<Trainee[]> => {
   const trainees: Trainee[] = [];
-  const keys = sites.map(siteKey);
   for (const each of dictionaries) {
-    const site = config.activations ? 0 : keys.indexOf(siteKey({ submodule: each.submodule ?? "", io: each.io }));
+    const site = siteIndex(config, sites, each);
     const widths = source.widths[site];
     if (widths === undefined) throw new Error(`No rows for ${each.name}.`);
     checkPairs(source, each);

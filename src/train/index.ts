@@ -1,2 +1,3 @@
 export type { FinishReason, Observer, RunEvent, StepMetrics } from "./events.ts";
+export { examineRun } from "./examine.ts";
 export { type RunOptions, type RunResult, runTraining } from "./run.ts";

@@ -8,6 +8,7 @@ import { createTrainees, distinctSites, Generators, openSource } from "./assembl
 import type { Observer, RunEvent } from "./events.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
 import { explainFailure, prepareFolders, saveResults } from "./outputs.ts";
+import { requireResources } from "./resources.ts";
 import type { Trainee } from "./trainee.ts";
 
 export interface RunOptions {
@@ -41,6 +42,7 @@ export const runTraining = async (run: ResolvedRun, worker: Worker, options: Run
       observe({ type: "refreshed", step: log.step, ...refresh }),
   };
   await using source = await openSource(worker, config, { sites, generators, device, observe, events, signal });
+  requireResources(run, source, sites);
   const trainees = await createTrainees(source, dictionaries, { config, sites, device, generators });
 
   await using output = await OutputFolder.claim(config.output, { overwrite });

@@ -1,0 +1,38 @@
+import prettyBytes from "pretty-bytes";
+import { stringify } from "yaml";
+import { OutputFolder } from "../checkpoint/index.ts";
+import { type Estimate, notices, type ResolvedRun, requireAvailable } from "../config/index.ts";
+import { ensureEnvironment, setupProgress } from "../environment/index.ts";
+import { examineRun } from "../train/index.ts";
+import { Worker } from "../worker/index.ts";
+import { count } from "./format.ts";
+
+/** Prints the resolved run and what it needs, and refuses what cannot fit. Writes nothing but the model's cache. */
+export const dryRun = async (
+  run: ResolvedRun,
+  options: { readonly json: boolean; readonly overwrite: boolean; readonly python?: string | undefined },
+): Promise<void> => {
+  requireAvailable(run);
+  OutputFolder.check(run.config.output, options);
+  const environment = await ensureEnvironment({ python: options.python, onProgress: setupProgress() });
+  await using worker = await Worker.start(environment);
+  const estimate = await examineRun(run, worker);
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify({ run: run.config, estimate })}\n`);
+    return;
+  }
+  const lines = [...notices(run).map((notice) => `# ${notice}`), ...describe(estimate)];
+  process.stdout.write(`${stringify(run.config)}\n${lines.join("\n")}\n`);
+};
+
+const describe = (estimate: Estimate): string[] => [
+  `steps         ${estimate.steps === null ? "until the text ends" : count(estimate.steps)}`,
+  `tokens        ${estimate.tokens === null ? "until the text ends" : count(estimate.tokens)}`,
+  `buffer        ${prettyBytes(estimate.buffer)}`,
+  `dictionaries  ${prettyBytes(estimate.dictionaries)}`,
+  `gradients     ${prettyBytes(estimate.gradients)}`,
+  `optimisers    ${prettyBytes(estimate.optimisers)}`,
+  `features      ${prettyBytes(estimate.features)} for one batch`,
+  `memory        ${prettyBytes(estimate.memory)} besides the model`,
+  `disk          ${prettyBytes(estimate.disk)}${estimate.checkpoints === null ? " and more, until the text ends" : ""}`,
+];

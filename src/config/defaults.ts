@@ -1,0 +1,77 @@
+import type { RunConfig, RunInput } from "./schema.ts";
+import { trainDefaults, trainQuirks } from "./train-schema.ts";
+
+type Data = NonNullable<RunConfig["data"]>;
+
+const dataDefaults: Omit<Data, "path"> = {
+  name: null,
+  split: "train",
+  text_field: "text",
+  revision: null,
+  shuffle_buffer: 0,
+  skip: 0,
+  txt_documents: "line",
+};
+
+const bufferDefaults: RunConfig["buffer"] = {
+  n_ctxs: 30_000,
+  ctx_len: 128,
+  in_batch_size: 512,
+  out_batch_size: 8192,
+  refresh_below: 0.5,
+  device: "cpu",
+  contexts: "pack",
+  padding: "right",
+  exclude_special_tokens: false,
+  max_activation_norm_multiple: null,
+  draws: "shuffled",
+  keep: "mask",
+  partial_batches: "serve",
+};
+
+/** What `compat: ddac948` changes in `buffer`. */
+const bufferQuirks: Partial<RunConfig["buffer"]> = {
+  contexts: "truncate",
+  padding: "left-unmasked",
+  draws: "randperm-each",
+  keep: "pad-token",
+  partial_batches: "drop",
+};
+
+/** Without the keys whose value is undefined: zod's types cannot tell them from keys that are not there. */
+export const given = <T extends object>(keys: T | undefined): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(keys ?? {}).filter(([, value]) => value !== undefined)) as never;
+
+/** Fills in what was not given: the defaults, or under `compat` the reference's way. */
+export const withDefaults = (input: RunInput): RunConfig => {
+  const { $schema: _, data, buffer, train, dictionaries, ...rest } = input;
+  const compat = input.compat === "ddac948";
+  return {
+    seed: 0,
+    device: "auto",
+    dtype: "float32",
+    model_dtype: null,
+    compat: "none",
+    random_streams: compat ? "one" : "separate",
+    output: "runs/demo",
+    model: null,
+    revision: null,
+    activations: null,
+    resume: "exact",
+    resume_every: 500,
+    ...given(rest),
+    data: data === undefined || data === null ? null : withDataDefaults(data),
+    buffer: { ...bufferDefaults, ...(compat ? bufferQuirks : {}), ...given(buffer) },
+    train: { ...trainDefaults, ...(compat ? trainQuirks : {}), ...given(train) },
+    dictionaries: dictionaries.map((each) => {
+      const io = each.io ?? "out";
+      return { ...each, io, name: each.name ?? derivedName({ ...each, io }) };
+    }),
+  };
+};
+
+const withDataDefaults = (data: NonNullable<RunInput["data"]>): Data =>
+  typeof data === "string" ? { ...dataDefaults, path: data } : { ...dataDefaults, ...given(data), path: data.path };
+
+const derivedName = ({ submodule, io, dictionary_size }: { submodule?: string | undefined; io: string; dictionary_size: number }) =>
+  `${(submodule ?? "rows").replaceAll(/[^A-Za-z0-9._-]+/g, "_")}_${io}_${dictionary_size}`;

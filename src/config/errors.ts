@@ -1,0 +1,97 @@
+import { closest, distance } from "fastest-levenshtein";
+import type { z } from "zod";
+import { ConfigError } from "../errors.ts";
+import { knownPaths } from "./schema.ts";
+
+/** What other libraries call our keys. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  learning_rate: "train.lr",
+  l1_coefficient: "train.sparsity_penalty",
+  l1_coeff: "train.sparsity_penalty",
+  l1_penalty: "train.sparsity_penalty",
+  entropy: "train.sparsity",
+  loss: "train.reconstruction_loss",
+  batch_size: "buffer.out_batch_size",
+  train_batch_size_tokens: "buffer.out_batch_size",
+  context_size: "buffer.ctx_len",
+  context_length: "buffer.ctx_len",
+  d_sae: "dictionaries.0.dictionary_size",
+  dict_size: "dictionaries.0.dictionary_size",
+  hook_name: "dictionaries.0.submodule",
+  model_name: "model",
+  dataset: "data.path",
+  dataset_path: "data.path",
+  output_dir: "output",
+};
+
+/** How far a key may be from a known one to be taken for a slip. */
+const FARTHEST = 4;
+
+/** The first thing that is wrong with a config, as one sentence that names the key, the value and what is allowed. */
+export const configError = (issues: readonly z.core.$ZodIssue[], input: unknown, source: string): ConfigError => {
+  const issue = deepest(issues);
+  if (issue === undefined) return new ConfigError(`${source} is not a valid config.`);
+  if (issue.code === "unrecognized_keys") {
+    const key = [...issue.path, issue.keys[0] ?? ""].map(String);
+    return new ConfigError(`${source} has a key that does not exist: ${key.join(".")}.`, { hint: suggestion(key) });
+  }
+  const path = issue.path.map(String).join(".");
+  const value = issue.path.reduce<unknown>((node, part) => (node as Record<PropertyKey, unknown> | undefined)?.[part], input);
+  if (value === undefined) {
+    return new ConfigError(`${source} lacks the key ${path}, which must be given: ${allowed(issue)}.`);
+  }
+  return new ConfigError(`${source} sets ${path} to ${JSON.stringify(value)}, but allowed is ${allowed(issue)}.`);
+};
+
+/** A union's own issue says little; the branch that came furthest says what was meant. */
+const deepest = (issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined => {
+  const [issue] = issues;
+  if (issue?.code !== "invalid_union") return issue;
+  const branches = issue.errors.map((branch) => deepest(branch)).filter((branch) => branch !== undefined);
+  const inner = branches.find((branch) => branch.path.length > 0 || branch.code === "unrecognized_keys");
+  if (inner !== undefined) return { ...inner, path: [...issue.path, ...inner.path] };
+  return { ...issue, message: branches.map((branch) => allowed(branch)).join(" or ") };
+};
+
+const allowed = (issue: z.core.$ZodIssue): string => {
+  switch (issue.code) {
+    case "invalid_type":
+      return TYPES[issue.expected] ?? `a ${issue.expected}`;
+    case "invalid_value":
+      return issue.values.map((value) => JSON.stringify(value)).join(", ");
+    case "too_small":
+      if (issue.origin === "string") return "a text that is not empty";
+      if (issue.origin === "array") return `a list of at least ${issue.minimum}`;
+      return `a number ${issue.inclusive ? "of at least" : "above"} ${issue.minimum}`;
+    case "too_big":
+      return `a number ${issue.inclusive ? "of at most" : "below"} ${issue.maximum}`;
+    default:
+      return issue.message;
+  }
+};
+
+const TYPES: Readonly<Record<string, string>> = {
+  int: "a whole number",
+  number: "a number",
+  string: "a text",
+  boolean: "true or false",
+  array: "a list",
+  object: "a group of keys",
+};
+
+/** The known key nearest to an unknown one, at its own level first. */
+export const suggestion = (key: readonly string[]): string => {
+  const leaf = key.at(-1) ?? "";
+  const other = OTHER_NAMES[leaf];
+  if (other !== undefined) return `Did you mean ${other}?`;
+  const parent = key.slice(0, -1);
+  const level = parent.filter((part) => !/^\d+$/.test(part)).join(".");
+  const leafOf = (path: string) => path.slice(path.lastIndexOf(".") + 1);
+  const siblings = knownPaths().filter((path) => path.slice(0, Math.max(0, path.lastIndexOf("."))) === level);
+  const near = closest(leaf, siblings.map(leafOf));
+  if (distance(leaf, near) <= FARTHEST) return `Did you mean ${[...parent, near].join(".")}?`;
+  const elsewhere = knownPaths().find((path) => leafOf(path) === leaf) ?? closest(leaf, knownPaths().map(leafOf));
+  const path = knownPaths().find((each) => leafOf(each) === leafOf(elsewhere)) ?? elsewhere;
+  if (distance(leaf, leafOf(path)) <= FARTHEST) return `Did you mean ${path}?`;
+  return `The nearest key is ${[...parent, near].join(".")}; configs/schema.json lists all of them.`;
+};

@@ -1,0 +1,32 @@
+import { ConfigError } from "../errors.ts";
+import type { ResolvedRun } from "./resolve.ts";
+
+interface Gap {
+  readonly key: string;
+  readonly asked: (run: ResolvedRun) => unknown;
+}
+
+/** What a config may say although this version cannot do it yet. */
+const GAPS: readonly Gap[] = [
+  { key: "architecture", asked: (run) => run.dictionaries.find(({ train }) => train.architecture !== "standard")?.train.architecture },
+  { key: "normalize_activations", asked: (run) => run.dictionaries.some(({ train }) => train.normalize_activations) || undefined },
+  { key: "buffer.max_activation_norm_multiple", asked: ({ config }) => config.buffer.max_activation_norm_multiple ?? undefined },
+];
+
+/** Throws a `ConfigError` when the run asks for something that does not exist yet, rather than ignoring it. */
+export const requireAvailable = (run: ResolvedRun): void => {
+  for (const { key, asked } of GAPS) {
+    const value = asked(run);
+    if (value !== undefined) {
+      throw new ConfigError(`The config sets ${key} to ${JSON.stringify(value)}, which this version cannot do yet.`, {
+        hint: "Leave the key out.",
+      });
+    }
+  }
+};
+
+/** What the user should know before the run starts. */
+export const notices = ({ config }: ResolvedRun): string[] =>
+  config.resume === "off"
+    ? []
+    : [`resume: ${config.resume} is not there yet; an interrupted run keeps its checkpoints but starts anew.`];

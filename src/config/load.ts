@@ -1,0 +1,72 @@
+import { readFileSync } from "node:fs";
+import { parseDocument } from "yaml";
+import { ConfigError } from "../errors.ts";
+import { withDefaults } from "./defaults.ts";
+import { configError, suggestion } from "./errors.ts";
+import { type RunConfig, RunInput } from "./schema.ts";
+
+/** Values by dotted path, as they were typed: `{"train.lr": "1e-3"}`. */
+export type Overrides = Readonly<Record<string, string>>;
+
+/** Reads a YAML or JSON config, applies the overrides, checks it and fills in the defaults. Throws `ConfigError`. */
+export const loadConfig = (path: string, overrides: Overrides = {}): RunConfig => parseConfig(parseFile(path), { overrides, source: path });
+
+/** Checks a config that is already an object. `source` names it in errors. */
+export const parseConfig = (value: unknown, { overrides = {}, source = "The config" }: { overrides?: Overrides; source?: string } = {}): RunConfig => {
+  const input = structuredClone(value);
+  if (input === null || typeof input !== "object" || Array.isArray(input)) {
+    throw new ConfigError(`${source} is not a config: it must be a group of keys.`);
+  }
+  for (const [key, text] of Object.entries(overrides)) override(input as Node, key, text);
+  const parsed = RunInput.safeParse(input);
+  if (!parsed.success) throw configError(parsed.error.issues, input, source);
+  return withDefaults(parsed.data);
+};
+
+type Node = Record<string, unknown>;
+
+const parseFile = (path: string): unknown => {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    throw new ConfigError(missing ? `There is no config file ${path}.` : `The config ${path} could not be read.`, { cause: error });
+  }
+  return parseText(text, path);
+};
+
+/** YAML 1.2, of which JSON is a part. A syntax error names line and column. */
+const parseText = (text: string, source: string): unknown => {
+  const document = parseDocument(text, { prettyErrors: true, uniqueKeys: true });
+  const [problem] = document.errors;
+  if (problem === undefined) return document.toJS();
+  const place = problem.linePos?.[0];
+  const where = place === undefined ? "" : ` at line ${place.line}, column ${place.col}`;
+  const message = problem.message.split("\n", 1)[0]?.replace(/ at line \d+, column \d+:?$/, "").replace(/\.$/, "");
+  throw new ConfigError(`${source} is not valid YAML${where}: ${message}.`);
+};
+
+/** Sets one value by its dotted path; numbers in it are positions in a list that must exist. */
+const override = (root: Node, key: string, text: string): void => {
+  const parts = key.split(".");
+  const leaf = parts.pop() ?? "";
+  let node: Node = root;
+  for (const [index, part] of parts.entries()) {
+    const next = node[part];
+    const here = parts.slice(0, index + 1).join(".");
+    if (next !== undefined && next !== null && typeof next === "object") node = next as Node;
+    else if (Array.isArray(node)) throw outOfRange(here, node);
+    else if (next === undefined && GROUPS.has(here)) node = node[part] = {} as Node;
+    else if (here === "data" && typeof next === "string") node = node[part] = { path: next };
+    else throw new ConfigError(`--${key} is no key of the config.`, { hint: suggestion([...parts, leaf]) });
+  }
+  if (Array.isArray(node) && !(Number(leaf) in node)) throw outOfRange(key, node);
+  node[leaf] = parseText(text, `--${key}`);
+};
+
+/** Groups that an override may create. */
+const GROUPS = new Set(["data", "buffer", "train"]);
+
+const outOfRange = (path: string, list: readonly unknown[]): ConfigError =>
+  new ConfigError(`--${path} names an entry that does not exist: the list has ${list.length}, counted from 0.`);

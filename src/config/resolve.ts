@@ -1,0 +1,73 @@
+import { ConfigError } from "../errors.ts";
+import { given } from "./defaults.ts";
+import type { RunConfig } from "./schema.ts";
+import type { Train } from "./train-schema.ts";
+
+/** One dictionary of a run with all its settings. */
+export interface ResolvedDictionary {
+  readonly name: string;
+  readonly submodule: string | undefined;
+  readonly io: "out" | "in" | "in_to_out";
+  readonly dictionary_size: number;
+  readonly seed: number;
+  readonly train: Train;
+}
+
+export interface ResolvedRun {
+  readonly config: RunConfig;
+  readonly dictionaries: readonly ResolvedDictionary[];
+}
+
+/** Gives every dictionary its own settings and checks what no single key can say. Throws `ConfigError`. */
+export const resolveRun = (config: RunConfig): ResolvedRun => {
+  checkSource(config);
+  const dictionaries = config.dictionaries.map((each) => {
+    const { submodule, io, dictionary_size, name, seed, ...own } = each;
+    const train = { ...config.train, ...given(own) };
+    return { name, submodule, io, dictionary_size, seed: seed ?? config.seed, train };
+  });
+  checkDictionaries(config, dictionaries);
+  return { config, dictionaries };
+};
+
+const checkSource = ({ model, data, activations, buffer }: RunConfig): void => {
+  if (activations !== null) {
+    if (model !== null || data !== null) {
+      throw new ConfigError("The config names activations and a model or data; it is one or the other.", {
+        hint: "Leave model and data out to train on cached rows.",
+      });
+    }
+    return;
+  }
+  if (model === null || data === null) {
+    throw new ConfigError(`The config lacks the key ${model === null ? "model" : "data"}, which must be given.`, {
+      hint: "A run needs model and data, or activations.",
+    });
+  }
+  const capacity = buffer.n_ctxs * buffer.ctx_len;
+  if (buffer.out_batch_size > capacity) {
+    throw new ConfigError(
+      `buffer.out_batch_size is ${buffer.out_batch_size}, but the buffer holds only n_ctxs × ctx_len = ${capacity} rows.`,
+      { hint: "Raise buffer.n_ctxs, or lower buffer.out_batch_size." },
+    );
+  }
+};
+
+const checkDictionaries = ({ activations, random_streams }: RunConfig, dictionaries: readonly ResolvedDictionary[]): void => {
+  const names = new Set<string>();
+  for (const [index, { name, submodule, seed, train }] of dictionaries.entries()) {
+    if (names.has(name)) {
+      throw new ConfigError(`Two dictionaries are called ${name}.`, { hint: "Give each one a name of its own." });
+    }
+    names.add(name);
+    if (submodule === undefined && activations === null) {
+      throw new ConfigError(`The config lacks the key dictionaries.${index}.submodule, which must be given: a module's path.`);
+    }
+    if (train.decay_start !== null && train.steps !== null && train.decay_start >= train.steps) {
+      throw new ConfigError(`decay_start is ${train.decay_start}, but the last step is ${train.steps - 1}.`);
+    }
+    if (random_streams === "one" && seed !== dictionaries[0]?.seed) {
+      throw new ConfigError("With random_streams: one, the dictionaries cannot have seeds of their own.");
+    }
+  }
+};

@@ -1,0 +1,5 @@
+export { type Check, type Diagnosis, diagnose } from "./doctor.ts";
+export type { SetupProgress } from "./pip-output.ts";
+export { cacheFolder } from "./places.ts";
+export { setupProgress } from "./progress.ts";
+export { type EnvironmentOptions, ensureEnvironment, type PythonEnvironment } from "./setup.ts";

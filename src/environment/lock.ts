@@ -1,0 +1,53 @@
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { lock } from "proper-lockfile";
+import { CancelledError, EnvironmentError } from "../errors.ts";
+
+/** A lock whose owner has not touched it for so long belongs to a process that was killed. */
+const STALE_MS = 15_000;
+const UPDATE_MS = 3_000;
+const POLL_MS = 300;
+
+/** The lock of a folder, held until it is disposed of. */
+export interface FolderLock extends AsyncDisposable {
+  /** Whether somebody else held it first. */
+  readonly waited: boolean;
+  /** Fires when another process took the lock, because this one slept (a closed lid) for longer than STALE_MS. */
+  readonly lost: AbortSignal;
+}
+
+/**
+ * Locks a folder, which need not exist, among all processes of the machine, by a lock beside it.
+ *
+ * @throws {EnvironmentError} The lock cannot be written. @throws {CancelledError} `signal` fired while waiting.
+ */
+export const lockFolder = async (folder: string, signal: AbortSignal, onWait: () => void): Promise<FolderLock> => {
+  const lost = new AbortController();
+  const options = { realpath: false, stale: STALE_MS, update: UPDATE_MS, onCompromised: () => lost.abort() };
+  let waited = false;
+  for (;;) {
+    if (signal.aborted) throw new CancelledError();
+    try {
+      await mkdir(dirname(folder), { recursive: true });
+      const release = await lock(folder, options);
+      const unlock = async (): Promise<void> => {
+        // Not ours any more: nothing to release.
+        if (!lost.signal.aborted) await release();
+      };
+      return { waited, lost: lost.signal, [Symbol.asyncDispose]: unlock };
+    } catch (error) {
+      if (!isHeld(error)) {
+        throw new EnvironmentError(`The cache folder ${dirname(folder)} cannot be written: ${(error as Error).message}.`, {
+          hint: "Name another one with DICTLEARN_CACHE.",
+          cause: error,
+        });
+      }
+    }
+    if (!waited) onWait();
+    waited = true;
+    await sleep(POLL_MS, undefined, { signal }).catch(() => {});
+  }
+};
+
+const isHeld = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "ELOCKED";
