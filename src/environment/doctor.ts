@@ -5,7 +5,7 @@ import { execa } from "execa";
 import prettyBytes from "pretty-bytes";
 import { workerFolder } from "../worker/process.ts";
 import { cacheFolder, environmentPaths } from "./paths.ts";
-import { isReady } from "./setup.ts";
+import { isReady } from "./managed.ts";
 
 /** One thing that dictlearn needs. */
 export interface Check {
@@ -51,7 +51,7 @@ export const diagnose = async (options: { readonly python?: string | undefined }
   const python = own || paths.python;
   const checks: Check[] = [nodeCheck(), await zeromqCheck()];
   let report: PythonReport | undefined;
-  if (!own && !isReady(paths)) {
+  if (!own && !isReady(paths.folder)) {
     checks.push({ name: "Python environment", ok: false, value: `not made yet (${paths.folder})`, fix: "Run `dictlearn setup`." });
   } else {
     report = await askPython(python);
