@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import lockfile from "proper-lockfile";
 import writeFileAtomic from "write-file-atomic";
@@ -79,7 +79,7 @@ export class OutputFolder implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#release();
-    if (this.#created !== undefined && existsSync(this.path)) removeIfEmpty(this.path);
+    if (this.#created !== undefined && !holdsFiles(this.path)) rmSync(this.path, { recursive: true, force: true });
   }
 }
 
@@ -123,17 +123,8 @@ const removeOld = (path: string, entry: string): void => {
   else if (existsSync(join(full, "config.json"))) for (const own of OWN_FILES) rmSync(join(full, own), { recursive: true, force: true });
 };
 
-/** Removes empty folders from the inside out; stops at the first file. */
-const removeIfEmpty = (path: string): void => {
-  try {
-    for (const entry of readdirSync(path, { withFileTypes: true })) {
-      if (entry.isDirectory()) removeIfEmpty(join(path, entry.name));
-    }
-    rmdirSync(path);
-  } catch (error) {
-    if (!isCode(error, "ENOTEMPTY") && !isCode(error, "ENOENT")) throw error;
-  }
-};
+const holdsFiles = (path: string): boolean =>
+  existsSync(path) && readdirSync(path, { recursive: true, withFileTypes: true }).some((entry) => !entry.isDirectory());
 
 const isCode = (error: unknown, code: string): boolean =>
   error instanceof Error && "code" in error && error.code === code;

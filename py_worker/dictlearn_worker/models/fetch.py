@@ -93,7 +93,13 @@ def convert(context: Context, gguf: Path, cache: Path) -> Path:
         except Exception as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise WorkerError("unknown_model", f"{gguf} could not be read as a GGUF model: {reason}") from error
-        model.save_pretrained(temporary)
+        # transformers will not save what it calls quantised, although the weights are plain float32 by now.
+        config = model.config
+        if hasattr(config, "quantization_config"):
+            del config.quantization_config
+        plain = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        plain.load_state_dict(model.state_dict())
+        plain.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
         try:
             os.rename(temporary, folder)
