@@ -1,14 +1,19 @@
-"""What the worker's Python has, as JSON; a package that is missing or broken is null. Needs nothing but Python."""
+"""What this interpreter has, as one line of JSON: `python -m dictlearn_worker.doctor`.
+
+Needs nothing but the standard library, so that it can say what is missing.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
-import platform
+import os
 import sys
 from importlib import metadata
+from typing import Any
 
-# Package to install -> module to import.
+# Package → module. What would not import is found out by importing it: a broken shared library has a version too.
 PACKAGES = {
     "torch": "torch",
     "nnsight": "nnsight",
@@ -17,32 +22,83 @@ PACKAGES = {
     "msgspec": "msgspec",
     "datasets": "datasets",
     "safetensors": "safetensors",
+    "gguf": "gguf",
 }
 
 
-def version(package: str, module: str) -> str | None:
-    """The version, if the module can really be imported."""
+def package(name: str, module: str) -> dict[str, str | None]:
+    """The version, None when it is not installed, and why it cannot be imported, None when it can."""
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return {"version": None, "error": "is not installed"}
     try:
         importlib.import_module(module)
-        return metadata.version(package)
-    except Exception:
+    except Exception as error:  # whatever a broken package raises
+        return {"version": version, "error": f"{type(error).__name__}: {error}"}
+    return {"version": version, "error": None}
+
+
+def memory() -> tuple[int, int]:
+    """Total and available memory in bytes."""
+    try:
+        import psutil
+
+        state = psutil.virtual_memory()
+        return state.total, state.available
+    except ImportError:
+        page = os.sysconf("SC_PAGE_SIZE")
+        total = os.sysconf("SC_PHYS_PAGES") * page
+        available = os.sysconf("SC_AVPHYS_PAGES") * page if "SC_AVPHYS_PAGES" in os.sysconf_names else total
+        return total, available
+
+
+def devices() -> tuple[list[dict[str, Any]], str | None]:
+    """The CPU and every CUDA device, with memory in bytes; and why CUDA could not be asked, None when it could."""
+    total, free = memory()
+    found: list[dict[str, Any]] = [{"name": "cpu", "kind": "cpu", "total_bytes": total, "free_bytes": free}]
+    try:
+        import torch
+
+        for index in range(torch.cuda.device_count()):
+            free, total = torch.cuda.mem_get_info(index)
+            kind = torch.cuda.get_device_name(index)
+            found.append({"name": f"cuda:{index}", "kind": kind, "total_bytes": total, "free_bytes": free})
+    except ImportError:
+        pass
+    except Exception as error:  # a driver that does not fit raises what it likes
+        return found, f"{type(error).__name__}: {error}"
+    return found, None
+
+
+def cuda() -> str | None:
+    """The CUDA version that torch was built for; None for a build without CUDA, or without torch."""
+    try:
+        import torch
+
+        return torch.version.cuda
+    except Exception:  # reported by `package`
         return None
 
 
-def main() -> None:
-    """Prints the report."""
-    versions = {"python": platform.python_version()} | {name: version(name, module) for name, module in PACKAGES.items()}
-    devices = []
-    if versions["torch"] is not None:
-        try:
-            from dictlearn_worker.system import devices as found
+def diagnose() -> dict[str, Any]:
+    """Everything that Node cannot find out by itself."""
+    packages = {name: package(name, module) for name, module in PACKAGES.items()}
+    found, error = devices()
+    return {
+        "python": ".".join(str(part) for part in sys.version_info[:3]),
+        "packages": packages,
+        "cuda": cuda(),
+        "cuda_error": error,
+        "devices": found,
+    }
 
-            devices = [
-                {"name": d.name, "kind": d.kind, "total_bytes": d.total_bytes, "free_bytes": d.free_bytes} for d in found()
-            ]
-        except ImportError:
-            devices = []
-    print(json.dumps({"python": sys.executable, "versions": versions, "devices": devices}))
+
+def main() -> None:
+    """Prints the findings; whatever libraries print while they are imported goes to standard error."""
+    with contextlib.redirect_stdout(sys.stderr):
+        findings = diagnose()
+    print(json.dumps(findings))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
 import type { CommandModule } from "yargs";
+import { CancelledError } from "../errors.ts";
+import { Interrupt } from "./interrupt.ts";
 
 interface SetupArguments {
   readonly python?: string | undefined;
@@ -8,28 +10,41 @@ interface SetupArguments {
 
 export const setupCommand: CommandModule<object, SetupArguments> = {
   command: "setup",
-  describe: "Make the Python environment of the worker (train does it by itself at first use)",
+  describe: "Make the Python environment of the worker, or check the one that is there",
   builder: (yargs) =>
     yargs
-      .option("python", { type: "string", describe: "Check this Python instead of making an environment" })
-      .option("repair", { type: "boolean", default: false, describe: "Make the environment anew" })
-      .option("json", { type: "boolean", default: false, describe: "Print the result as JSON" })
-      .example("$0 setup", "Make the environment, or say that it is there")
-      .example("$0 setup --repair", "Throw it away and make it anew") as never,
+      .option("python", { type: "string", describe: "Check this Python instead; nothing is installed into it" })
+      .option("repair", { type: "boolean", default: false, describe: "Make the environment anew, whatever its state" })
+      .option("json", { type: "boolean", default: false, describe: "Print the result as one JSON object" })
+      .strictOptions()
+      .example("$0 setup", "Make the environment, once; `dictlearn train` does so by itself too")
+      .example("$0 setup --repair", "Make it anew")
+      .example("$0 setup --python .venv/bin/python", "Does this Python have what the worker needs?")
+      .epilogue(
+        "DICTLEARN_CACHE moves the environment, DICTLEARN_BASE_PYTHON names the Python to make it from, and\nDICTLEARN_PYTHON one to use as it is.",
+      ) as never,
   handler: async ({ python, repair, json }) => {
     const { ensureEnvironment, setupProgress } = await import("../environment/index.ts");
-    const show = setupProgress();
-    let shown = false;
-    const environment = await ensureEnvironment({
-      python,
-      repair,
-      onProgress: (progress) => {
-        shown = true;
-        show(progress);
-      },
-    });
-    if (shown) show({ stage: "Done", done: 1, total: 1 });
-    if (json) process.stdout.write(`${JSON.stringify(environment)}\n`);
-    else process.stdout.write(`The worker uses ${environment.python}.\nNext: npx dictlearn train\n`);
+    const onFirst = (): void => console.error("Stopping. What was begun is made anew the next time.");
+    using interrupt = new Interrupt({ onFirst, onSecond: () => {} });
+    const start = performance.now();
+    try {
+      const onProgress = setupProgress();
+      const environment = await ensureEnvironment({
+        python,
+        repair,
+        onProgress,
+        verify: true,
+        signal: interrupt.signal,
+      });
+      const seconds = Number(((performance.now() - start) / 1000).toFixed(1));
+      console.log(json ? JSON.stringify({ ...environment, seconds }) : summary(environment));
+    } catch (error) {
+      if (!(error instanceof CancelledError && interrupt.signal.aborted)) throw error;
+      process.exitCode = 130;
+    }
   },
 };
+
+const summary = ({ python, managed }: { python: string; managed: boolean }): string =>
+  `${managed ? "Python environment" : "Your Python has what the worker needs"}: ${python}\nNext: npx dictlearn train`;

@@ -78,7 +78,17 @@ const installPins = async ({ folder, places, signal, report }: Build, total: num
   };
   try {
     // Bytecode is written by the first import, for the modules that are used: compiling all of torch takes longer.
-    const args = ["-m", "pip", "install", "--progress-bar", "off", "--no-input", "--no-compile", "-r", places.requirements];
+    const args = [
+      "-m",
+      "pip",
+      "install",
+      "--progress-bar",
+      "off",
+      "--no-input",
+      "--no-compile",
+      "-r",
+      places.requirements,
+    ];
     const { ok, lines } = await run(interpreterIn(folder), args, signal, onLine);
     if (ok) return;
     const { reason, hint } = output.failure();
@@ -98,7 +108,9 @@ const installed = async (folder: string, names: readonly string[]): Promise<numb
   try {
     const [python = ""] = await readdir(lib);
     const found = await readdir(join(lib, python, "site-packages"));
-    const there = new Set(found.filter((name) => name.endsWith(".dist-info")).map((name) => plain(name.split("-")[0] ?? "")));
+    const there = new Set(
+      found.filter((name) => name.endsWith(".dist-info")).map((name) => plain(name.split("-")[0] ?? "")),
+    );
     return names.filter((name) => there.has(plain(name))).length;
   } catch {
     return 0;
@@ -143,6 +155,6 @@ const run = async (
   }
   const result = await child;
   if (signal.aborted) throw new CancelledError("Setting up the Python environment was cancelled.");
-  if (result.failed && lines.length === 0) lines.push(result.shortMessage);
+  if (result.failed && lines.length === 0) lines.push(result.shortMessage ?? "it could not be started");
   return { ok: !result.failed, lines };
 };

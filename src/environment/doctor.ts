@@ -1,123 +1,100 @@
-import { statfsSync } from "node:fs";
-import { freemem } from "node:os";
-import { dirname } from "node:path";
-import { execa } from "execa";
-import prettyBytes from "pretty-bytes";
-import { workerFolder } from "../worker/process.ts";
-import { cacheFolder, environmentPaths } from "./paths.ts";
-import { isReady } from "./managed.ts";
+import { DictlearnError } from "../errors.ts";
+import {
+  type Check,
+  deviceCheck,
+  diskCheck,
+  LEAST_DISK,
+  memoryCheck,
+  nodeCheck,
+  packageChecks,
+  REPAIR,
+  SETUP_DISK,
+  zeromqCheck,
+} from "./checks.ts";
+import { type Findings, inspect } from "./inspect.ts";
+import { findBroken, findReady, isReady } from "./managed.ts";
+import { defaultPlaces, environmentFolder, interpreterIn, type Places, pins } from "./places.ts";
+import { checkChosen, chosenPython, findBasePython } from "./python.ts";
 
-/** One thing that dictlearn needs. */
-export interface Check {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly value: string;
-  /** What to do when it is not ok. */
-  readonly fix?: string;
-}
-
-export interface Device {
-  readonly name: string;
-  readonly kind: string;
-  readonly total_bytes: number;
-  readonly free_bytes: number;
-}
-
+/** The machine and the worker's environment as they are; memory in bytes. */
 export interface Diagnosis {
   readonly ok: boolean;
-  /** The interpreter that the worker uses, or will use. */
-  readonly python: string;
-  readonly versions: Readonly<Record<string, string | null>>;
-  readonly devices: readonly Device[];
+  /** The interpreter that the worker uses; null when there is none yet. */
+  readonly python: string | null;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly devices: Findings["devices"];
   readonly checks: readonly Check[];
 }
 
-/** What the Python side reports; null for a package that is missing or broken. */
-interface PythonReport {
-  readonly python: string;
-  readonly versions: Readonly<Record<string, string | null>>;
-  readonly devices: readonly Device[];
-}
-
-const OLDEST_NODE = [20, 19] as const;
-const LEAST_MEMORY = 2e9;
-const LEAST_DISK = 4e9;
-const REPAIR = "Run `dictlearn setup --repair`.";
-
-/** Looks at everything that a run needs, and changes nothing. */
-export const diagnose = async (options: { readonly python?: string | undefined } = {}): Promise<Diagnosis> => {
-  const own = options.python || process.env.DICTLEARN_PYTHON;
-  const paths = environmentPaths();
-  const python = own || paths.python;
-  const checks: Check[] = [nodeCheck(), await zeromqCheck()];
-  let report: PythonReport | undefined;
-  if (!own && !isReady(paths.folder)) {
-    checks.push({ name: "Python environment", ok: false, value: `not made yet (${paths.folder})`, fix: "Run `dictlearn setup`." });
-  } else {
-    report = await askPython(python);
-    checks.push(...pythonChecks(python, report, own ? `Run: ${python} -m pip install -r py_worker/requirements.txt` : REPAIR));
-  }
-  checks.push(memoryCheck(), diskCheck("Disk of the cache", cacheFolder()), diskCheck("Disk here", process.cwd()));
-  return {
-    ok: checks.every(({ ok }) => ok),
-    python,
-    versions: { node: process.versions.node, ...report?.versions },
-    devices: report?.devices ?? [],
-    checks,
-  };
-};
-
-const askPython = async (python: string): Promise<PythonReport | undefined> => {
-  const env = { PYTHONPATH: workerFolder };
-  const { failed, stdout } = await execa(python, ["-m", "dictlearn_worker.doctor"], { reject: false, stdin: "ignore", env, timeout: 120_000 });
-  return failed ? undefined : (JSON.parse(stdout) as PythonReport);
-};
-
-const pythonChecks = (python: string, report: PythonReport | undefined, fix: string): Check[] => {
-  if (report === undefined) return [{ name: "Python", ok: false, value: `${python} does not run`, fix }];
-  const packages = Object.entries(report.versions).filter(([name]) => name !== "python");
-  const cuda = report.devices.filter(({ name }) => name.startsWith("cuda"));
-  return [
-    { name: "Python", ok: true, value: `${report.versions.python ?? "?"} at ${python}` },
-    ...packages.map(([name, version]) => (version === null ? { name, ok: false, value: "missing or broken", fix } : { name, ok: true, value: version })),
-    {
-      name: "CUDA devices",
-      ok: true,
-      value: cuda.length === 0 ? "none; everything runs on the CPU" : cuda.map(({ name, kind, total_bytes }) => `${name}: ${kind}, ${prettyBytes(total_bytes)}`).join("; "),
-    },
-  ];
-};
-
-const nodeCheck = (): Check => {
-  const version = process.versions.node;
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  const ok = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
-  return ok ? { name: "Node", ok, value: version } : { name: "Node", ok, value: version, fix: `Install Node ${OLDEST_NODE.join(".")} or later.` };
-};
-
-const zeromqCheck = async (): Promise<Check> => {
-  try {
-    const { version } = await import("zeromq");
-    return { name: "zeromq", ok: true, value: version };
-  } catch (error) {
-    return { name: "zeromq", ok: false, value: error instanceof Error ? error.message : String(error), fix: "Run `npm install` again." };
-  }
-};
-
-const memoryCheck = (): Check => {
-  const free = freemem();
-  const check = { name: "Free memory", ok: free >= LEAST_MEMORY, value: prettyBytes(free) };
-  return check.ok ? check : { ...check, fix: "Close other programs, or lower buffer.n_ctxs." };
-};
-
-const diskCheck = (name: string, path: string): Check => {
-  for (let folder = path; ; folder = dirname(folder)) {
+/** Looks at everything a run needs, and installs nothing. */
+export const diagnose = async (
+  options: { readonly python?: string | undefined } = {},
+  places: Places = defaultPlaces(),
+): Promise<Diagnosis> => {
+  const { python, managed, check } = await locate(options.python, places);
+  const zeromq = await zeromqCheck();
+  const checks: Check[] = [nodeCheck(process.versions.node), zeromq, check];
+  const versions: Record<string, string> = { node: process.versions.node };
+  if (zeromq.ok) versions.zeromq = zeromq.value;
+  let devices: Findings["devices"] = [];
+  if (python !== null && check.ok) {
     try {
-      const { bavail, bsize } = statfsSync(folder);
-      const check = { name, ok: bavail * bsize >= LEAST_DISK, value: `${prettyBytes(bavail * bsize)} free at ${path}` };
-      return check.ok ? check : { ...check, fix: "Free some space." };
+      const found = await inspect(python);
+      checks[2] = { ...check, value: `${found.python}, ${check.value}` };
+      checks.push(...packageChecks(found, pins(places), managed), deviceCheck(found));
+      versions.python = found.python;
+      for (const [name, { version }] of Object.entries(found.packages)) if (version !== null) versions[name] = version;
+      devices = found.devices;
     } catch (error) {
-      if (folder === dirname(folder)) throw error;
+      if (!(error instanceof DictlearnError)) throw error;
+      checks[2] = {
+        ...check,
+        ok: false,
+        value: error.message,
+        fix: managed ? REPAIR : `Run ${python} by hand to see why.`,
+      };
     }
   }
+  checks.push(memoryCheck(), await diskCheck("disk of the cache", places.cache, check.ok ? LEAST_DISK : SETUP_DISK));
+  checks.push(await diskCheck("disk of this folder", process.cwd(), LEAST_DISK));
+  return { ok: checks.every(({ ok }) => ok), python, versions, devices, checks };
+};
+
+/** The interpreter that a run would use, without making it. */
+const locate = async (
+  python: string | undefined,
+  places: Places,
+): Promise<{ python: string | null; managed: boolean; check: Check }> => {
+  const name = "python";
+  const chosen = chosenPython(python);
+  try {
+    if (chosen !== undefined) {
+      const path = await checkChosen(chosen, places);
+      return { python: path, managed: false, check: { name, ok: true, value: `${path} (${chosen.by})` } };
+    }
+    const ready = await findManaged(places);
+    if (ready !== undefined) {
+      const path = interpreterIn(ready);
+      return { python: path, managed: true, check: { name, ok: true, value: `${path} (managed)` } };
+    }
+    const broken = findBroken(places);
+    const value =
+      broken === undefined
+        ? "the managed environment does not exist yet"
+        : `the environment in ${broken} is half made or broken`;
+    // Setting up would fail without one, and then it is the better thing to say.
+    await findBasePython();
+    return { python: null, managed: true, check: { name, ok: false, value, fix: "Run `dictlearn setup`." } };
+  } catch (error) {
+    if (!(error instanceof DictlearnError)) throw error;
+    const check = { name, ok: false, value: error.message, ...(error.hint === undefined ? {} : { fix: error.hint }) };
+    return { python: chosen?.path ?? null, managed: chosen === undefined, check };
+  }
+};
+
+const findManaged = async (places: Places): Promise<string | undefined> => {
+  if (!process.env.DICTLEARN_BASE_PYTHON) return findReady(places);
+  const { minor } = await findBasePython();
+  const folder = environmentFolder(places, minor.join("."));
+  return isReady(folder) ? folder : undefined;
 };

@@ -1,4 +1,5 @@
-export { type Check, type Diagnosis, diagnose } from "./doctor.ts";
+export type { Check } from "./checks.ts";
+export { type Diagnosis, diagnose } from "./doctor.ts";
 export type { SetupProgress } from "./pip-output.ts";
 export { cacheFolder } from "./places.ts";
 export { setupProgress } from "./progress.ts";

@@ -38,10 +38,13 @@ export const lockFolder = async (folder: string, signal: AbortSignal, onWait: ()
       return { waited, lost: lost.signal, [Symbol.asyncDispose]: unlock };
     } catch (error) {
       if (!isHeld(error)) {
-        throw new EnvironmentError(`The cache folder ${dirname(folder)} cannot be written: ${(error as Error).message}.`, {
-          hint: "Name another one with DICTLEARN_CACHE.",
-          cause: error,
-        });
+        throw new EnvironmentError(
+          `The cache folder ${dirname(folder)} cannot be written: ${(error as Error).message}.`,
+          {
+            hint: "Name another one with DICTLEARN_CACHE.",
+            cause: error,
+          },
+        );
       }
     }
     if (!waited) onWait();

@@ -42,7 +42,10 @@ export class PipOutput {
   failure(): { reason: string; hint: string } {
     const all = this.#errors.join(" ");
     if (/No space left on device|Errno 28|Disk quota exceeded/.test(`${all} ${this.#last}`)) {
-      return { reason: "the disk is full", hint: "Free some space (about 3 GB), or move the cache with DICTLEARN_CACHE; then run `dictlearn setup` again." };
+      return {
+        reason: "the disk is full",
+        hint: "Free some space (about 3 GB), or move the cache with DICTLEARN_CACHE; then run `dictlearn setup` again.",
+      };
     }
     const reason = this.#errors.findLast((text) => !/^Exception|^\[notice\]/.test(text)) ?? this.#last;
     if (this.#unreachable) {

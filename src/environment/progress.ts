@@ -14,7 +14,9 @@ export const setupProgress = (output: Output = process.stderr): ((progress: Setu
   let show: ((progress: SetupProgress) => void) | undefined;
   return (progress) => {
     if (show === undefined) {
-      output.write("Setting up the Python environment. This happens once and takes a few minutes; about 2 GB are stored.\n");
+      output.write(
+        "Setting up the Python environment. This happens once and takes a few minutes; about 2 GB are stored.\n",
+      );
       show = output.isTTY === true ? bar(output) : lines(output);
     }
     show(progress);
@@ -57,4 +59,5 @@ const lines = (output: Output): ((progress: SetupProgress) => void) => {
   };
 };
 
-const isFetching = (stage: SetupProgress["stage"] | undefined): boolean => stage === "Resolving" || stage === "Downloading";
+const isFetching = (stage: SetupProgress["stage"] | undefined): boolean =>
+  stage === "Resolving" || stage === "Downloading";

@@ -1,6 +1,14 @@
 import { EnvironmentError } from "../errors.ts";
 import type { Places } from "./places.ts";
-import { findExecutable, type Interpreter, isUsable, onPath, probe, type PythonVersion, type Unusable } from "./probe.ts";
+import {
+  findExecutable,
+  type Interpreter,
+  isUsable,
+  onPath,
+  type PythonVersion,
+  probe,
+  type Unusable,
+} from "./probe.ts";
 
 /** Versions that all pinned packages exist for, the preferred ones first. */
 export const ALLOWED: readonly PythonVersion[] = [
@@ -27,12 +35,18 @@ export const chosenPython = (python: string | undefined): { path: string; by: st
  *
  * @throws {EnvironmentError} It does not exist, does not start, has the wrong version, or lacks modules (all are named).
  */
-export const checkChosen = async (chosen: { path: string; by: string }, { modules, requirements }: Places): Promise<string> => {
+export const checkChosen = async (
+  chosen: { path: string; by: string },
+  { modules, requirements }: Places,
+): Promise<string> => {
   const path = findExecutable(chosen.path);
   if (path === undefined) {
-    throw new EnvironmentError(`${chosen.by} names ${chosen.path}, which is neither a Python interpreter nor a virtual environment.`, {
-      hint: `Give the path of a Python ${RANGE}, or leave ${chosen.by} out to use the managed environment.`,
-    });
+    throw new EnvironmentError(
+      `${chosen.by} names ${chosen.path}, which is neither a Python interpreter nor a virtual environment.`,
+      {
+        hint: `Give the path of a Python ${RANGE}, or leave ${chosen.by} out to use the managed environment.`,
+      },
+    );
   }
   const found = await probe(
     path,

@@ -59,7 +59,8 @@ const ensureManaged = async (options: EnvironmentOptions, places: Places): Promi
   };
   const signal = options.signal ?? new AbortController().signal;
   try {
-    const onWait = () => report({ stage: "Waiting", detail: "for another process that makes the environment", done: 0, total: 0 });
+    const onWait = () =>
+      report({ stage: "Waiting", detail: "for another process that makes the environment", done: 0, total: 0 });
     await using lock = await lockFolder(folder, signal, onWait);
     // Whoever was waited for has made what was asked for here too.
     const alreadyMade = isReady(folder) && (lock.waited || (await isGood(folder, options, places)));
@@ -81,7 +82,10 @@ const isGood = async (folder: string, { repair, verify }: EnvironmentOptions, pl
   !repair && (!verify || (await works(folder, places)));
 
 const takenOver = (cause: unknown): EnvironmentError =>
-  new EnvironmentError("Another process took over making the Python environment, because this one stood still for a while.", {
-    hint: "Run the command again; it waits for the other one.",
-    cause,
-  });
+  new EnvironmentError(
+    "Another process took over making the Python environment, because this one stood still for a while.",
+    {
+      hint: "Run the command again; it waits for the other one.",
+      cause,
+    },
+  );

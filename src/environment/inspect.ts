@@ -1,0 +1,44 @@
+import { execa } from "execa";
+import { z } from "zod";
+import { EnvironmentError } from "../errors.ts";
+import { pythonFolder } from "./places.ts";
+
+const findings = z.object({
+  python: z.string(),
+  packages: z.record(z.string(), z.object({ version: z.string().nullable(), error: z.string().nullable() })),
+  cuda: z.string().nullable(),
+  cuda_error: z.string().nullable(),
+  devices: z.array(z.object({ name: z.string(), kind: z.string(), total_bytes: z.number(), free_bytes: z.number() })),
+});
+
+/** What `dictlearn_worker.doctor` says about its interpreter; memory in bytes. */
+export type Findings = z.infer<typeof findings>;
+
+/** Importing everything from a cold disk takes a while. */
+const TIMEOUT_MS = 180_000;
+
+/**
+ * Lets the interpreter look at itself, in one process that imports everything: some seconds.
+ *
+ * @throws {EnvironmentError} It ended without an answer.
+ */
+export const inspect = async (python: string): Promise<Findings> => {
+  const inherited = process.env.PYTHONPATH;
+  const result = await execa(python, ["-m", "dictlearn_worker.doctor"], {
+    env: { PYTHONPATH: inherited ? `${pythonFolder}:${inherited}` : pythonFolder, PYTHONSAFEPATH: "1" },
+    reject: false,
+    stdin: "ignore",
+    timeout: TIMEOUT_MS,
+  });
+  const answer = result.failed ? undefined : result.stdout.trim().split("\n").at(-1);
+  try {
+    return findings.parse(JSON.parse(answer ?? ""));
+  } catch (cause) {
+    const reason = result.timedOut
+      ? "it did not answer"
+      : result.stderr.trim().split("\n").at(-1) || result.shortMessage;
+    throw new EnvironmentError(`${python} could not be looked into: ${reason ?? cause}`, {
+      cause: result.failed ? result : cause,
+    });
+  }
+};
