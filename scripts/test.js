@@ -21,8 +21,19 @@ try {
   if (!vitest.ok && numFailedTests === 0) failed += Math.max(1, numFailedTestSuites);
 
   const junit = join(folder, "pytest.xml");
-  const pytest = run(python, ["-m", "pytest", "-q", "-c", "py_worker/pyproject.toml", "--rootdir=py_worker", `--junitxml=${junit}`, "py_worker/tests"]);
-  const [, errors, failures, , tests] = /errors="(\d+)" failures="(\d+)" (skipped="\d+") tests="(\d+)"/.exec(readFileSync(junit, "utf8"));
+  const pytest = run(python, [
+    "-m",
+    "pytest",
+    "-q",
+    "-c",
+    "py_worker/pyproject.toml",
+    "--rootdir=py_worker",
+    `--junitxml=${junit}`,
+    "py_worker/tests",
+  ]);
+  const [, errors, failures, , tests] = /errors="(\d+)" failures="(\d+)" (skipped="\d+") tests="(\d+)"/.exec(
+    readFileSync(junit, "utf8"),
+  );
   passed += Number(tests) - Number(errors) - Number(failures);
   failed += Number(errors) + Number(failures);
   if (!pytest.ok && Number(errors) + Number(failures) === 0) failed += 1;

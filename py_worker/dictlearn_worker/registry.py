@@ -27,7 +27,7 @@ class Context:
     is_cancelled: Callable[[], bool] = lambda: False
 
     def progress(self, stage: str, done: int, total: int = 0) -> None:
-        """Sends a progress event; `total` is 0 where it is not known. Also a point at which the call can be cancelled."""
+        """Sends a progress event; `total` is 0 where it is not known. The call can be cancelled here."""
         self.check_cancelled()
         self.report(Progress(stage=stage, done=done, total=total))
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from golden import FOLDER, case
 
+import dictlearn_worker.operations
 from dictlearn_worker import protocol as p
 from dictlearn_worker.objects import Objects
 from dictlearn_worker.registry import HANDLERS, Context
-from golden import FOLDER, case
-
-import dictlearn_worker.operations  # noqa: F401  isort: skip
 
 CASES = ["out", "in", "in_to_out", "residual", "left-unmasked", "exhausted"]
 
@@ -34,7 +33,13 @@ def test_golden_batches(name: str, tmp_path) -> None:
     s, tensors = case("buffer", name)
     context = Context(Objects())
     model = call(
-        context, "model.load", path=str(FOLDER / "tiny-neox"), revision=None, device="cpu", dtype=None, cache=str(tmp_path)
+        context,
+        "model.load",
+        path=str(FOLDER / "tiny-neox"),
+        revision=None,
+        device="cpu",
+        dtype=None,
+        cache=str(tmp_path),
     ).model
     path = first_texts(60 if name == "exhausted" else 400, tmp_path)
     text = call(
@@ -76,7 +81,12 @@ def test_golden_batches(name: str, tmp_path) -> None:
         if unread < capacity // 2:
             while unread < capacity and not ended:
                 added = call(
-                    context, "buffer.append", source=source, model=model, contexts=contexts, n_contexts=s["in_batch_size"]
+                    context,
+                    "buffer.append",
+                    source=source,
+                    model=model,
+                    contexts=contexts,
+                    n_contexts=s["in_batch_size"],
                 )
                 unread += added.rows
                 ended = added.exhausted

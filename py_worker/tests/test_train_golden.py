@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from golden import Batches, case
 
 from dictlearn_worker import protocol as p
 from dictlearn_worker.dictionary.standard import AutoEncoder
 from dictlearn_worker.objects import Objects
 from dictlearn_worker.registry import HANDLERS, Context
 from dictlearn_worker.train.trainee import Trainee
-from golden import Batches, case
 
 import dictlearn_worker.operations  # noqa: F401  isort: skip
 
@@ -88,7 +88,13 @@ class Run:
                     )
                     entry["features"] = features
             result = call(
-                self.context, "train.metrics", source=self.source, trainee=self.trainee, site=0, loss=self.loss, dead_since=0
+                self.context,
+                "train.metrics",
+                source=self.source,
+                trainee=self.trainee,
+                site=0,
+                loss=self.loss,
+                dead_since=0,
             )
             entry |= {"rmse": result.rmse_loss, "sparsity": result.sparsity_loss}
             self.log.append(entry)

@@ -49,7 +49,11 @@ export class ActivationBuffer implements RowSource, AsyncDisposable {
   }
 
   /** Finds the sites' widths by a trial trace and allocates the rows in the worker. */
-  static async open(contexts: Contexts, sites: readonly SiteSpec[], options: ActivationBufferOptions): Promise<ActivationBuffer> {
+  static async open(
+    contexts: Contexts,
+    sites: readonly SiteSpec[],
+    options: ActivationBufferOptions,
+  ): Promise<ActivationBuffer> {
     const { worker, model } = contexts;
     const widths = await model.widths(sites);
     const { source } = await worker.call("buffer.create", {
@@ -118,4 +122,7 @@ export class ActivationBuffer implements RowSource, AsyncDisposable {
   }
 }
 
-const shapeOf = (options: ActivationBufferOptions): BufferShape => ({ ...options, capacity: options.nCtxs * options.ctxLen });
+const shapeOf = (options: ActivationBufferOptions): BufferShape => ({
+  ...options,
+  capacity: options.nCtxs * options.ctxLen,
+});

@@ -28,7 +28,9 @@ export const needsRefresh = (unread: number, shape: BufferShape): boolean => {
 export const contextsToAppend = (unread: number, shape: BufferShape): number => {
   const free = shape.capacity - unread;
   if (free <= 0) return 0;
-  return shape.partialBatches === "drop" ? shape.inBatchSize : Math.min(shape.inBatchSize, Math.ceil(free / shape.ctxLen));
+  return shape.partialBatches === "drop"
+    ? shape.inBatchSize
+    : Math.min(shape.inBatchSize, Math.ceil(free / shape.ctxLen));
 };
 
 /**

@@ -94,11 +94,20 @@ export const writeJson = async (path: string, value: unknown): Promise<void> => 
 
 /** One sentence for a file or folder that could not be written. */
 export const cannotWrite = (path: string, cause: unknown): DictlearnError => {
-  const reason = isCode(cause, "ENOSPC") ? "the disk is full" : isCode(cause, "EACCES") ? "permission denied" : String(cause);
+  const reason = isCode(cause, "ENOSPC")
+    ? "the disk is full"
+    : isCode(cause, "EACCES")
+      ? "permission denied"
+      : String(cause);
   return new DictlearnError(`${path} could not be written: ${reason}.`, { code: "cannot_write", cause });
 };
 
-const lockOptions = (path: string) => ({ lockfilePath: join(path, LOCK), stale: 30_000, update: 10_000, realpath: false });
+const lockOptions = (path: string) => ({
+  lockfilePath: join(path, LOCK),
+  stale: 30_000,
+  update: 10_000,
+  realpath: false,
+});
 
 const inUse = (path: string): DictlearnError =>
   new DictlearnError(`Another run is writing into the output folder ${path}.`, {
@@ -120,7 +129,8 @@ const removeOld = (path: string, entry: string): void => {
   if (entry === LOCK) return;
   const full = join(path, entry);
   if (OWN_FILES.includes(entry)) rmSync(full, { recursive: true });
-  else if (existsSync(join(full, "config.json"))) for (const own of OWN_FILES) rmSync(join(full, own), { recursive: true, force: true });
+  else if (existsSync(join(full, "config.json")))
+    for (const own of OWN_FILES) rmSync(join(full, own), { recursive: true, force: true });
 };
 
 const holdsFiles = (path: string): boolean =>

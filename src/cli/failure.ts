@@ -16,8 +16,12 @@ const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, " ").trim
 /** The error's stack and those of its causes, the innermost last. */
 const tracebacks = (error: unknown): string => {
   const parts: string[] = [];
-  for (let each: unknown = error; each !== undefined && each !== null; each = each instanceof Error ? each.cause : undefined) {
-    parts.push(each instanceof Error ? (each.stack ?? each.message) : String(each));
+  for (
+    let each: unknown = error;
+    each !== undefined && each !== null;
+    each = each instanceof Error ? each.cause : undefined
+  ) {
+    parts.push(each instanceof Error ? (each.stack ?? each.message) : JSON.stringify(each));
   }
   return parts.join("\n\nCaused by:\n");
 };

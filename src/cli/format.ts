@@ -7,7 +7,8 @@ const integer = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 export const count = (value: number): string => integer.format(value);
 
 /** Three significant digits. */
-export const number = (value: number): string => (Number.isFinite(value) ? String(Number(value.toPrecision(3))) : String(value));
+export const number = (value: number): string =>
+  Number.isFinite(value) ? String(Number(value.toPrecision(3))) : String(value);
 
 /** The statistics of a step on one line. */
 export const metricsLine = (metrics: StepMetrics): string =>
@@ -24,7 +25,9 @@ export const summary = (run: ResolvedRun, result: RunResult, last: ReadonlyMap<s
   const lines: string[] = [];
   for (const [index, { name, dictionary_size }] of run.dictionaries.entries()) {
     const metrics = last.get(name);
-    lines.push(`  ${name}: ${count(dictionary_size)} features${metrics === undefined ? "" : ` · ${metricsLine(metrics)}`}`);
+    lines.push(
+      `  ${name}: ${count(dictionary_size)} features${metrics === undefined ? "" : ` · ${metricsLine(metrics)}`}`,
+    );
     const folder = result.folders[index];
     if (folder !== undefined) lines.push(`    ${folder}`);
   }

@@ -15,7 +15,12 @@ try {
     .scriptName("dictlearn")
     .usage("$0 <command>\n\nLearns sparse dictionaries on the activations of language models.")
     // Config keys are overridden by their dotted path, as they stand: --train.lr 1e-3
-    .parserConfiguration({ "dot-notation": false, "camel-case-expansion": false, "parse-numbers": false, "boolean-negation": false })
+    .parserConfiguration({
+      "dot-notation": false,
+      "camel-case-expansion": false,
+      "parse-numbers": false,
+      "boolean-negation": false,
+    })
     .command(trainCommand)
     .command(setupCommand)
     .command(doctorCommand)

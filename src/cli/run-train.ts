@@ -1,7 +1,7 @@
-import { ensureEnvironment, setupProgress } from "../environment/index.ts";
+import { OutputFolder } from "../checkpoint/index.ts";
 import type { ResolvedRun } from "../config/index.ts";
 import { notices, requireAvailable } from "../config/index.ts";
-import { OutputFolder } from "../checkpoint/index.ts";
+import { ensureEnvironment, setupProgress } from "../environment/index.ts";
 import { CancelledError } from "../errors.ts";
 import { type RunResult, runTraining } from "../train/index.ts";
 import { Worker } from "../worker/index.ts";
@@ -21,7 +21,10 @@ export const train = async (run: ResolvedRun, options: Options): Promise<number>
   const view = createView(run, options);
   let worker: Worker | undefined;
   using interrupt = new Interrupt({
-    onFirst: () => view.note("Stopping: the steps in flight are finished and a checkpoint is saved. Press Ctrl-C again to stop at once."),
+    onFirst: () =>
+      view.note(
+        "Stopping: the steps in flight are finished and a checkpoint is saved. Press Ctrl-C again to stop at once.",
+      ),
     onSecond: () => {
       view.stop();
       worker?.kill();

@@ -12,7 +12,19 @@ interface TrainArguments {
 }
 
 /** Options of the command itself; every other one is a config key. */
-const OWN_OPTIONS = new Set(["_", "$0", "config", "dry-run", "overwrite", "json", "python", "verbose", "help", "h", "version"]);
+const OWN_OPTIONS = new Set([
+  "_",
+  "$0",
+  "config",
+  "dry-run",
+  "overwrite",
+  "json",
+  "python",
+  "verbose",
+  "help",
+  "h",
+  "version",
+]);
 
 const QUICKSTART = fileURLToPath(new URL("../../configs/quickstart.yaml", import.meta.url));
 
@@ -22,9 +34,17 @@ export const trainCommand: CommandModule<object, TrainArguments> = {
   builder: (yargs) =>
     yargs
       .positional("config", { type: "string", describe: "A YAML or JSON config; without one, configs/quickstart.yaml" })
-      .option("dry-run", { type: "boolean", default: false, describe: "Print the resolved run and what it needs, and stop" })
+      .option("dry-run", {
+        type: "boolean",
+        default: false,
+        describe: "Print the resolved run and what it needs, and stop",
+      })
       .option("overwrite", { type: "boolean", default: false, describe: "Replace the run in the output folder" })
-      .option("json", { type: "boolean", default: false, describe: "Print one JSON object per event on standard output" })
+      .option("json", {
+        type: "boolean",
+        default: false,
+        describe: "Print one JSON object per event on standard output",
+      })
       .option("python", { type: "string", describe: "Use this Python instead of the managed environment" })
       .example("$0 train", "The quickstart: SmolLM2, Python's documentation, a few minutes")
       .example("$0 train my.yaml --dry-run", "What would it cost?")
@@ -33,7 +53,8 @@ export const trainCommand: CommandModule<object, TrainArguments> = {
       .epilogue("The config's keys are described in the README and in configs/schema.json.") as never,
   handler: async (argv) => {
     const path = argv.config ?? QUICKSTART;
-    if (argv._.length > 1) throw new ConfigError(`dictlearn train takes one config, but got also ${String(argv._[1])}.`);
+    if (argv._.length > 1)
+      throw new ConfigError(`dictlearn train takes one config, but got also ${String(argv._[1])}.`);
     const { loadRun } = await import("./load-run.ts");
     const run = loadRun(path, overrides(argv));
     if (argv["dry-run"]) {

@@ -45,9 +45,13 @@ export class PlainView implements View {
       case "refreshed":
         return `Buffer refreshed: ${count(event.rows)} rows from ${count(event.contexts)} contexts in ${event.seconds.toFixed(1)} s`;
       case "step":
-        return this.#due() ? `step ${count(event.step)}${event.steps === null ? "" : ` of ${count(event.steps)}`}` : undefined;
+        return this.#due()
+          ? `step ${count(event.step)}${event.steps === null ? "" : ` of ${count(event.steps)}`}`
+          : undefined;
       case "metrics":
-        return this.#due() ? `step ${count(event.metrics.step)} · ${event.dictionary} · ${metricsLine(event.metrics)}` : undefined;
+        return this.#due()
+          ? `step ${count(event.metrics.step)} · ${event.dictionary} · ${metricsLine(event.metrics)}`
+          : undefined;
       case "resampled":
         return `step ${count(event.step)} · ${event.dictionary} · resampled ${count(event.features.length)} dead features${event.fresh ? "; none was alive, so they start afresh" : ""}`;
       case "finished":

@@ -8,7 +8,15 @@ import type { View } from "./view.ts";
 export class TerminalView implements View {
   readonly #run: ResolvedRun;
   readonly #bars = new cliProgress.MultiBar(
-    { stream: process.stderr, hideCursor: true, clearOnComplete: false, forceRedraw: true, fps: 8, etaBuffer: 50, barsize: 24 },
+    {
+      stream: process.stderr,
+      hideCursor: true,
+      clearOnComplete: false,
+      forceRedraw: true,
+      fps: 8,
+      etaBuffer: 50,
+      barsize: 24,
+    },
     cliProgress.Presets.shades_classic,
   );
   readonly #last = new Map<string, StepMetrics>();
@@ -58,7 +66,9 @@ export class TerminalView implements View {
         this.#steps?.update({ line: this.#label(event.dictionary) + metricsLine(event.metrics) });
         break;
       case "resampled":
-        this.note(`step ${count(event.step)}: resampled ${count(event.features.length)} dead features of ${event.dictionary}`);
+        this.note(
+          `step ${count(event.step)}: resampled ${count(event.features.length)} dead features of ${event.dictionary}`,
+        );
         break;
       case "finished":
         this.#last.set(event.dictionary, event.metrics);

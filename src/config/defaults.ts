@@ -73,5 +73,12 @@ export const withDefaults = (input: RunInput): RunConfig => {
 const withDataDefaults = (data: NonNullable<RunInput["data"]>): Data =>
   typeof data === "string" ? { ...dataDefaults, path: data } : { ...dataDefaults, ...given(data), path: data.path };
 
-const derivedName = ({ submodule, io, dictionary_size }: { submodule?: string | undefined; io: string; dictionary_size: number }) =>
-  `${(submodule ?? "rows").replaceAll(/[^A-Za-z0-9._-]+/g, "_")}_${io}_${dictionary_size}`;
+const derivedName = ({
+  submodule,
+  io,
+  dictionary_size,
+}: {
+  submodule?: string | undefined;
+  io: string;
+  dictionary_size: number;
+}) => `${(submodule ?? "rows").replaceAll(/[^A-Za-z0-9._-]+/g, "_")}_${io}_${dictionary_size}`;

@@ -36,7 +36,10 @@ export const configError = (issues: readonly z.core.$ZodIssue[], input: unknown,
     return new ConfigError(`${source} has a key that does not exist: ${key.join(".")}.`, { hint: suggestion(key) });
   }
   const path = issue.path.map(String).join(".");
-  const value = issue.path.reduce<unknown>((node, part) => (node as Record<PropertyKey, unknown> | undefined)?.[part], input);
+  const value = issue.path.reduce<unknown>(
+    (node, part) => (node as Record<PropertyKey, unknown> | undefined)?.[part],
+    input,
+  );
   if (value === undefined) {
     return new ConfigError(`${source} lacks the key ${path}, which must be given: ${allowed(issue)}.`);
   }

@@ -9,10 +9,14 @@ import { type RunConfig, RunInput } from "./schema.ts";
 export type Overrides = Readonly<Record<string, string>>;
 
 /** Reads a YAML or JSON config, applies the overrides, checks it and fills in the defaults. Throws `ConfigError`. */
-export const loadConfig = (path: string, overrides: Overrides = {}): RunConfig => parseConfig(parseFile(path), { overrides, source: path });
+export const loadConfig = (path: string, overrides: Overrides = {}): RunConfig =>
+  parseConfig(parseFile(path), { overrides, source: path });
 
 /** Checks a config that is already an object. `source` names it in errors. */
-export const parseConfig = (value: unknown, { overrides = {}, source = "The config" }: { overrides?: Overrides; source?: string } = {}): RunConfig => {
+export const parseConfig = (
+  value: unknown,
+  { overrides = {}, source = "The config" }: { overrides?: Overrides; source?: string } = {},
+): RunConfig => {
   const input = structuredClone(value);
   if (input === null || typeof input !== "object" || Array.isArray(input)) {
     throw new ConfigError(`${source} is not a config: it must be a group of keys.`);
@@ -31,7 +35,9 @@ const parseFile = (path: string): unknown => {
     text = readFileSync(path, "utf8");
   } catch (error) {
     const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    throw new ConfigError(missing ? `There is no config file ${path}.` : `The config ${path} could not be read.`, { cause: error });
+    throw new ConfigError(missing ? `There is no config file ${path}.` : `The config ${path} could not be read.`, {
+      cause: error,
+    });
   }
   return parseText(text, path);
 };
@@ -43,7 +49,10 @@ const parseText = (text: string, source: string): unknown => {
   if (problem === undefined) return document.toJS();
   const place = problem.linePos?.[0];
   const where = place === undefined ? "" : ` at line ${place.line}, column ${place.col}`;
-  const message = problem.message.split("\n", 1)[0]?.replace(/ at line \d+, column \d+:?$/, "").replace(/\.$/, "");
+  const message = problem.message
+    .split("\n", 1)[0]
+    ?.replace(/ at line \d+, column \d+:?$/, "")
+    .replace(/\.$/, "");
   throw new ConfigError(`${source} is not valid YAML${where}: ${message}.`);
 };
 

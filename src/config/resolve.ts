@@ -53,7 +53,10 @@ const checkSource = ({ model, data, activations, buffer }: RunConfig): void => {
   }
 };
 
-const checkDictionaries = ({ activations, random_streams }: RunConfig, dictionaries: readonly ResolvedDictionary[]): void => {
+const checkDictionaries = (
+  { activations, random_streams }: RunConfig,
+  dictionaries: readonly ResolvedDictionary[],
+): void => {
   const names = new Set<string>();
   for (const [index, { name, submodule, seed, train }] of dictionaries.entries()) {
     if (names.has(name)) {
@@ -61,7 +64,9 @@ const checkDictionaries = ({ activations, random_streams }: RunConfig, dictionar
     }
     names.add(name);
     if (submodule === undefined && activations === null) {
-      throw new ConfigError(`The config lacks the key dictionaries.${index}.submodule, which must be given: a module's path.`);
+      throw new ConfigError(
+        `The config lacks the key dictionaries.${index}.submodule, which must be given: a module's path.`,
+      );
     }
     if (train.decay_start !== null && train.steps !== null && train.decay_start >= train.steps) {
       throw new ConfigError(`decay_start is ${train.decay_start}, but the last step is ${train.steps - 1}.`);

@@ -3,7 +3,12 @@ import { Device, Dtype, Io, Seed, whole } from "./fields.ts";
 import { Train, TrainInput, trainKeys } from "./train-schema.ts";
 
 export const dataKeys = {
-  path: z.string().min(1).describe("A text file (.txt .jsonl .jsonl.gz .jsonl.zst .parquet), a folder of them, a Hugging Face dataset, or python-docs."),
+  path: z
+    .string()
+    .min(1)
+    .describe(
+      "A text file (.txt .jsonl .jsonl.gz .jsonl.zst .parquet), a folder of them, a Hugging Face dataset, or python-docs.",
+    ),
   name: z.nullable(z.string()).describe("Configuration of a Hugging Face dataset that has several."),
   split: z.string().describe("Split of a Hugging Face dataset."),
   text_field: z.string().describe("Field that holds the text."),
@@ -20,12 +25,22 @@ export const bufferKeys = {
   out_batch_size: whole(1).describe("Rows of a training batch."),
   refresh_below: z.number().gt(0).max(1).describe("Share of unread rows below which the buffer is topped up."),
   device: Device.describe("Where the rows are kept."),
-  contexts: z.enum(["pack", "truncate"]).describe("Join documents into full contexts, or cut each document to one context."),
-  padding: z.enum(["right", "left-unmasked"]).describe("Padding of short contexts; left-unmasked is what nnsight did in December 2023."),
+  contexts: z
+    .enum(["pack", "truncate"])
+    .describe("Join documents into full contexts, or cut each document to one context."),
+  padding: z
+    .enum(["right", "left-unmasked"])
+    .describe("Padding of short contexts; left-unmasked is what nnsight did in December 2023."),
   exclude_special_tokens: z.boolean().describe("Drop the rows of special tokens."),
-  max_activation_norm_multiple: z.nullable(z.number().gt(1)).describe("Drop rows whose norm is above this multiple of the median; null keeps all."),
-  draws: z.enum(["shuffled", "randperm-each"]).describe("One permutation per refresh, or one per batch (the reference's)."),
-  keep: z.enum(["mask", "pad-token"]).describe("Padding is what the attention mask says, or every pad token wherever it stands (the reference's)."),
+  max_activation_norm_multiple: z
+    .nullable(z.number().gt(1))
+    .describe("Drop rows whose norm is above this multiple of the median; null keeps all."),
+  draws: z
+    .enum(["shuffled", "randperm-each"])
+    .describe("One permutation per refresh, or one per batch (the reference's)."),
+  keep: z
+    .enum(["mask", "pad-token"])
+    .describe("Padding is what the attention mask says, or every pad token wherever it stands (the reference's)."),
   partial_batches: z.enum(["serve", "drop"]).describe("Serve the end of the text, or drop it (the reference's)."),
 };
 
@@ -33,7 +48,10 @@ export const dictionaryKeys = {
   submodule: z.string().min(1).describe("Dotted path of the module that is read, e.g. gpt_neox.layers.1.mlp."),
   io: Io.describe("Read the module's output, its input, or reconstruct the output from the input."),
   dictionary_size: whole(1).describe("Number of features."),
-  name: z.string().regex(/^[A-Za-z0-9._-]+$/, "letters, digits, dot, underscore and hyphen").describe("Name of its folder when there are several."),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]+$/, "letters, digits, dot, underscore and hyphen")
+    .describe("Name of its folder when there are several."),
   seed: Seed.describe("Seed of its initialisation and resampling; the run's, if not given."),
 };
 
@@ -42,12 +60,20 @@ const runKeys = {
   device: Device.describe("Where the model and the dictionaries are."),
   dtype: Dtype.describe("Dtype of the dictionaries and of the rows."),
   model_dtype: z.nullable(Dtype).describe("Dtype of the model; null: the checkpoint's own, float32 on a CPU."),
-  compat: z.enum(["none", "ddac948"]).describe("Every quirk of dictionary_learning ddac948 at once; a key that is given wins."),
-  random_streams: z.enum(["separate", "one"]).describe("A random stream for each purpose, or one for everything (the reference's)."),
+  compat: z
+    .enum(["none", "ddac948"])
+    .describe("Every quirk of dictionary_learning ddac948 at once; a key that is given wins."),
+  random_streams: z
+    .enum(["separate", "one"])
+    .describe("A random stream for each purpose, or one for everything (the reference's)."),
   output: z.string().min(1).describe("Folder that the run writes."),
-  model: z.nullable(z.string().min(1)).describe("Hub id, local folder, .gguf file, or pypi:PACKAGE==VERSION#path/in/wheel.gguf."),
+  model: z
+    .nullable(z.string().min(1))
+    .describe("Hub id, local folder, .gguf file, or pypi:PACKAGE==VERSION#path/in/wheel.gguf."),
   revision: z.nullable(z.string()).describe("Revision of a hub model: branch, tag or commit."),
-  activations: z.nullable(z.string().min(1)).describe("A safetensors file of cached rows, instead of model, data and buffer."),
+  activations: z
+    .nullable(z.string().min(1))
+    .describe("A safetensors file of cached rows, instead of model, data and buffer."),
   resume: z.enum(["exact", "light", "off"]).describe("What is kept for resuming an interrupted run."),
   resume_every: z
     .union([whole(1), z.string().regex(/^\d+(s|m|h)$/, "a number of steps, or a time such as 10m")])
@@ -62,7 +88,11 @@ const { submodule, io, dictionary_size, name, seed } = dictionaryKeys;
 export const RunInput = z.strictObject({
   ...z.strictObject(runKeys).partial().shape,
   $schema: z.string().optional().describe("Where editors find this schema."),
-  data: z.union([z.string().min(1), z.strictObject({ ...Data.partial().shape, path: dataKeys.path })]).nullable().optional().describe("The text."),
+  data: z
+    .union([z.string().min(1), z.strictObject({ ...Data.partial().shape, path: dataKeys.path })])
+    .nullable()
+    .optional()
+    .describe("The text."),
   buffer: Buffer.partial().optional().describe("How activations are gathered and served."),
   train: TrainInput.optional().describe("How every dictionary is trained; entries of dictionaries may override it."),
   dictionaries: z

@@ -10,25 +10,45 @@ export const trainKeys = {
   lr: positive().describe("Learning rate after the warm-up."),
   sparsity_penalty: atLeastZero().describe("Weight of the sparsity term in the loss."),
   sparsity: z.enum(["l1", "entropy"]).describe("Sparsity term: mean L1 norm of the features, or their entropy."),
-  reconstruction_loss: z.enum(["mse", "rmse"]).describe("Reconstruction term: mean square error, or its root (the reference's)."),
+  reconstruction_loss: z
+    .enum(["mse", "rmse"])
+    .describe("Reconstruction term: mean square error, or its root (the reference's)."),
   warmup_steps: whole(0).describe("Steps over which the rate rises linearly from 0."),
   resample_steps: z.nullable(whole(1)).describe("Steps between two resamplings of dead features; null for none."),
   save_steps: z.nullable(whole(1)).describe("Steps between two checkpoints; null for none."),
   log_steps: z.nullable(whole(1)).describe("Steps between two lines of metrics; null for none."),
   sparsity_warmup_steps: whole(0).describe("Steps over which the sparsity penalty rises linearly from 0."),
-  decay_start: z.nullable(whole(0)).describe("First step of the linear decay of the rate to the last step; null for none."),
-  normalize_activations: z.boolean().describe("Scale the rows to unit mean square norm; folded into the saved weights."),
+  decay_start: z
+    .nullable(whole(0))
+    .describe("First step of the linear decay of the rate to the last step; null for none."),
+  normalize_activations: z
+    .boolean()
+    .describe("Scale the rows to unit mean square norm; folded into the saved weights."),
   architecture: Architecture.describe("Kind of dictionary."),
   adam_beta1: z.number().min(0).lt(1).describe("Adam's decay of the first moment."),
   adam_beta2: z.number().min(0).lt(1).describe("Adam's decay of the second moment."),
   adam_epsilon: positive().describe("Adam's epsilon."),
-  warmup_start: z.enum(["one", "zero"]).describe("Rate of step s in the warm-up: lr·(s+1)/warmup_steps, or lr·s/warmup_steps (the reference's)."),
-  fired: z.enum(["forward", "updated"]).describe("A feature fired in the step's own forward pass, or in a second one with the updated weights (the reference's)."),
-  resample_rule: z.enum(["anthropic", "reference"]).describe("How a dead feature starts anew: Bricken et al. 2023, or dictionary_learning ddac948."),
-  resample_window: z.enum(["count-first-step", "drop-first-step"]).describe("Whether a window's first step counts; the reference drops it."),
+  warmup_start: z
+    .enum(["one", "zero"])
+    .describe("Rate of step s in the warm-up: lr·(s+1)/warmup_steps, or lr·s/warmup_steps (the reference's)."),
+  fired: z
+    .enum(["forward", "updated"])
+    .describe(
+      "A feature fired in the step's own forward pass, or in a second one with the updated weights (the reference's).",
+    ),
+  resample_rule: z
+    .enum(["anthropic", "reference"])
+    .describe("How a dead feature starts anew: Bricken et al. 2023, or dictionary_learning ddac948."),
+  resample_window: z
+    .enum(["count-first-step", "drop-first-step"])
+    .describe("Whether a window's first step counts; the reference drops it."),
   resample_rows: whole(1).describe("Rows from which dead features are resampled (rule anthropic)."),
-  resample_warmup_steps: z.nullable(whole(0)).describe("Steps over which the rate rises again after a resampling; null: as warmup_steps."),
-  resample_last_step: z.boolean().describe("Resample even when too few steps are left to train the new features (the reference's)."),
+  resample_warmup_steps: z
+    .nullable(whole(0))
+    .describe("Steps over which the rate rises again after a resampling; null: as warmup_steps."),
+  resample_last_step: z
+    .boolean()
+    .describe("Resample even when too few steps are left to train the new features (the reference's)."),
   fetch_surplus_batch: z.boolean().describe("Fetch one batch after the last step and throw it away (the reference's)."),
 };
 

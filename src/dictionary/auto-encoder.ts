@@ -65,7 +65,12 @@ export class AutoEncoder implements AsyncDisposable {
     try {
       const device = resolveDevice(worker, options.device ?? "auto");
       const loaded = await worker.call("dictionary.load", { path, device, dtype: options.dtype ?? null });
-      const shape = { inputWidth: loaded.input_width, outputWidth: loaded.output_width, size: loaded.size, dtype: loaded.dtype };
+      const shape = {
+        inputWidth: loaded.input_width,
+        outputWidth: loaded.output_width,
+        size: loaded.size,
+        dtype: loaded.dtype,
+      };
       return new AutoEncoder(worker, loaded.dictionary, shape, options.worker === undefined);
     } catch (error) {
       if (options.worker === undefined) await worker.close();

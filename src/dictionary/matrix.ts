@@ -17,7 +17,9 @@ type TensorFrame = Params<"dictionary.encode">["rows"];
 export const toFrame = (input: MatrixInput): { ref: TensorFrame; frame: Uint8Array } => {
   const { data, shape } = "data" in input ? input : fromRows(input);
   if (data.length !== shape[0] * shape[1]) {
-    throw new ConfigError(`A matrix of ${shape[0]} × ${shape[1]} needs ${shape[0] * shape[1]} numbers, but has ${data.length}.`);
+    throw new ConfigError(
+      `A matrix of ${shape[0]} × ${shape[1]} needs ${shape[0] * shape[1]} numbers, but has ${data.length}.`,
+    );
   }
   const dtype = data instanceof Float64Array ? "float64" : "float32";
   const frame = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

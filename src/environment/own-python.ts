@@ -26,7 +26,11 @@ print(json.dumps([platform.python_version(), [m for m in sys.argv[1:] if importl
 
 /** Checks an interpreter that the user brings. Throws `EnvironmentError` when it does not run, is too old or lacks something. */
 export const checkOwnPython = async (python: string): Promise<void> => {
-  const probe = await execa(python, ["-c", PROBE, ...Object.values(MODULES)], { reject: false, stdin: "ignore", timeout: 30_000 });
+  const probe = await execa(python, ["-c", PROBE, ...Object.values(MODULES)], {
+    reject: false,
+    stdin: "ignore",
+    timeout: 30_000,
+  });
   if (probe.failed) {
     throw new EnvironmentError(`${python} does not run as a Python interpreter.`, {
       code: "no_python",
@@ -36,7 +40,9 @@ export const checkOwnPython = async (python: string): Promise<void> => {
   }
   const [version, missing] = JSON.parse(probe.stdout) as [string, string[]];
   if (!isAllowed(version)) {
-    throw new EnvironmentError(`dictlearn needs Python ${allowedVersions}, but ${python} is ${version}.`, { code: "python_version" });
+    throw new EnvironmentError(`dictlearn needs Python ${allowedVersions}, but ${python} is ${version}.`, {
+      code: "python_version",
+    });
   }
   if (missing.length > 0) {
     const packages = Object.keys(MODULES).filter((name) => missing.includes(MODULES[name] ?? ""));

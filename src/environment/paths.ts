@@ -23,7 +23,12 @@ export interface EnvironmentPaths {
 export const environmentPaths = (requirements: string = requirementsFile): EnvironmentPaths => {
   const key = createHash("sha256").update(readFileSync(requirements)).digest("hex").slice(0, 16);
   const folder = join(cacheFolder(), "environments", key);
-  return { folder, python: join(folder, "bin", "python"), marker: join(folder, "dictlearn-ready.json"), lock: `${folder}.lock` };
+  return {
+    folder,
+    python: join(folder, "bin", "python"),
+    marker: join(folder, "dictlearn-ready.json"),
+    lock: `${folder}.lock`,
+  };
 };
 
 /** The pinned packages, one per line of the requirements. */

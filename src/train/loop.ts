@@ -30,7 +30,11 @@ export interface LoopResult {
  * The training loop: take batches, send steps, and at the steps that ask for it resample, log and save. Messages are
  * pipelined; only a resampling waits, because the next rates depend on it. Logging and saving change nothing.
  */
-export const trainLoop = async (source: RowSource, trainees: readonly Trainee[], options: LoopOptions): Promise<LoopResult> => {
+export const trainLoop = async (
+  source: RowSource,
+  trainees: readonly Trainee[],
+  options: LoopOptions,
+): Promise<LoopResult> => {
   const { observe, signal } = options;
   const window = new CallWindow(source.worker, WINDOW_DEPTH);
   const end = trainees.some(({ settings }) => settings.steps === null)
@@ -76,7 +80,12 @@ interface After {
 }
 
 /** What is due after a step: first the resampling, then the log, then the checkpoint, as in the reference. */
-const afterStep = async (trainee: Trainee, step: number, tokens: number, { window, source, options }: After): Promise<void> => {
+const afterStep = async (
+  trainee: Trainee,
+  step: number,
+  tokens: number,
+  { window, source, options }: After,
+): Promise<void> => {
   const { observe, checkpointPath } = options;
   const resampling = trainee.resamplingAt(step);
   if (resampling === "due") await resample(trainee, step, { window, source, options });
@@ -121,7 +130,11 @@ const resample = async (trainee: Trainee, step: number, { window, source, option
 };
 
 /** The statistics of the last batch under the present weights. */
-export const measure = async (source: RowSource, trainee: Trainee, { steps, tokens }: LoopResult): Promise<StepMetrics> => {
+export const measure = async (
+  source: RowSource,
+  trainee: Trainee,
+  { steps, tokens }: LoopResult,
+): Promise<StepMetrics> => {
   const step = Math.min(steps, trainee.settings.steps ?? steps) - 1;
   const result = await source.worker.call("train.metrics", metricsParams(source, trainee, step));
   return { step, lr: trainee.learningRate(step), tokens_seen: tokens, ...result };

@@ -1,10 +1,10 @@
 import { basename } from "node:path";
+import type { RowSource } from "../buffer/index.ts";
 import { configJson, type DictionaryFolder, type OutputFolder, writeJson } from "../checkpoint/index.ts";
 import type { ResolvedRun } from "../config/index.ts";
 import { DictlearnError } from "../errors.ts";
-import { NonFiniteLossError } from "../worker/index.ts";
-import type { RowSource } from "../buffer/index.ts";
 import { version } from "../version.ts";
+import { NonFiniteLossError } from "../worker/index.ts";
 import type { Observer } from "./events.ts";
 import { type LoopResult, measure } from "./loop.ts";
 import type { Trainee } from "./trainee.ts";

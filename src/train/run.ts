@@ -37,7 +37,8 @@ export const runTraining = async (run: ResolvedRun, worker: Worker, options: Run
   const generators = await Generators.create(worker, config);
   const sites = config.activations ? [] : distinctSites(dictionaries);
   const events = {
-    filling: (unread: number, capacity: number, tokens: number) => observe({ type: "filling", unread, capacity, tokens }),
+    filling: (unread: number, capacity: number, tokens: number) =>
+      observe({ type: "filling", unread, capacity, tokens }),
     refreshed: (refresh: { rows: number; contexts: number; seconds: number; exhausted: boolean }) =>
       observe({ type: "refreshed", step: log.step, ...refresh }),
   };
@@ -90,6 +91,10 @@ class RunLog {
   open(sinks: readonly JsonlSink[]): Disposable {
     this.#sinks = sinks;
     for (const event of this.#early.splice(0)) for (const sink of sinks) sink.observe(event);
-    return { [Symbol.dispose]: () => sinks.forEach((sink) => sink[Symbol.dispose]()) };
+    return { [Symbol.dispose]: () => closeAll(sinks) };
   }
 }
+
+const closeAll = (sinks: readonly JsonlSink[]): void => {
+  for (const sink of sinks) sink[Symbol.dispose]();
+};

@@ -80,7 +80,10 @@ export class WorkerDiedError extends DictlearnError {
     const last = end.stderr.at(-1);
     super(`The Python worker ended unexpectedly ${how}${during}${last === undefined ? "" : ` (${last.trim()})`}.`, {
       code: "worker_died",
-      hint: end.signal === "SIGKILL" ? "The system may have run out of memory: lower buffer.n_ctxs or out_batch_size." : undefined,
+      hint:
+        end.signal === "SIGKILL"
+          ? "The system may have run out of memory: lower buffer.n_ctxs or out_batch_size."
+          : undefined,
       cause: end.stderr.length === 0 ? undefined : new Error(end.stderr.join("\n")),
     });
     this.end = end;

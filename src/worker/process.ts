@@ -46,7 +46,11 @@ export class WorkerProcess {
   /** Settles when the process is gone; never rejects. */
   readonly ended: Promise<ProcessEnd>;
 
-  constructor(python: string, endpoints: Endpoints, options: { command?: readonly string[]; environment?: NodeJS.ProcessEnv } = {}) {
+  constructor(
+    python: string,
+    endpoints: Endpoints,
+    options: { command?: readonly string[]; environment?: NodeJS.ProcessEnv } = {},
+  ) {
     const inherited = process.env.PYTHONPATH;
     this.#child = spawn(python, [...(options.command ?? ["-m", "dictlearn_worker"])], {
       // Its own session: Ctrl-C in the terminal is ours to handle.

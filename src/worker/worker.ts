@@ -95,7 +95,11 @@ export class Worker implements AsyncDisposable {
   }
 
   /** As `call`, with the raw frames of the reply. */
-  async callWithFrames<M extends DataName>(method: M, params: Params<M>, options: CallOptions = {}): Promise<Reply<Result<M>>> {
+  async callWithFrames<M extends DataName>(
+    method: M,
+    params: Params<M>,
+    options: CallOptions = {},
+  ): Promise<Reply<Result<M>>> {
     const { signal, frames = [], window } = options;
     if (signal?.aborted) throw new CancelledError();
     const { id, reply } = this.#calls.open(method, options.onProgress);
@@ -144,16 +148,21 @@ export class Worker implements AsyncDisposable {
     channel
       .listen((frames) => calls.receive(frames))
       .catch((error: unknown) => {
-        this.#shut(new ProtocolMismatchError(`The worker's answer could not be read: ${String(error)}`, { cause: error }));
+        this.#shut(
+          new ProtocolMismatchError(`The worker's answer could not be read: ${String(error)}`, { cause: error }),
+        );
         this.#process.kill("SIGKILL");
       });
   }
 
   async #greet(options: WorkerOptions): Promise<void> {
     const limit = options.startTimeout ?? START_TIMEOUT_MS;
-    const hint = "Run `dictlearn doctor` to see what is wrong, or `dictlearn setup --repair` to make the environment anew.";
+    const hint =
+      "Run `dictlearn doctor` to see what is wrong, or `dictlearn setup --repair` to make the environment anew.";
     const timer = setTimeout(() => {
-      this.#shut(new WorkerStartError(`The worker of ${options.python} did not answer within ${limit / 1000} s.`, { hint }));
+      this.#shut(
+        new WorkerStartError(`The worker of ${options.python} did not answer within ${limit / 1000} s.`, { hint }),
+      );
     }, limit);
     try {
       const hello = await this.call("hello", { schema_hash: schemaHash(), generation: this.generation });
@@ -167,7 +176,10 @@ export class Worker implements AsyncDisposable {
     } catch (error) {
       if (!(error instanceof WorkerDiedError)) throw error;
       const reason = error.end.stderr.at(-1)?.trim() ?? `it ended with exit code ${error.end.exitCode}`;
-      throw new WorkerStartError(`The worker of ${options.python} could not start: ${reason}`, { hint, cause: error.cause });
+      throw new WorkerStartError(`The worker of ${options.python} could not start: ${reason}`, {
+        hint,
+        cause: error.cause,
+      });
     } finally {
       clearTimeout(timer);
     }

@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { allocatedRows, type BufferShape, contextsToAppend, drawableBatches, needsRefresh } from "../../src/buffer/policy.ts";
+import {
+  allocatedRows,
+  type BufferShape,
+  contextsToAppend,
+  drawableBatches,
+  needsRefresh,
+} from "../../src/buffer/policy.ts";
 
 const shape = (over: Partial<BufferShape> = {}): BufferShape => ({
   capacity: 640,
@@ -35,7 +41,11 @@ const play = (buffer: BufferShape, lengths: readonly number[], most: number) => 
   const drawn: number[] = [];
   for (;;) {
     if (!exhausted && needsRefresh(unread, buffer)) {
-      for (let wanted = contextsToAppend(unread, buffer); wanted > 0 && !exhausted; wanted = contextsToAppend(unread, buffer)) {
+      for (
+        let wanted = contextsToAppend(unread, buffer);
+        wanted > 0 && !exhausted;
+        wanted = contextsToAppend(unread, buffer)
+      ) {
         const taken = lengths.slice(next, next + wanted);
         next += taken.length;
         unread += taken.reduce((sum, each) => sum + each, 0);
@@ -54,14 +64,19 @@ const play = (buffer: BufferShape, lengths: readonly number[], most: number) => 
 describe("the buffer's policy", () => {
   it("serves every row of the stream, in full batches but the last, and never outgrows its allocation", () => {
     fc.assert(
-      fc.property(shapes, fc.array(fc.integer({ min: 1, max: 64 }), { maxLength: 200 }), fc.integer({ min: 1, max: 9 }), (buffer, raw, most) => {
-        const lengths = raw.map((length) => Math.min(length, buffer.ctxLen));
-        const { drawn, held, unread } = play(buffer, lengths, most);
-        expect(unread).toBe(0);
-        expect(drawn.reduce((sum, each) => sum + each, 0)).toBe(lengths.reduce((sum, each) => sum + each, 0));
-        expect(drawn.slice(0, -1).every((rows) => rows === buffer.outBatchSize)).toBe(true);
-        expect(held).toBeLessThanOrEqual(allocatedRows(buffer));
-      }),
+      fc.property(
+        shapes,
+        fc.array(fc.integer({ min: 1, max: 64 }), { maxLength: 200 }),
+        fc.integer({ min: 1, max: 9 }),
+        (buffer, raw, most) => {
+          const lengths = raw.map((length) => Math.min(length, buffer.ctxLen));
+          const { drawn, held, unread } = play(buffer, lengths, most);
+          expect(unread).toBe(0);
+          expect(drawn.reduce((sum, each) => sum + each, 0)).toBe(lengths.reduce((sum, each) => sum + each, 0));
+          expect(drawn.slice(0, -1).every((rows) => rows === buffer.outBatchSize)).toBe(true);
+          expect(held).toBeLessThanOrEqual(allocatedRows(buffer));
+        },
+      ),
     );
   });
 

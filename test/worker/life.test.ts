@@ -1,7 +1,13 @@
 import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { CancelledError } from "../../src/errors.ts";
-import { ProtocolMismatchError, StaleHandleError, Worker, WorkerDiedError, WorkerStartError } from "../../src/worker/index.ts";
+import {
+  ProtocolMismatchError,
+  StaleHandleError,
+  Worker,
+  WorkerDiedError,
+  WorkerStartError,
+} from "../../src/worker/index.ts";
 import { rejection, startFake, startWorker } from "../support.ts";
 
 const alive = (pid: number): boolean => {

@@ -19,7 +19,10 @@ describe("a window of calls", () => {
 
   it("leaves other calls alone when one fails", async () => {
     await using worker = await startWorker();
-    const [failed, fine] = await Promise.allSettled([worker.call("generator.create", { seed: -1 }), worker.call("status", {})]);
+    const [failed, fine] = await Promise.allSettled([
+      worker.call("generator.create", { seed: -1 }),
+      worker.call("status", {}),
+    ]);
     expect(failed.status).toBe("rejected");
     expect(fine.status).toBe("fulfilled");
   });

@@ -15,7 +15,7 @@ class CachedRows(Source):
     """Rows in file order, cut into batches."""
 
     def __init__(self, inputs: torch.Tensor, targets: torch.Tensor | None, batches: list[int]) -> None:
-        """inputs (rows, d_in) and targets (rows, d_out) or None; `batches` are the sizes of the file's batches."""
+        """Inputs (rows, d_in) and targets (rows, d_out) or None; `batches` are the sizes of the file's batches."""
         self.inputs = inputs
         self.targets = targets
         self.batches = batches

@@ -24,8 +24,8 @@ class AutoEncoder(nn.Module):
         if input_width != output_width:
             self.input_bias = nn.Parameter(torch.empty(input_width, dtype=dtype))
         self.bias = nn.Parameter(torch.empty(output_width, dtype=dtype))
-        self.encoder = nn.utils.skip_init(nn.Linear, input_width, size, dtype=dtype)
-        self.decoder = nn.utils.skip_init(nn.Linear, size, output_width, bias=False, dtype=dtype)
+        self.encoder = nn.Linear(input_width, size, dtype=dtype, device="meta").to_empty(device="cpu")
+        self.decoder = nn.Linear(size, output_width, bias=False, dtype=dtype, device="meta").to_empty(device="cpu")
 
     @property
     def size(self) -> int:

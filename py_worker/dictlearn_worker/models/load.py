@@ -19,7 +19,7 @@ from .language_model import LanguageModel
 
 @method("model.load")
 def load(context: Context, params: p.ModelLoadParams) -> p.ModelLoadResult:
-    """Finds, converts if needed, and loads. `dtype` null is the checkpoint's own, but float32 for half precision on a CPU."""
+    """Finds, converts if needed, and loads. `dtype` null: the checkpoint's own, float32 for half precision on a CPU."""
     path = locate(context, params.path, Path(params.cache))
     context.progress(f"Loading {params.path}", 0)
     device = torch.device(params.device)
@@ -76,7 +76,8 @@ def load_pretrained(
             tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
         except Exception as error:
             raise WorkerError("no_tokenizer", f"The model {name} comes without a usable tokenizer.") from error
-    return module.to(device).eval().requires_grad_(False), tokenizer
+    module.to(device)  # pyright: ignore[reportArgumentType]  transformers hides torch's signature
+    return module.eval().requires_grad_(False), tokenizer
 
 
 def own_dtype(config: Any, device: torch.device) -> torch.dtype:
@@ -88,7 +89,7 @@ def own_dtype(config: Any, device: torch.device) -> torch.dtype:
 
 
 def wrap(module: Any, tokenizer: Any, device: torch.device) -> LanguageModel:
-    """nnsight's wrapper around a model that is loaded already."""
+    """Nnsight's wrapper around a model that is loaded already."""
     from nnsight import TransformersModel
 
     with quiet():
@@ -109,7 +110,8 @@ def explain(error: Exception, name: str) -> WorkerError:
     text = str(error)
     offline = os.environ.get("HF_HUB_OFFLINE") in {"1", "true", "TRUE"}
     kinds = {type(each).__name__ for each in causes(error)}
-    if "RepositoryNotFoundError" in kinds or "is not a valid model identifier" in text and not unreachable(kinds, text):
+    unknown = "is not a valid model identifier" in text and not unreachable(kinds, text)
+    if unknown or "RepositoryNotFoundError" in kinds:
         return WorkerError(
             "unknown_model",
             f"There is no model {name}, neither as a folder here nor on the Hugging Face hub.",

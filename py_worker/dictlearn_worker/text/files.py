@@ -44,7 +44,9 @@ def read_files(files: list[Path], field: str, txt_documents: str) -> Iterator[st
         except (zstandard.ZstdError, gzip.BadGzipFile, EOFError) as error:
             raise WorkerError("broken_file", f"{file} is damaged: it cannot be decompressed.") from error
         except OSError as error:
-            raise WorkerError("broken_file", f"{file} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+            raise WorkerError(
+                "broken_file", f"{file} cannot be read: {(error.strerror or str(error)).lower()}."
+            ) from error
 
 
 def read_file(file: Path, field: str, txt_documents: str) -> Iterator[str]:

@@ -11,7 +11,17 @@ from pathlib import Path
 
 # Shorter docstrings say little; folders of tests and vendored code say nothing of Python.
 SHORTEST = 200
-LEFT_OUT = {"test", "tests", "idlelib", "site-packages", "lib2to3", "ensurepip", "turtledemo", "__pycache__", "pydoc_data"}
+LEFT_OUT = {
+    "test",
+    "tests",
+    "idlelib",
+    "site-packages",
+    "lib2to3",
+    "ensurepip",
+    "turtledemo",
+    "__pycache__",
+    "pydoc_data",
+}
 
 
 def documents() -> list[str]:

@@ -19,19 +19,19 @@ class _Root(torch.autograd.Function):
     """sqrt with gradient 0 at 0, where the square root has none."""
 
     @staticmethod
-    def forward(ctx, x: torch.Tensor) -> torch.Tensor:  # noqa: D102  # pyright: ignore
+    def forward(ctx, x: torch.Tensor) -> torch.Tensor:  # pyright: ignore
         root = x.sqrt()
         ctx.save_for_backward(root)
         return root
 
     @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:  # noqa: D102  # pyright: ignore
+    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:  # pyright: ignore
         (root,) = ctx.saved_tensors
         return torch.where(root > 0, gradient / (2 * root), torch.zeros_like(root))
 
 
 def root_mean_square_error(y: torch.Tensor, y_hat: torch.Tensor) -> torch.Tensor:
-    """sqrt of the mean square error; the reference calls it `mse_loss`. Its gradient at zero error is 0."""
+    """Sqrt of the mean square error; the reference calls it `mse_loss`. Its gradient at zero error is 0."""
     return _Root.apply(mean_square_error(y, y_hat))  # pyright: ignore[reportReturnType]
 
 

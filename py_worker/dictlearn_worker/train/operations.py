@@ -29,7 +29,9 @@ def steps(context: Context, params: p.TrainStepsParams) -> p.TrainStepsResult:
     losses: list[torch.Tensor] = []
     for offset, rows in enumerate(params.rows):
         source.draw(rows)
-        losses += [trainee.step(*batch_for(source, numbers.site, trainee), numbers, offset) for trainee, numbers in trainees]
+        losses += [
+            trainee.step(*batch_for(source, numbers.site, trainee), numbers, offset) for trainee, numbers in trainees
+        ]
     check_finite(losses, params)
     return p.TrainStepsResult()
 
