@@ -1,4 +1,11 @@
-export { Contexts, type ContextsOptions } from "./activations/index.ts";
+export {
+  ActivationBuffer,
+  type ActivationBufferInput,
+  CachedRows,
+  type CachedRowsOptions,
+  type RowSource,
+} from "./buffer/index.ts";
+export { loadConfig, parseConfig, type ResolvedRun, type RunConfig, resolveRun } from "./config/index.ts";
 export {
   AutoEncoder,
   type AutoEncoderOptions,
@@ -6,6 +13,28 @@ export {
   type Matrix,
   type MatrixInput,
 } from "./dictionary/index.ts";
+export { ensureEnvironment } from "./environment/index.ts";
 export { CancelledError, ConfigError, DictlearnError, EnvironmentError } from "./errors.ts";
 export { LanguageModel, type LanguageModelOptions } from "./nnsight/index.ts";
+export { type Documents, PYTHON_DOCS, type TextSource } from "./text/index.ts";
+export {
+  type RunEvent,
+  type RunOptions,
+  type RunResult,
+  runTraining,
+  type StepMetrics,
+  type TrainSAEOptions,
+  trainSAE,
+} from "./train/index.ts";
 export { version } from "./version.ts";
+export {
+  NonFiniteLossError,
+  OutOfMemoryError,
+  ProtocolMismatchError,
+  RemoteError,
+  StaleHandleError,
+  Worker,
+  WorkerDiedError,
+  type WorkerOptions,
+  WorkerStartError,
+} from "./worker/index.ts";

@@ -1,6 +1,8 @@
-import type { Contexts } from "../activations/index.ts";
-import type { SiteSpec, Widths } from "../nnsight/index.ts";
+import { Contexts, type ContextsOptions } from "../activations/index.ts";
+import { type BufferInput, type BufferSettings, parseBuffer } from "../config/index.ts";
+import { type LanguageModel, resolveDevice, type SiteSpec, type Widths } from "../nnsight/index.ts";
 import type { HandleRef } from "../protocol/index.ts";
+import { type Documents, type TextSource, TextStream } from "../text/index.ts";
 import { Handle, type Worker } from "../worker/index.ts";
 import { allocatedRows, type BufferShape, contextsToAppend, drawableBatches, needsRefresh } from "./policy.ts";
 import type { RowSource } from "./row-source.ts";
@@ -15,6 +17,13 @@ export interface ActivationBufferOptions extends Omit<BufferShape, "capacity"> {
   /** `shuffled`: one permutation per refresh. `randperm-each`: the reference's, one over all unread rows per batch. */
   readonly draws: "shuffled" | "randperm-each";
   readonly events?: BufferEvents;
+}
+
+/** The keys of the config's `buffer`, and what else a buffer of its own needs. */
+export interface ActivationBufferInput extends BufferInput {
+  readonly io?: SiteSpec["io"];
+  readonly seed?: number;
+  readonly dtype?: "float32" | "float64" | "bfloat16";
 }
 
 /** Told while the buffer is filled. */
@@ -46,6 +55,29 @@ export class ActivationBuffer implements RowSource, AsyncDisposable {
     this.#contexts = contexts;
     this.#draws = options.draws;
     this.#events = options.events ?? {};
+  }
+
+  /**
+   * A buffer for one submodule, from text and a model. `options` are the keys of the config's `buffer`; numbers stay in
+   * the worker. Throws `RemoteError` with code `unknown_submodule` and the nearest paths.
+   */
+  static async create(
+    data: Documents | TextSource,
+    model: LanguageModel,
+    submodule: string,
+    { io = "out", seed = 0, dtype = "float32", ...options }: ActivationBufferInput = {},
+  ): Promise<ActivationBuffer> {
+    const { worker } = model;
+    const settings = parseBuffer(options);
+    const text = isSource(data) ? await TextStream.open(worker, data) : await TextStream.from(worker, data);
+    const contexts = await Contexts.open(model, text, contextsOptions(settings));
+    const { generator } = await worker.call("generator.create", { seed });
+    return await ActivationBuffer.open(contexts, [{ submodule: model.at(submodule), io }], {
+      ...bufferOptions(settings),
+      dtype,
+      device: resolveDevice(worker, settings.device),
+      generator,
+    });
   }
 
   /** Finds the sites' widths by a trial trace and allocates the rows in the worker. */
@@ -121,6 +153,29 @@ export class ActivationBuffer implements RowSource, AsyncDisposable {
     await this.#handle.release();
   }
 }
+
+/** What of a config's `buffer` decides how contexts are cut. */
+export const contextsOptions = (settings: BufferSettings): ContextsOptions => ({
+  ctxLen: settings.ctx_len,
+  contexts: settings.contexts,
+  padding: settings.padding,
+  keep: settings.keep,
+  excludeSpecialTokens: settings.exclude_special_tokens,
+  dropPartialBatch: settings.partial_batches === "drop",
+});
+
+/** What of a config's `buffer` decides how rows are kept and drawn. */
+export const bufferOptions = (settings: BufferSettings) => ({
+  nCtxs: settings.n_ctxs,
+  ctxLen: settings.ctx_len,
+  inBatchSize: settings.in_batch_size,
+  outBatchSize: settings.out_batch_size,
+  refreshBelow: settings.refresh_below,
+  partialBatches: settings.partial_batches,
+  draws: settings.draws,
+});
+
+const isSource = (data: Documents | TextSource): data is TextSource => "path" in data;
 
 const shapeOf = (options: ActivationBufferOptions): BufferShape => ({
   ...options,

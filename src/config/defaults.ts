@@ -13,7 +13,7 @@ const dataDefaults: Omit<Data, "path"> = {
   txt_documents: "line",
 };
 
-const bufferDefaults: RunConfig["buffer"] = {
+export const bufferDefaults: RunConfig["buffer"] = {
   n_ctxs: 30_000,
   ctx_len: 128,
   in_batch_size: 512,

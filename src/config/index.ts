@@ -1,5 +1,6 @@
 export { checkFits, type Estimate, estimateRun, type ResourceFacts } from "./estimate.ts";
 export { notices, requireAvailable } from "./features.ts";
 export { loadConfig, type Overrides, parseConfig } from "./load.ts";
+export { type BufferInput, type BufferSettings, parseBuffer, parseTrain, type TrainSettingsInput } from "./parts.ts";
 export { type ResolvedDictionary, type ResolvedRun, resolveRun } from "./resolve.ts";
 export type { RunConfig } from "./schema.ts";

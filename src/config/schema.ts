@@ -81,7 +81,7 @@ const runKeys = {
 };
 
 const Data = z.strictObject(dataKeys);
-const Buffer = z.strictObject(bufferKeys);
+export const Buffer = z.strictObject(bufferKeys);
 const { submodule, io, dictionary_size, name, seed } = dictionaryKeys;
 
 /** What people write: everything optional but dictionaries and their size. */

@@ -1,5 +1,12 @@
 import { Contexts } from "../activations/index.ts";
-import { ActivationBuffer, type BufferEvents, CachedRows, type RowSource } from "../buffer/index.ts";
+import {
+  ActivationBuffer,
+  type BufferEvents,
+  bufferOptions,
+  CachedRows,
+  contextsOptions,
+  type RowSource,
+} from "../buffer/index.ts";
 import type { ResolvedDictionary, RunConfig } from "../config/index.ts";
 import { AutoEncoder } from "../dictionary/index.ts";
 import { ConfigError, DictlearnError } from "../errors.ts";
@@ -97,22 +104,9 @@ export const openSource = async (worker: Worker, config: RunConfig, options: Sou
     txtDocuments: data.txt_documents,
     seed: deriveSeed(config.seed, "text"),
   });
-  const contexts = await Contexts.open(model, text, {
-    ctxLen: buffer.ctx_len,
-    contexts: buffer.contexts,
-    padding: buffer.padding,
-    keep: buffer.keep,
-    excludeSpecialTokens: buffer.exclude_special_tokens,
-    dropPartialBatch: buffer.partial_batches === "drop",
-  });
+  const contexts = await Contexts.open(model, text, contextsOptions(buffer));
   return await ActivationBuffer.open(contexts, options.sites, {
-    nCtxs: buffer.n_ctxs,
-    ctxLen: buffer.ctx_len,
-    inBatchSize: buffer.in_batch_size,
-    outBatchSize: buffer.out_batch_size,
-    refreshBelow: buffer.refresh_below,
-    partialBatches: buffer.partial_batches,
-    draws: buffer.draws,
+    ...bufferOptions(buffer),
     dtype,
     device: resolveDevice(worker, buffer.device),
     generator: await options.generators.stream("buffer"),

@@ -1,0 +1,27 @@
+import type { z } from "zod";
+import { bufferDefaults, given } from "./defaults.ts";
+import { configError } from "./errors.ts";
+import { Buffer, type RunConfig } from "./schema.ts";
+import { type Train, TrainInput, trainDefaults } from "./train-schema.ts";
+
+export type BufferSettings = RunConfig["buffer"];
+export type BufferInput = Partial<BufferSettings>;
+export type TrainSettingsInput = Partial<Train>;
+
+/** The `buffer` part of a config, for scripts: checked, with the config's defaults. */
+export const parseBuffer = (input: BufferInput): BufferSettings => ({
+  ...bufferDefaults,
+  ...given(check(Buffer.partial(), input, "buffer")),
+});
+
+/** The `train` part of a config, for scripts: checked, with the config's defaults. */
+export const parseTrain = (input: TrainSettingsInput): Train => ({
+  ...trainDefaults,
+  ...given(check(TrainInput, input, "train")),
+});
+
+const check = <S extends z.ZodObject>(schema: S, input: unknown, source: string): z.output<S> => {
+  const parsed = schema.safeParse(input);
+  if (!parsed.success) throw configError(parsed.error.issues, input, source);
+  return parsed.data;
+};
