@@ -82,19 +82,21 @@ const TYPES: Readonly<Record<string, string>> = {
   object: "a group of keys",
 };
 
-/** The known key nearest to an unknown one, at its own level first. */
+/** The known key nearest to an unknown one: by another library's name, by its own name elsewhere, or by spelling. */
 export const suggestion = (key: readonly string[]): string => {
   const leaf = key.at(-1) ?? "";
-  const other = OTHER_NAMES[leaf];
-  if (other !== undefined) return `Did you mean ${other}?`;
   const parent = key.slice(0, -1);
+  const known = knownPaths();
+  const elsewhere = OTHER_NAMES[leaf] ?? known.find((path) => leafOf(path) === leaf);
+  if (elsewhere !== undefined) return `Did you mean ${elsewhere}?`;
   const level = parent.filter((part) => !/^\d+$/.test(part)).join(".");
-  const leafOf = (path: string) => path.slice(path.lastIndexOf(".") + 1);
-  const siblings = knownPaths().filter((path) => path.slice(0, Math.max(0, path.lastIndexOf("."))) === level);
-  const near = closest(leaf, siblings.map(leafOf));
-  if (distance(leaf, near) <= FARTHEST) return `Did you mean ${[...parent, near].join(".")}?`;
-  const elsewhere = knownPaths().find((path) => leafOf(path) === leaf) ?? closest(leaf, knownPaths().map(leafOf));
-  const path = knownPaths().find((each) => leafOf(each) === leafOf(elsewhere)) ?? elsewhere;
-  if (distance(leaf, leafOf(path)) <= FARTHEST) return `Did you mean ${path}?`;
-  return `The nearest key is ${[...parent, near].join(".")}; configs/schema.json lists all of them.`;
+  const siblings = known.filter((path) => parentOf(path) === level);
+  const near = nearest(leaf, siblings.map(leafOf));
+  if (near !== undefined && distance(leaf, near) <= FARTHEST) return `Did you mean ${[...parent, near].join(".")}?`;
+  return `Did you mean ${nearest(key.join("."), known) ?? "train.lr"}? configs/schema.json lists every key.`;
 };
+
+const leafOf = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
+const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf(".")));
+const nearest = (text: string, known: string[]): string | undefined =>
+  known.length === 0 ? undefined : closest(text, known);

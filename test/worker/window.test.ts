@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { RemoteError } from "../../src/worker/errors.ts";
-import { CallWindow } from "../../src/worker/index.ts";
+import { CallWindow, StaleHandleError } from "../../src/worker/index.ts";
 import { rejection, startWorker } from "../support.ts";
 
 describe("a window of calls", () => {
@@ -9,18 +8,17 @@ describe("a window of calls", () => {
     const window = new CallWindow(worker, 16);
     const done: number[] = [];
     await window.push("status", {}, () => done.push(0));
-    await window.push("generator.create", { seed: -1 });
+    await window.push("release", { handles: [{ id: 99, generation: worker.generation }] });
     await window.push("status", {}, () => done.push(2));
     const error = await rejection(window.drain());
-    expect(error).toBeInstanceOf(RemoteError);
-    expect((error as RemoteError).method).toBe("generator.create");
+    expect(error).toBeInstanceOf(StaleHandleError);
     expect(done).toEqual([0]);
   });
 
   it("leaves other calls alone when one fails", async () => {
     await using worker = await startWorker();
     const [failed, fine] = await Promise.allSettled([
-      worker.call("generator.create", { seed: -1 }),
+      worker.call("release", { handles: [{ id: 99, generation: worker.generation }] }),
       worker.call("status", {}),
     ]);
     expect(failed.status).toBe("rejected");

@@ -1,0 +1,192 @@
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { loadConfig, parseConfig, requireAvailable, resolveRun } from "../../src/config/index.ts";
+import { configJsonSchema } from "../../src/config/json-schema.ts";
+import { RunConfig } from "../../src/config/schema.ts";
+import { ConfigError } from "../../src/errors.ts";
+import { path } from "../support.ts";
+
+const least = { model: "m", data: "d", dictionaries: [{ submodule: "a.0", dictionary_size: 8 }] };
+
+const failure = (run: () => unknown): ConfigError => {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+  throw new Error("Expected a ConfigError.");
+};
+
+describe("the defaults", () => {
+  it("are the ones of the contract", () => {
+    const config = parseConfig(least);
+    expect(config.seed).toBe(0);
+    expect(config.dtype).toBe("float32");
+    expect(config.data).toMatchObject({ path: "d", split: "train", text_field: "text" });
+    expect(config.buffer).toMatchObject({
+      n_ctxs: 30_000,
+      ctx_len: 128,
+      in_batch_size: 512,
+      out_batch_size: 8192,
+      refresh_below: 0.5,
+      contexts: "pack",
+      padding: "right",
+    });
+    expect(config.train).toMatchObject({
+      steps: 100_000,
+      lr: 3e-4,
+      sparsity_penalty: 1e-3,
+      reconstruction_loss: "mse",
+      warmup_steps: 1000,
+      resample_steps: 25_000,
+      save_steps: 10_000,
+      log_steps: 1000,
+    });
+    expect(resolveRun(config).dictionaries[0]).toMatchObject({ name: "a.0_out_8", io: "out", seed: 0 });
+  });
+
+  it("become the reference's under compat, where a given key wins", () => {
+    const config = parseConfig({ ...least, compat: "ddac948", train: { reconstruction_loss: "mse" } });
+    expect(config.random_streams).toBe("one");
+    expect(config.buffer).toMatchObject({ contexts: "truncate", draws: "randperm-each", keep: "pad-token" });
+    expect(config.train).toMatchObject({
+      warmup_start: "zero",
+      resample_rule: "reference",
+      reconstruction_loss: "mse",
+    });
+  });
+
+  it("read back to themselves", () => {
+    const config = parseConfig({ ...least, compat: "ddac948", train: { steps: null } });
+    expect(RunConfig.parse(JSON.parse(JSON.stringify(config)))).toEqual(config);
+    expect(parseConfig(JSON.parse(JSON.stringify(config)))).toEqual(config);
+  });
+
+  it("lets an entry override the training of all", () => {
+    const dictionaries = [
+      { submodule: "a", dictionary_size: 8, lr: 0.1 },
+      { submodule: "b", dictionary_size: 8 },
+    ];
+    const run = resolveRun(parseConfig({ ...least, train: { lr: 0.2 }, dictionaries }));
+    expect(run.dictionaries.map(({ train }) => train.lr)).toEqual([0.1, 0.2]);
+  });
+});
+
+describe("overrides", () => {
+  it.each([
+    ["train.lr", "1e-3", (config: RunConfig) => config.train.lr, 1e-3],
+    ["train.resample_steps", "null", (config: RunConfig) => config.train.resample_steps, null],
+    ["dictionaries.0.dictionary_size", "4096", (config: RunConfig) => config.dictionaries[0]?.dictionary_size, 4096],
+    ["output", "runs/1", (config: RunConfig) => config.output, "runs/1"],
+    ["buffer.exclude_special_tokens", "true", (config: RunConfig) => config.buffer.exclude_special_tokens, true],
+    ["data.split", "test", (config: RunConfig) => config.data?.split, "test"],
+  ] as const)("--%s %s", (key, text, read, expected) => {
+    expect(read(parseConfig(least, { overrides: { [key]: text } }))).toEqual(expected);
+  });
+});
+
+describe("a mistake is one sentence", () => {
+  it.each([
+    ["an unknown key", { ...least, train: { learning_rate: 1 } }, {}, "train.learning_rate", "Did you mean train.lr?"],
+    ["a slip", { ...least, train: { warmup_step: 1 } }, {}, "train.warmup_step", "Did you mean train.warmup_steps?"],
+    ["a key at the wrong level", { ...least, lr: 1 }, {}, "lr", "Did you mean train.lr?"],
+    ["an unknown override", least, { "trian.lr": "1" }, "--trian.lr", "Did you mean train.lr?"],
+    [
+      "a slip in an entry",
+      { ...least, dictionaries: [{ submodule: "a", dictionary_sise: 1 }] },
+      {},
+      "dictionar",
+      undefined,
+    ],
+    ["a wrong type", { ...least, train: { lr: "fast" } }, {}, 'train.lr to "fast", but allowed is a number', undefined],
+    [
+      "a text for a number",
+      { ...least, train: { steps: "10" } },
+      {},
+      'train.steps to "10", but allowed is a number',
+      undefined,
+    ],
+    [
+      "a number out of range",
+      { ...least, buffer: { n_ctxs: 0 } },
+      {},
+      "buffer.n_ctxs to 0, but allowed is a number of at least 1",
+      undefined,
+    ],
+    [
+      "a value that is not offered",
+      { ...least, compat: "x" },
+      {},
+      'compat to "x", but allowed is "none", "ddac948"',
+      undefined,
+    ],
+    ["no dictionaries", { model: "m", data: "d" }, {}, "lacks the key dictionaries", undefined],
+    [
+      "no size",
+      { ...least, dictionaries: [{ submodule: "a" }] },
+      {},
+      "lacks the key dictionaries.0.dictionary_size",
+      undefined,
+    ],
+    [
+      "an entry that is not there",
+      least,
+      { "dictionaries.3.lr": "1" },
+      "--dictionaries.3 names an entry that does not exist",
+      undefined,
+    ],
+    ["a list", [], {}, "must be a group of keys", undefined],
+  ])("%s", (_, config, overrides, sentence, hint) => {
+    const error = failure(() => parseConfig(config, { overrides }));
+    expect(error.message).toContain(sentence);
+    expect(error.message).not.toContain("\n");
+    if (hint !== undefined) expect(error.hint).toContain(hint);
+    expect(error.exitCode).toBe(2);
+  });
+
+  it.each([
+    ["no model", { data: "d", dictionaries: least.dictionaries }, "lacks the key model"],
+    ["both sources", { ...least, activations: "x" }, "it is one or the other"],
+    ["no submodule", { ...least, dictionaries: [{ dictionary_size: 8 }] }, "dictionaries.0.submodule"],
+    [
+      "one name twice",
+      { ...least, dictionaries: [least.dictionaries[0], least.dictionaries[0]] },
+      "Two dictionaries are called a.0_out_8",
+    ],
+    ["a batch larger than the buffer", { ...least, buffer: { n_ctxs: 1 } }, "holds only n_ctxs × ctx_len = 128 rows"],
+    ["a decay after the end", { ...least, train: { steps: 10, decay_start: 10 } }, "the last step is 9"],
+  ])("%s", (_, config, sentence) => {
+    expect(failure(() => resolveRun(parseConfig(config))).message).toContain(sentence);
+  });
+
+  it.each([
+    ["architecture", { architecture: "gated" }, {}],
+    ["normalize_activations", { normalize_activations: true }, {}],
+    ["buffer.max_activation_norm_multiple", {}, { max_activation_norm_multiple: 10 }],
+  ])("a feature that is not there yet is named, never ignored: %s", (key, train, buffer) => {
+    const run = resolveRun(parseConfig({ ...least, train, buffer }));
+    expect(failure(() => requireAvailable(run)).message).toContain(key);
+  });
+
+  it("names line and column of broken YAML, and a file that is not there", () => {
+    const file = join(mkdtempSync(join(tmpdir(), "dictlearn-")), "bad.yaml");
+    writeFileSync(file, "seed: 1\ntrain: {lr: 1\n");
+    expect(failure(() => loadConfig(file)).message).toMatch(/not valid YAML at line \d+, column \d+/);
+    writeFileSync(file, "seed: 1\nseed: 2\n");
+    expect(failure(() => loadConfig(file)).message).toContain("Map keys must be unique");
+    expect(failure(() => loadConfig("nowhere.yaml")).message).toBe("There is no config file nowhere.yaml.");
+  });
+});
+
+describe("the committed files", () => {
+  it("configs/schema.json is what the schema says", () => {
+    expect(readFileSync(path("configs/schema.json"), "utf8")).toBe(configJsonSchema());
+  });
+
+  it("configs/quickstart.yaml is valid", () => {
+    expect(resolveRun(loadConfig(path("configs/quickstart.yaml"))).dictionaries).toHaveLength(1);
+  });
+});
