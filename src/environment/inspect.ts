@@ -37,7 +37,7 @@ export const inspect = async (python: string): Promise<Findings> => {
     const reason = result.timedOut
       ? "it did not answer"
       : result.stderr.trim().split("\n").at(-1) || result.shortMessage;
-    throw new EnvironmentError(`${python} could not be looked into: ${reason ?? cause}`, {
+    throw new EnvironmentError(`${python} could not be looked into: ${reason ?? String(cause)}`, {
       cause: result.failed ? result : cause,
     });
   }
