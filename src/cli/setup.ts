@@ -25,7 +25,7 @@ export const setupCommand: CommandModule<object, SetupArguments> = {
       ) as never,
   handler: async ({ python, repair, json }) => {
     const { ensureEnvironment, setupProgress } = await import("../environment/index.ts");
-    const onFirst = (): void => console.error("Stopping. What was begun is made anew the next time.");
+    const onFirst = (): void => console.error("\nStopping. What was begun is made anew the next time.");
     using interrupt = new Interrupt({ onFirst, onSecond: () => {} });
     const start = performance.now();
     try {
