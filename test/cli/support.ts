@@ -9,12 +9,12 @@ export const TINY = join(GOLDEN, "tiny-neox");
 
 export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), "dictlearn-test-"));
 
-/** Runs the command line as a user types it; never throws. */
+/** Runs the command line as a user types it; never throws. One thread each, since several run side by side. */
 export const dictlearn = async (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
   await execa(process.execPath, ["--import", "tsx", path("src/cli/main.ts"), ...args], {
     reject: false,
     stdin: "ignore",
-    env: { DICTLEARN_PYTHON: await python(), HF_HUB_OFFLINE: "1", ...env },
+    env: { DICTLEARN_PYTHON: await python(), HF_HUB_OFFLINE: "1", OMP_NUM_THREADS: "1", ...env },
   });
 
 /** Writes a config beside its output and returns both paths. */

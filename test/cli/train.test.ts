@@ -74,7 +74,9 @@ print(float((state["decoder.weight"].norm(dim=0) - 1).abs().max()))`;
   });
 
   it("serves every token of a short text and says that it ended", async () => {
-    const { output, stdout } = await run({ train: { ...tinyRun.train, steps: null, resample_steps: null } });
+    const { output, stdout } = await run({
+      train: { ...tinyRun.train, steps: null, resample_steps: null, log_steps: null },
+    });
     const finished = metrics(output).at(-1) as { reason: string; tokens_seen: number };
     const refreshed = metrics(output).filter((line) => (line as { event?: string }).event === "refreshed") as {
       rows: number;
