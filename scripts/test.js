@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bin, developmentPython, run } from "./tools.js";
+import { bin, developmentPython, root, run } from "./tools.js";
 
 const python = developmentPython();
 const folder = mkdtempSync(join(tmpdir(), "dictlearn-test-"));
@@ -21,16 +21,7 @@ try {
   if (!vitest.ok && numFailedTests === 0) failed += Math.max(1, numFailedTestSuites);
 
   const junit = join(folder, "pytest.xml");
-  const pytest = run(python, [
-    "-m",
-    "pytest",
-    "-q",
-    "-c",
-    "py_worker/pyproject.toml",
-    "--rootdir=py_worker",
-    `--junitxml=${junit}`,
-    "py_worker/tests",
-  ]);
+  const pytest = run(python, ["-m", "pytest", "-q", `--junitxml=${junit}`], { cwd: join(root, "py_worker") });
   const [, errors, failures, , tests] = /errors="(\d+)" failures="(\d+)" (skipped="\d+") tests="(\d+)"/.exec(
     readFileSync(junit, "utf8"),
   );

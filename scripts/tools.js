@@ -8,9 +8,9 @@ import { fileURLToPath } from "node:url";
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Runs a command with the terminal's streams, or returns its output with `capture`. */
-export const run = (command, args, { capture = false, env = {} } = {}) => {
+export const run = (command, args, { capture = false, env = {}, cwd = root } = {}) => {
   const result = spawnSync(command, args, {
-    cwd: root,
+    cwd,
     encoding: "utf8",
     env: { ...process.env, ...env },
     stdio: ["ignore", capture ? "pipe" : "inherit", "inherit"],

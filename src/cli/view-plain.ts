@@ -58,6 +58,7 @@ export class PlainView implements View {
         this.#last.set(event.dictionary, event.metrics);
         return undefined;
       case "saved":
+      case "worker":
         return undefined;
     }
   }

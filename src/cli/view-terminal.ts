@@ -74,6 +74,7 @@ export class TerminalView implements View {
         this.#last.set(event.dictionary, event.metrics);
         break;
       case "saved":
+      case "worker":
         break;
     }
   };

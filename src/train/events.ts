@@ -2,6 +2,7 @@
 export type RunEvent =
   | { readonly type: "stage"; readonly message: string; readonly done?: number; readonly total?: number }
   | { readonly type: "notice"; readonly message: string }
+  | { readonly type: "worker"; readonly pid: number; readonly device: string }
   | { readonly type: "filling"; readonly unread: number; readonly capacity: number; readonly tokens: number }
   | {
       readonly type: "refreshed";

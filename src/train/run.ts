@@ -34,6 +34,7 @@ export const runTraining = async (run: ResolvedRun, worker: Worker, options: Run
   requireAvailable(run);
   OutputFolder.check(config.output, { overwrite });
   const device = resolveDevice(worker, config.device);
+  observe({ type: "worker", pid: worker.pid, device });
   const generators = await Generators.create(worker, config);
   const sites = config.activations ? [] : distinctSites(dictionaries);
   const events = {

@@ -1,0 +1,155 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { execa } from "execa";
+import { describe, expect, it } from "vitest";
+import { python } from "../support.ts";
+import { dictlearn, GOLDEN, temporaryFolder, tinyRun, writeConfig } from "./support.ts";
+
+interface Mistake {
+  readonly name: string;
+  readonly config?: object;
+  readonly args?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly exitCode: 1 | 2;
+  readonly says: RegExp;
+  /** What the hint must hold. */
+  readonly hint?: RegExp;
+}
+
+const folder = temporaryFolder();
+const file = (name: string, text: string): string => {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+};
+
+const malformed = file("malformed.jsonl", '{"text": "one"}\n{"text": "two"\n');
+const otherField = file("other.jsonl", '{"body": "one"}\n');
+const blank = file("blank.txt", "\n   \n");
+const shell = (name: string, text: string): string => {
+  writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  return join(folder, name);
+};
+const oldPython = shell("old-python", 'case "$*" in *) echo 3.8.1 ;; esac');
+const mlp = { submodule: "gpt_neox.layers.1.mlp", dictionary_size: 64 };
+
+const mistakes: Mistake[] = [
+  {
+    name: "an unknown key",
+    args: ["--train.learning_rate", "1"],
+    exitCode: 2,
+    says: /train\.learning_rate/,
+    hint: /train\.lr/,
+  },
+  { name: "a wrong type", args: ["--train.lr", "fast"], exitCode: 2, says: /train\.lr to "fast".*a number/ },
+  {
+    name: "an unknown submodule",
+    config: { dictionaries: [{ ...mlp, submodule: "gpt_neox.layer.1.mlp" }] },
+    exitCode: 1,
+    says: /no submodule 'gpt_neox\.layer\.1\.mlp'/,
+    hint: /gpt_neox\.layers\.1\.mlp/,
+  },
+  { name: "an unknown model folder", config: { model: "./no/model" }, exitCode: 1, says: /no folder \.\/no\/model/ },
+  { name: "an unreachable hub", config: { model: "no/model" }, exitCode: 1, says: /hub cannot be reached/ },
+  {
+    name: "a missing text file",
+    config: { data: "nowhere.jsonl" },
+    exitCode: 1,
+    says: /no file or folder nowhere\.jsonl/,
+  },
+  { name: "text without a token", config: { data: blank }, exitCode: 1, says: /no token in it/ },
+  { name: "a malformed line", config: { data: malformed }, exitCode: 1, says: /Line 2 of .*malformed\.jsonl/ },
+  { name: "a missing field", config: { data: otherField }, exitCode: 1, says: /no field 'text'/, hint: /body/ },
+  { name: "a context too long", args: ["--buffer.ctx_len", "4096"], exitCode: 1, says: /ctx_len is 4096.*at most 128/ },
+  { name: "a device that is not there", args: ["--device", "cuda:7"], exitCode: 2, says: /cuda:7 is not there/ },
+  { name: "a second config", args: ["other.yaml"], exitCode: 2, says: /takes one config/ },
+  {
+    name: "a run that cannot fit",
+    args: ["--buffer.n_ctxs", "2000000000"],
+    exitCode: 1,
+    says: /needs .* of memory/,
+    hint: /buffer\.n_ctxs/,
+  },
+  { name: "no Python", args: ["--python", "/nowhere/python"], exitCode: 1, says: /\/nowhere\/python/ },
+  { name: "a wrong Python version", args: ["--python", oldPython], exitCode: 1, says: /3\.8|not.*Python|Python/ },
+];
+
+describe("a mistake is one sentence, without a traceback and without an output folder", () => {
+  it.each(mistakes)("$name", async ({ config = {}, args = [], env = {}, exitCode, says, hint }) => {
+    const { file: path, output } = writeConfig({ ...tinyRun, ...config });
+    const result = await dictlearn(["train", path, ...args], env);
+    const lines = result.stderr.split("\n");
+    const sentence = lines.find((line) => line.startsWith("dictlearn: ")) ?? "";
+    expect(sentence, result.stderr).toMatch(says);
+    if (hint !== undefined) expect(lines.at(-1)).toMatch(hint);
+    expect(result.exitCode, result.stderr).toBe(exitCode);
+    expect(result.stderr).not.toMatch(/Traceback|^\s+at /m);
+    expect(existsSync(output)).toBe(false);
+  });
+
+  it("a command that does not exist", async () => {
+    const { exitCode, stderr } = await dictlearn(["trian"]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/Did you mean train\?|Unknown command/);
+  });
+
+  it("an output folder that holds files, which stay as they are", async () => {
+    const { file: path, output } = writeConfig(tinyRun);
+    mkdirSync(output);
+    writeFileSync(join(output, "ae.pt"), "precious");
+    const { exitCode, stderr } = await dictlearn(["train", path]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/already holds files \(ae\.pt\)/);
+    expect(readdirSync(output)).toEqual(["ae.pt"]);
+  });
+});
+
+describe("cached activations", () => {
+  const make = async (name: string, code: string): Promise<string> => {
+    const target = join(folder, name);
+    const script = `import sys, torch\nfrom safetensors.torch import save_file\nsave_file(${code}, sys.argv[1])`;
+    await execa(await python(), ["-c", script, target]);
+    return target;
+  };
+
+  const cases: [string, () => Promise<string>, string, RegExp][] = [
+    ["no file", async () => "nowhere.safetensors", "out", /no activations file/],
+    ["not a safetensors file", async () => malformed, "out", /not a safetensors file/],
+    [
+      "NaN",
+      async () => await make("nan.safetensors", '{"inputs": torch.full((4, 8, 16), float("nan"))}'),
+      "out",
+      /not finite.*batch 0, row 0/,
+    ],
+    [
+      "no inputs",
+      async () => await make("none.safetensors", '{"rows": torch.zeros(4, 16)}'),
+      "out",
+      /no tensor named inputs/,
+    ],
+    [
+      "targets of another length",
+      async () => await make("short.safetensors", '{"inputs": torch.ones(8, 16), "targets": torch.ones(7, 16)}'),
+      "in_to_out",
+      /does not go with inputs/,
+    ],
+    ["no targets", async () => join(GOLDEN, "train/standard-f32.safetensors"), "in_to_out", /has no targets/],
+    [
+      "targets that nobody asked for",
+      async () => join(GOLDEN, "train/stretcher-f64.safetensors"),
+      "out",
+      /has targets/,
+    ],
+  ];
+
+  it.each(cases)("%s", async (_, activations, io, says) => {
+    const { file: path, output } = writeConfig({
+      activations: await activations(),
+      train: { steps: 4 },
+      dictionaries: [{ dictionary_size: 8, io }],
+    });
+    const { exitCode, stderr } = await dictlearn(["train", path]);
+    expect(stderr).toMatch(says);
+    expect(exitCode).toBe(1);
+    expect(existsSync(output)).toBe(false);
+  });
+});
