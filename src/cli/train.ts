@@ -53,8 +53,6 @@ export const trainCommand: CommandModule<object, TrainArguments> = {
       .epilogue("The config's keys are described in the README and in configs/schema.json.") as never,
   handler: async (argv) => {
     const path = argv.config ?? QUICKSTART;
-    if (argv._.length > 1)
-      throw new ConfigError(`dictlearn train takes one config, but got also ${String(argv._[1])}.`);
     const { loadRun } = await import("./load-run.ts");
     const run = loadRun(path, overrides(argv));
     if (argv["dry-run"]) {

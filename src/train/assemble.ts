@@ -15,7 +15,9 @@ import type { HandleRef } from "../protocol/index.ts";
 import { TextStream } from "../text/index.ts";
 import type { Worker } from "../worker/index.ts";
 import type { Observer } from "./events.ts";
+import type { RowFacts } from "./resources.ts";
 import { deriveSeed } from "./seeds.ts";
+import { siteIndex } from "./sites.ts";
 import { Trainee } from "./trainee.ts";
 
 /** A source of rows that can be closed. */
@@ -27,6 +29,8 @@ export interface SourceOptions {
   readonly device: string;
   readonly observe: Observer;
   readonly events: BufferEvents;
+  /** Called with the widths before memory is taken for the rows; throws when they would not fit. */
+  readonly approve: (rows: RowFacts) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -57,28 +61,14 @@ export class Generators {
   }
 }
 
-/** The sites that the dictionaries read, each once, in the order of their first appearance. */
-export const distinctSites = (dictionaries: readonly ResolvedDictionary[]): SiteSpec[] => {
-  const sites = new Map<string, SiteSpec>();
-  for (const { submodule = "", io } of dictionaries) sites.set(siteKey({ submodule, io }), { submodule, io });
-  return [...sites.values()];
-};
-
-/** Which of the source's sites a dictionary reads. */
-export const siteIndex = (
-  config: RunConfig,
-  sites: readonly SiteSpec[],
-  { submodule = "", io }: ResolvedDictionary,
-): number => (config.activations ? 0 : sites.findIndex((site) => siteKey(site) === siteKey({ submodule, io })));
-
-const siteKey = ({ submodule, io }: SiteSpec): string => `${io} ${submodule}`;
-
 /** The rows that the run trains on: cached ones, or a buffer that the model fills from text. */
 export const openSource = async (worker: Worker, config: RunConfig, options: SourceOptions): Promise<RunSource> => {
   const { buffer, dtype, activations } = config;
   if (activations) {
     const rows = { path: activations, outBatchSize: buffer.out_batch_size, dtype, device: options.device };
-    return await CachedRows.open(worker, rows);
+    const cached = await CachedRows.open(worker, rows);
+    options.approve({ widths: cached.widths, batchRows: cached.batchRows, cachedBatches: cached.length });
+    return cached;
   }
   if (!config.model || !config.data)
     throw new ConfigError("The config names neither activations nor a model and data.");
@@ -92,6 +82,7 @@ export const openSource = async (worker: Worker, config: RunConfig, options: Sou
     ...(signal === undefined ? {} : { signal }),
     onProgress: ({ stage, done, total }) => observe({ type: "stage", message: stage, done, total }),
   });
+  options.approve({ widths: await model.widths(options.sites), batchRows: buffer.out_batch_size });
   const { data } = config;
   const text = await TextStream.open(worker, {
     path: data.path,

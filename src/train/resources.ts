@@ -1,26 +1,34 @@
 import { statfsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { CachedRows, type RowSource } from "../buffer/index.ts";
 import { checkFits, type Estimate, estimateRun, type ResolvedRun } from "../config/index.ts";
-import type { SiteSpec } from "../nnsight/index.ts";
-import { siteIndex } from "./assemble.ts";
+import type { SiteSpec, Widths } from "../nnsight/index.ts";
+import type { Worker } from "../worker/index.ts";
+import { siteIndex } from "./sites.ts";
 
-/** What the run needs, given the rows it reads. */
-export const estimateFor = (run: ResolvedRun, source: RowSource, sites: readonly SiteSpec[]): Estimate => {
-  const widths = (site: number) => source.widths[site] ?? { input: 0, output: 0 };
-  return estimateRun(run, {
+/** What is known of the rows before any memory is taken for them. */
+export interface RowFacts {
+  /** One entry for each site. */
+  readonly widths: readonly Widths[];
+  readonly batchRows: number;
+  /** Batches of cached rows, when there is no buffer. */
+  readonly cachedBatches?: number;
+}
+
+/** What a run needs; throws when its memory or disk would not be enough. */
+export const requireResources = (
+  run: ResolvedRun,
+  worker: Worker,
+  sites: readonly SiteSpec[],
+  rows: RowFacts,
+): Estimate => {
+  const widths = (site: number) => rows.widths[site] ?? { input: 0, output: 0 };
+  const estimate = estimateRun(run, {
+    ...rows,
     sites: sites.map((site, index) => ({ ...widths(index), paired: site.io === "in_to_out" })),
     dictionaries: run.dictionaries.map((dictionary) => widths(siteIndex(run.config, sites, dictionary))),
-    batchRows: source.batchRows,
-    ...(source instanceof CachedRows ? { cachedBatches: source.length } : {}),
   });
-};
-
-/** Throws when the run's memory or disk would not be enough. */
-export const requireResources = (run: ResolvedRun, source: RowSource, sites: readonly SiteSpec[]): Estimate => {
-  const estimate = estimateFor(run, source, sites);
   const { output } = run.config;
-  const cpu = source.worker.info.devices.find(({ kind }) => kind === "cpu");
+  const cpu = worker.info.devices.find(({ kind }) => kind === "cpu");
   checkFits(estimate, { freeMemory: cpu?.free_bytes ?? Number.POSITIVE_INFINITY, freeDisk: freeDisk(output), output });
   return estimate;
 };

@@ -4,11 +4,12 @@ import { DictlearnError } from "../errors.ts";
 import { JsonlSink } from "../metrics/index.ts";
 import { resolveDevice } from "../nnsight/index.ts";
 import type { Worker } from "../worker/index.ts";
-import { createTrainees, distinctSites, Generators, openSource } from "./assemble.ts";
+import { createTrainees, Generators, openSource } from "./assemble.ts";
 import type { Observer, RunEvent } from "./events.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
 import { explainFailure, prepareFolders, saveResults } from "./outputs.ts";
 import { requireResources } from "./resources.ts";
+import { distinctSites } from "./sites.ts";
 import type { Trainee } from "./trainee.ts";
 
 export interface RunOptions {
@@ -43,8 +44,15 @@ export const runTraining = async (run: ResolvedRun, worker: Worker, options: Run
     refreshed: (refresh: { rows: number; contexts: number; seconds: number; exhausted: boolean }) =>
       observe({ type: "refreshed", step: log.step, ...refresh }),
   };
-  await using source = await openSource(worker, config, { sites, generators, device, observe, events, signal });
-  requireResources(run, source, sites);
+  await using source = await openSource(worker, config, {
+    sites,
+    generators,
+    device,
+    observe,
+    events,
+    signal,
+    approve: (rows) => void requireResources(run, worker, sites, rows),
+  });
   const trainees = await createTrainees(source, dictionaries, { config, sites, device, generators });
 
   await using output = await OutputFolder.claim(config.output, { overwrite });

@@ -25,7 +25,12 @@ export class Handle implements AsyncDisposable {
   async release(): Promise<void> {
     if (this.#released) return;
     this.#released = true;
-    await this.worker.call("release", { handles: [this.#ref] });
+    try {
+      await this.worker.call("release", { handles: [this.#ref] });
+    } catch (error) {
+      // A worker that is gone has released everything, and why it is gone is for others to say.
+      if (this.worker.alive) throw error;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

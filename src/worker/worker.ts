@@ -47,6 +47,7 @@ export class Worker implements AsyncDisposable {
   #hello: Result<"hello"> | undefined;
   #closing: Promise<void> | undefined;
   #windows = 0;
+  #alive = true;
   /** Counts the worker processes of this Node process; handles carry it. */
   readonly generation = ++generations;
 
@@ -77,6 +78,11 @@ export class Worker implements AsyncDisposable {
 
   get pid(): number {
     return this.info.pid;
+  }
+
+  /** False as soon as the process is known to be gone. */
+  get alive(): boolean {
+    return this.#alive;
   }
 
   /** Calls that have not been answered yet. */
@@ -205,6 +211,7 @@ export class Worker implements AsyncDisposable {
   }
 
   #shut(error: Error): void {
+    this.#alive = false;
     this.#calls.close(error);
     this.#controlCalls.close(error);
     this.#data.close();

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -31,14 +31,13 @@ const startLong = async (): Promise<{ child: ChildProcess; output: string; worke
   return { child, output, worker, stderr };
 };
 
-const alive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
+/** Whether a process still runs; one that is dead and only waits to be counted does not. */
+const alive = (pid: number): boolean =>
+  /^[^Z]/.test(
+    spawnSync("ps", ["-o", "stat=", "-p", String(pid)])
+      .stdout.toString()
+      .trim(),
+  );
 
 /** Waits until a process is gone; false after `seconds`. */
 const goneWithin = async (pid: number, seconds: number): Promise<boolean> => {
