@@ -12,7 +12,13 @@ export const startWorker = async (): Promise<Worker> => await Worker.start({ pyt
 
 /** A worker of test/fixtures/workers, which misbehaves in one way. */
 export const startFake = async (name: string, options: { startTimeout?: number } = {}): Promise<Worker> =>
-  await Worker.start({ python: await python(), command: [path(`test/fixtures/workers/${name}.py`)], ...options });
+  await Worker.start({
+    python: await python(),
+    command: [path(`test/fixtures/workers/${name}.py`)],
+    // They import what they share from their own folder.
+    environment: { PYTHONSAFEPATH: "" },
+    ...options,
+  });
 
 /** The error that a promise rejects with; fails when it does not. */
 export const rejection = async (promise: Promise<unknown>): Promise<Error> => {

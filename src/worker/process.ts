@@ -58,11 +58,11 @@ export class WorkerProcess {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         ...process.env,
+        // A file of the user that is called like a package must not stand in for it.
+        PYTHONSAFEPATH: "1",
         ...options.environment,
         PYTHONPATH: inherited ? `${workerFolder}:${inherited}` : workerFolder,
         PYTHONUNBUFFERED: "1",
-        // A file of the user that is called like a package must not stand in for it.
-        PYTHONSAFEPATH: "1",
         DICTLEARN_DATA: endpoints.data,
         DICTLEARN_CONTROL: endpoints.control,
         DICTLEARN_PARENT: String(process.pid),
