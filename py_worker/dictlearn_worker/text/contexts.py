@@ -56,6 +56,7 @@ class Contexts:
 
     def next(self, count: int) -> Batch | None:
         """Up to `count` contexts. None: see `starved` and `exhausted`."""
+        self.starved = False
         rows = self._packed(count) if self.params.contexts == "pack" else self._truncated(count)
         if self.starved:
             return None

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
-import zstandard
 
 from ..errors import WorkerError
+from .compressed import DAMAGED, byte_lines
 
 ENDINGS = (".txt", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 ROWS_PER_READ = 256
@@ -24,11 +22,19 @@ def find_files(path: str) -> list[Path]:
         raise WorkerError("no_such_file", f"There is no file or folder {path}.", hint="Check data.path.")
     if root.is_file():
         if not root.name.endswith(ENDINGS):
-            raise WorkerError("no_text", f"{path} has an ending that is not known; known are {', '.join(ENDINGS)}.")
+            raise WorkerError(
+                "no_text",
+                f"{path} is not a kind of file that can be read as text.",
+                hint=f"Its name must end in {', '.join(ENDINGS)}.",
+            )
         return [root]
     files = sorted(file for file in root.rglob("*") if file.is_file() and file.name.endswith(ENDINGS))
     if not files:
-        raise WorkerError("no_text", f"The folder {path} holds no text: no file in it ends in {', '.join(ENDINGS)}.")
+        raise WorkerError(
+            "no_text",
+            f"The folder {path} holds no text: no file in it ends in {', '.join(ENDINGS)}.",
+            hint="Check data.path, or convert the files.",
+        )
     return files
 
 
@@ -39,13 +45,16 @@ def read_files(files: list[Path], field: str, txt_documents: str) -> Iterator[st
             for document in read_file(file, field, txt_documents):
                 if document.strip():
                     yield document
-        except UnicodeDecodeError as error:
-            raise WorkerError("broken_file", f"{file} is not UTF-8 text (byte {error.start}).") from error
-        except (zstandard.ZstdError, gzip.BadGzipFile, EOFError) as error:
-            raise WorkerError("broken_file", f"{file} is damaged: it cannot be decompressed.") from error
-        except OSError as error:
+        except DAMAGED as error:
             raise WorkerError(
-                "broken_file", f"{file} cannot be read: {(error.strerror or str(error)).lower()}."
+                "broken_file",
+                f"{file} is damaged or cut off: it cannot be decompressed.",
+                hint="Copy or download the file again.",
+            ) from error
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower().rstrip(".")
+            raise WorkerError(
+                "broken_file", f"{file} cannot be read: {reason}.", hint="Check the file and its permissions."
             ) from error
 
 
@@ -56,49 +65,59 @@ def read_file(file: Path, field: str, txt_documents: str) -> Iterator[str]:
     elif file.name.endswith(".parquet"):
         yield from read_parquet(file, field)
     else:
-        with file.open("rb") as raw:
-            yield from read_jsonl(file, decompressed(file, raw), field)
+        yield from read_jsonl(file, field)
 
 
-def decompressed(file: Path, raw: BinaryIO) -> Any:
-    """A stream of bytes lines, whatever the file is packed with."""
-    if file.name.endswith(".gz"):
-        return gzip.open(raw)
-    if file.name.endswith(".zst"):
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
-    return raw
+def utf8(line: bytes, number: int, file: Path) -> str:
+    """The line as text; one in another encoding names its file and number."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise WorkerError(
+            "broken_file",
+            f"Line {number} of {file} is not UTF-8 text.",
+            hint="Convert the file to UTF-8.",
+            file=str(file),
+            line=number,
+        ) from error
+
+
+def text_lines(file: Path) -> Iterator[str]:
+    """The lines of a plain file, with whatever ends a line as a newline."""
+    for number, line in enumerate(byte_lines(file), start=1):
+        yield utf8(line, number, file).replace("\r\n", "\n")
 
 
 def read_txt(file: Path, documents: str) -> Iterator[str]:
     """A document is a line, a paragraph (blank lines between), or the file."""
-    with file.open(encoding="utf-8") as lines:
-        if documents == "file":
-            yield lines.read()
-        elif documents == "line":
-            yield from (line.rstrip("\n") for line in lines)
-        else:
-            paragraph: list[str] = []
-            for line in lines:
-                if line.strip():
-                    paragraph.append(line)
-                elif paragraph:
-                    yield "".join(paragraph)
-                    paragraph = []
-            yield "".join(paragraph)
+    lines = text_lines(file)
+    if documents == "file":
+        yield "".join(lines)
+    elif documents == "line":
+        yield from (line.rstrip("\n") for line in lines)
+    else:
+        paragraph: list[str] = []
+        for line in lines:
+            if line.strip():
+                paragraph.append(line)
+            elif paragraph:
+                yield "".join(paragraph)
+                paragraph = []
+        yield "".join(paragraph)
 
 
-def read_jsonl(file: Path, lines: Any, field: str) -> Iterator[str]:
+def read_jsonl(file: Path, field: str) -> Iterator[str]:
     """One JSON object a line. A malformed line names its file and number."""
     decode = msgspec.json.Decoder().decode
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(byte_lines(file), start=1):
         if not line.strip():
             continue
         try:
-            row = decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            row = decode(utf8(line, number, file))
+        except msgspec.DecodeError as error:
             raise WorkerError(
                 "malformed_line",
-                f"Line {number} of {file} is not valid JSON: {error}.",
+                f"Line {number} of {file} is not valid JSON: {str(error).rstrip('.')}.",
                 hint="Mend or remove the line.",
                 file=str(file),
                 line=number,
@@ -107,40 +126,60 @@ def read_jsonl(file: Path, lines: Any, field: str) -> Iterator[str]:
 
 
 def text_of(row: Any, field: str, where: str) -> str:
-    """The text of one record; a record without it says which fields it has."""
+    """The text of one record, empty for null; a record without the field says which fields it has."""
     if not isinstance(row, dict):
-        raise WorkerError("malformed_line", f"A record must be a JSON object, but {where} is not one.")
+        raise WorkerError(
+            "malformed_line",
+            f"A record must be a JSON object, but {where} is not one.",
+            hint=f'Write one object a line, such as {{"{field}": "..."}}.',
+        )
     if field not in row:
-        fields = ", ".join(map(str, row)) or "none"
+        fields = list(map(str, row))
         raise WorkerError(
             "missing_field",
             f"There is no field {field!r} in {where}.",
-            hint=f"Set data.text_field to one of its fields: {fields}.",
+            hint=f"Set data.text_field to one of its fields: {', '.join(fields) or 'none'}.",
+            fields=fields,
         )
     text = row[field]
+    if text is None:
+        return ""
     if not isinstance(text, str):
-        raise WorkerError("missing_field", f"The field {field!r} in {where} is not text.")
+        raise not_text(f"The field {field!r} in {where}", type(text).__name__)
     return text
 
 
+def not_text(what: str, kind: str) -> WorkerError:
+    """One sentence on a field of numbers, lists or bytes."""
+    return WorkerError(
+        "missing_field", f"{what} is not text but {kind}.", hint="Set data.text_field to a field that holds text."
+    )
+
+
 def read_parquet(file: Path, field: str) -> Iterator[str]:
-    """One record a row."""
+    """One record a row; null is an empty document."""
     import pyarrow
     from pyarrow import parquet
 
     try:
         table = parquet.ParquetFile(file)
-    except pyarrow.ArrowInvalid as error:
-        raise WorkerError("broken_file", f"{file} is not a Parquet file.") from error
-    names = table.schema_arrow.names
-    if field not in names:
+        names = table.schema_arrow.names
+        if field not in names:
+            raise WorkerError(
+                "missing_field",
+                f"There is no column {field!r} in {file}.",
+                hint=f"Set data.text_field to one of its columns: {', '.join(names)}.",
+                fields=names,
+            )
+        for batch in table.iter_batches(batch_size=ROWS_PER_READ, columns=[field]):
+            for text in batch.column(0).to_pylist():
+                if text is not None and not isinstance(text, str):
+                    raise not_text(f"The column {field!r} in {file}", type(text).__name__)
+                yield text or ""
+    except (pyarrow.ArrowException, OSError) as error:
+        # pyarrow says "not a Parquet file" and "corrupt page" with either.
         raise WorkerError(
-            "missing_field",
-            f"There is no column {field!r} in {file}.",
-            hint=f"Set data.text_field to one of its columns: {', '.join(names)}.",
-        )
-    for batch in table.iter_batches(batch_size=ROWS_PER_READ, columns=[field]):
-        for text in batch.column(0).to_pylist():
-            if text is not None and not isinstance(text, str):
-                raise WorkerError("missing_field", f"The column {field!r} in {file} is not text.")
-            yield text or ""
+            "broken_file",
+            f"{file} is not a whole Parquet file: {str(error).splitlines()[0].rstrip('.')}.",
+            hint="Copy or download the file again.",
+        ) from error

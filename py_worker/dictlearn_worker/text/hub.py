@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from ..errors import WorkerError
 from .files import text_of
+
+NETWORK = {"ConnectionError", "ConnectError", "ConnectTimeout", "ReadTimeout", "OfflineModeIsEnabled", "gaierror"}
 
 
 def open_dataset(path: str, name: str | None, split: str, revision: str | None) -> Any:
@@ -14,6 +18,7 @@ def open_dataset(path: str, name: str | None, split: str, revision: str | None) 
     import datasets
 
     datasets.disable_progress_bars()
+    datasets.logging.set_verbosity_error()
     try:
         return datasets.load_dataset(path, name=name, split=split, revision=revision, streaming=True)
     except Exception as error:
@@ -21,31 +26,54 @@ def open_dataset(path: str, name: str | None, split: str, revision: str | None) 
 
 
 def explain(error: Exception, path: str, split: str) -> WorkerError:
-    """Why a dataset could not be opened."""
-    text = str(error)
-    kind = type(error).__name__
+    """Why a dataset could not be opened or read on."""
+    text, kind = str(error), type(error).__name__
+    reason = (text or kind).splitlines()[0].rstrip(".")
     if "Unknown split" in text or "Bad split" in text:
-        return WorkerError("unknown_split", f"The dataset {path} has no split {split!r}: {text.splitlines()[0]}")
+        return WorkerError(
+            "unknown_split",
+            f"The dataset {path} has no split {split!r}: {reason}.",
+            hint="Set data.split to one that it has.",
+        )
     if "Config name is missing" in text or "BuilderConfig" in text:
-        return WorkerError("unknown_dataset", f"The dataset {path} needs data.name: {text.splitlines()[0]}")
-    if kind == "ConnectionError" or "couldn't reach" in text.lower() or "OfflineMode" in kind:
+        names = ", ".join(dict.fromkeys(re.findall(r"'([^']+)'", text)))
+        return WorkerError(
+            "unknown_dataset",
+            f"The dataset {path} has several configurations, so data.name has to be one of them.",
+            hint=f"The datasets library names these: {names}." if names else None,
+        )
+    if "couldn't reach" in text.lower() or any(each in NETWORK for each in kinds(error)):
         return WorkerError(
             "hub_unreachable",
             f"The dataset {path} is not here, and the Hugging Face hub cannot be reached.",
             hint="Check the network, or name a local file or folder.",
         )
-    if kind in {"DatasetNotFoundError", "FileNotFoundError", "EmptyDatasetError"}:
+    if kind in {"DatasetNotFoundError", "FileNotFoundError", "EmptyDatasetError", "DataFilesNotFoundError"}:
         return WorkerError(
             "unknown_dataset",
             f"There is no dataset {path}, neither here nor on the Hugging Face hub.",
             hint="Check data.path and data.revision; private datasets need HF_TOKEN.",
         )
-    return WorkerError("unknown_dataset", f"The dataset {path} could not be opened: {(text or kind).splitlines()[0]}")
+    return WorkerError("unknown_dataset", f"The dataset {path} could not be read: {reason}.")
 
 
-def read_dataset(dataset: Any, path: str, field: str) -> Iterator[str]:
-    """Every non-blank document of the dataset, in order."""
-    for number, row in enumerate(dataset):
+def kinds(error: BaseException | None) -> Iterator[str]:
+    """The class names of the error and of what led to it."""
+    while error is not None:
+        yield type(error).__name__
+        error = error.__cause__
+
+
+def read_dataset(dataset: Any, path: str, split: str, field: str) -> Iterator[str]:
+    """Every non-blank document of the dataset, in order. Files are fetched on the way, so this can fail at any row."""
+    rows = iter(dataset)
+    for number in itertools.count(1):
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except Exception as error:
+            raise explain(error, path, split) from error
         text = text_of(row, field, f"record {number} of {path}")
         if text.strip():
             yield text

@@ -36,7 +36,7 @@ def open_hub(context: Context, params: p.TextHubParams) -> p.TextHubResult:
         dataset = dataset.skip(params.skip)
     if params.shuffle_buffer:
         dataset = dataset.shuffle(seed=params.seed % 2**32, buffer_size=params.shuffle_buffer)
-    documents = hub.read_dataset(dataset, params.path, params.text_field)
+    documents = hub.read_dataset(dataset, params.path, params.split, params.text_field)
     return p.TextHubResult(text=context.objects.put(TextStream(peeked(documents))))
 
 

@@ -16,6 +16,7 @@ LEFT_OUT = {
     "tests",
     "idlelib",
     "site-packages",
+    "dist-packages",
     "lib2to3",
     "ensurepip",
     "turtledemo",

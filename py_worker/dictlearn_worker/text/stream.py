@@ -32,6 +32,7 @@ class PushedStream(TextStream):
 
     def push(self, documents: list[str], end: bool) -> None:
         """Adds documents; `end` says that no more will come."""
+        assert not (self._closed and documents), "the caller said that no more would come"
         self._queue.extend(document for document in documents if document.strip())
         self._closed = self._closed or end
         self.ended = self._closed and not self._queue
