@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import nn
+from torch.nn.functional import linear
 
 
 class AutoEncoder(nn.Module):
@@ -55,11 +56,11 @@ class AutoEncoder(nn.Module):
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """Features (rows, m) of inputs (rows, d_in)."""
         shift = self.bias if self.input_width == self.output_width else self.input_bias
-        return torch.relu(self.encoder(x - shift))
+        return torch.relu(linear(x - shift, self.encoder.weight, self.encoder.bias))
 
     def decode(self, f: torch.Tensor) -> torch.Tensor:
         """Reconstructions (rows, d_out) of features (rows, m)."""
-        return self.decoder(f) + self.bias
+        return linear(f, self.decoder.weight) + self.bias
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:

@@ -37,7 +37,7 @@ def root_mean_square_error(y: torch.Tensor, y_hat: torch.Tensor) -> torch.Tensor
 
 def l1(f: torch.Tensor) -> torch.Tensor:
     """Mean over rows of sum |f|."""
-    return f.norm(p=1, dim=-1).mean()
+    return torch.linalg.vector_norm(f, ord=1, dim=-1).mean()
 
 
 def entropy(f: torch.Tensor) -> torch.Tensor:

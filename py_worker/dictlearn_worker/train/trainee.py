@@ -24,17 +24,16 @@ class Trainee:
     def step(self, x: torch.Tensor, y: torch.Tensor, numbers: StepNumbers, offset: int) -> torch.Tensor:
         """One step on inputs x (rows, d_in) and targets y (rows, d_out); returns the loss, on the device."""
         dictionary = self.dictionary
-        for parameter in dictionary.parameters():
-            parameter.grad = None
+        self.optimiser.clear_gradients()
         f = dictionary.encode(x)
         y_hat = dictionary.decode(f)
         penalty = numbers.sparsity_penalty[offset]
         loss = reconstruction_term(y, y_hat, numbers.loss) + penalty * sparsity_term(f, numbers.loss)
         loss.backward()
-        self.optimiser.constrained_step(numbers.lr[offset])
+        self.optimiser.step(numbers.lr[offset])
         with torch.no_grad():
             fired = dictionary.encode(x) if numbers.fired == "updated" else f.detach()
-            self.last_fired[(fired != 0).any(dim=0)] = numbers.first_step + offset
+            self.last_fired.masked_fill_((fired != 0).any(dim=0), numbers.first_step + offset)
         return loss.detach()
 
     def dead(self, since: int) -> torch.Tensor:

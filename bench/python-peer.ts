@@ -1,0 +1,30 @@
+import { createInterface } from "node:readline";
+import { execa } from "execa";
+
+/** A Python script that stays up beside the worker and answers one line of JSON with one line of JSON. */
+export class PythonPeer implements AsyncDisposable {
+  readonly #child;
+  readonly #lines: AsyncIterator<string>;
+
+  private constructor(python: string, script: string) {
+    this.#child = execa(python, [script], { stdin: "pipe", stderr: "inherit", buffer: false });
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  }
+
+  static start(python: string, script: string): PythonPeer {
+    return new PythonPeer(python, script);
+  }
+
+  /** Throws when the script ended instead of answering. */
+  async ask(request: object): Promise<Record<string, unknown>> {
+    this.#child.stdin.write(`${JSON.stringify(request)}\n`);
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error("The Python script ended; its error is above.");
+    return JSON.parse(value) as Record<string, unknown>;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.stdin.end();
+    await this.#child.catch(() => undefined);
+  }
+}
