@@ -31,7 +31,7 @@ export const summary = (run: ResolvedRun, result: RunResult, last: ReadonlyMap<s
     const folder = result.folders[index];
     if (folder !== undefined) lines.push(`    ${folder}`);
   }
-  return `${headline(result)}\n${lines.join("\n")}\n${next(result)}`;
+  return `${headline(result)}\n${lines.join("\n")}\n${next(run, result)}`;
 };
 
 const headline = ({ reason, steps, tokens }: RunResult): string => {
@@ -41,8 +41,9 @@ const headline = ({ reason, steps, tokens }: RunResult): string => {
   return `Done: ${done}.`;
 };
 
-const next = ({ reason, folders }: RunResult): string => {
+const next = (run: ResolvedRun, { reason, folders }: RunResult): string => {
   const folder = folders[0] ?? "";
   if (reason === "interrupted") return "Run the same command again with --overwrite to start anew.";
-  return `Use it:  import { AutoEncoder } from "dictlearn"  →  AutoEncoder.load("${folder}/ae.pt")\nNext:    npx dictlearn train --train.sparsity_penalty 2e-3 --output ${folder}-sparser`;
+  const penalty = 2 * (run.dictionaries[0]?.train.sparsity_penalty ?? run.config.train.sparsity_penalty);
+  return `Use it:  import { AutoEncoder } from "dictlearn"  →  AutoEncoder.load("${folder}/ae.pt")\nNext:    the same command with --train.sparsity_penalty ${penalty} --output ${run.config.output}-sparser`;
 };

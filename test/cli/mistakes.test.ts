@@ -29,7 +29,8 @@ const shell = (name: string, text: string): string => {
   writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   return join(folder, name);
 };
-const oldPython = shell("old-python", 'case "$*" in *) echo 3.8.1 ;; esac');
+const oldPython = shell("old-python", `echo '{"version": [3, 8, 1], "missing": []}'`);
+const brokenPython = shell("broken-python", `echo '{"version": [3, 12, 1], "missing": ["torch", "nnsight"]}'`);
 const mlp = { submodule: "gpt_neox.layers.1.mlp", dictionary_size: 64 };
 
 const mistakes: Mistake[] = [
@@ -70,7 +71,19 @@ const mistakes: Mistake[] = [
     hint: /buffer\.n_ctxs/,
   },
   { name: "no Python", args: ["--python", "/nowhere/python"], exitCode: 1, says: /\/nowhere\/python/ },
-  { name: "a wrong Python version", args: ["--python", oldPython], exitCode: 1, says: /3\.8|not.*Python|Python/ },
+  {
+    name: "a wrong Python version",
+    args: ["--python", oldPython],
+    exitCode: 1,
+    says: /old-python is Python 3\.8\.1, but the worker needs 3\.11 to 3\.14/,
+  },
+  {
+    name: "a broken environment",
+    args: ["--python", brokenPython],
+    exitCode: 1,
+    says: /broken-python lacks torch and nnsight/,
+    hint: /pip install -r/,
+  },
 ];
 
 describe("a mistake is one sentence, without a traceback and without an output folder", () => {
