@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "327025fc0bda0519"
+SCHEMA_HASH = "f920c516850989b9"
 
 
 class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -248,18 +248,62 @@ class DictionaryCreateResult(msgspec.Struct, frozen=True, forbid_unknown_fields=
     dictionary: Handle
 
 
-class DictionaryLoadParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TensorsListParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: str
+    container: Literal["pt", "safetensors"]
+
+
+class TensorInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    shape: list[int]
+    dtype: str
+
+
+class TensorsListResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    tensors: list[TensorInfo]
+    metadata: dict[str, str]
+
+
+class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    container: Literal["pt", "safetensors"]
+    parameters: list[StoredParameter]
+    input_bias: Literal["tied", "zero", "own"]
+    ones: list[str]
+
+
+class StoredParameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    parameter: Literal["input_bias", "bias", "encoder.weight", "encoder.bias", "decoder.weight"]
+    transposed: bool
+
+
+class DictionaryReadParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    path: str
+    layout: Layout
+    unfolded: str | None
     device: str
     dtype: Literal["float32", "float64", "bfloat16"] | None
 
 
-class DictionaryLoadResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class DictionaryReadResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dictionary: Handle
     input_width: int
     output_width: int
     size: int
     dtype: Literal["float32", "float64", "bfloat16"]
+    input_bias: Literal["none", "zero", "set"]
+
+
+class DictionaryWriteParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    dictionary: Handle
+    path: str
+    layout: Layout
+    metadata: dict[str, str]
+    unfolded: str | None
+
+
+class DictionaryWriteResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    bytes: int
 
 
 class DictionarySaveParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -297,6 +341,44 @@ class DictionaryForwardParams(msgspec.Struct, frozen=True, forbid_unknown_fields
 class DictionaryForwardResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: TensorFrame
     features: TensorFrame
+
+
+class DictionaryExamineParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    dictionary: Handle
+
+
+class Norms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    min: float
+    mean: float
+    max: float
+
+
+class DictionaryExamineResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    decoder_norms: Norms
+    encoder_norms: Norms
+    bias_norm: float
+    input_bias_norm: float | None
+    encoder_bias_mean: float
+    non_finite: list[int]
+    silent: list[int]
+    without_effect: list[int]
+    shared_rows: list[int]
+
+
+class DictionaryBalanceParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    dictionary: Handle
+    source: Handle
+    rows: list[int]
+
+
+class DictionaryBalanceResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    rows: int
+    mse: float
+    l1: float
+    l0: float
+    alignment: float
+    unit_alignment: float
+    silent: int
 
 
 class Adam(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -424,11 +506,15 @@ DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "rows.open": (RowsOpenParams, RowsOpenResult),
     "source.next": (SourceNextParams, SourceNextResult),
     "dictionary.create": (DictionaryCreateParams, DictionaryCreateResult),
-    "dictionary.load": (DictionaryLoadParams, DictionaryLoadResult),
+    "tensors.list": (TensorsListParams, TensorsListResult),
+    "dictionary.read": (DictionaryReadParams, DictionaryReadResult),
+    "dictionary.write": (DictionaryWriteParams, DictionaryWriteResult),
     "dictionary.save": (DictionarySaveParams, DictionarySaveResult),
     "dictionary.encode": (DictionaryEncodeParams, DictionaryEncodeResult),
     "dictionary.decode": (DictionaryDecodeParams, DictionaryDecodeResult),
     "dictionary.forward": (DictionaryForwardParams, DictionaryForwardResult),
+    "dictionary.examine": (DictionaryExamineParams, DictionaryExamineResult),
+    "dictionary.balance": (DictionaryBalanceParams, DictionaryBalanceResult),
     "trainee.create": (TraineeCreateParams, TraineeCreateResult),
     "train.steps": (TrainStepsParams, TrainStepsResult),
     "train.metrics": (TrainMetricsParams, TrainMetricsResult),

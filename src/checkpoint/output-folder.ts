@@ -84,9 +84,13 @@ export class OutputFolder implements AsyncDisposable {
 }
 
 /** Writes JSON to a temporary name, fsyncs and renames it. */
-export const writeJson = async (path: string, value: unknown): Promise<void> => {
+export const writeJson = async (path: string, value: unknown): Promise<void> =>
+  await writeText(path, `${JSON.stringify(value, undefined, 2)}\n`);
+
+/** Writes text to a temporary name, fsyncs and renames it. */
+export const writeText = async (path: string, text: string): Promise<void> => {
   try {
-    await writeFileAtomic(path, `${JSON.stringify(value, undefined, 2)}\n`);
+    await writeFileAtomic(path, text);
   } catch (error) {
     throw cannotWrite(path, error);
   }

@@ -3,8 +3,10 @@ import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
 import { ConfigError } from "../errors.ts";
 import { version } from "../version.ts";
+import { convertCommand } from "./convert.ts";
 import { doctorCommand } from "./doctor.ts";
 import { reportFailure } from "./failure.ts";
+import { inspectCommand } from "./inspect.ts";
 import { setupCommand } from "./setup.ts";
 import { trainCommand } from "./train.ts";
 
@@ -22,9 +24,11 @@ try {
       "boolean-negation": false,
     })
     .command(trainCommand)
+    .command(convertCommand)
+    .command(inspectCommand)
     .command(setupCommand)
     .command(doctorCommand)
-    .demandCommand(1, "Say what to do: train, setup or doctor.")
+    .demandCommand(1, "Say what to do: train, convert, inspect, setup or doctor.")
     .strictCommands()
     .recommendCommands()
     .option("verbose", { type: "boolean", default: false, describe: "With an error, print its traceback too" })

@@ -1,3 +1,4 @@
+import { readDictionary } from "../checkpoint/formats/index.ts";
 import { ensureEnvironment } from "../environment/index.ts";
 import { resolveDevice } from "../nnsight/index.ts";
 import type { HandleRef } from "../protocol/index.ts";
@@ -59,19 +60,18 @@ export class AutoEncoder implements AsyncDisposable {
     return new AutoEncoder(worker, dictionary, shape, false);
   }
 
-  /** Loads the weights of an `ae.pt`. */
+  /**
+   * Loads a dictionary from a folder or a file of weights in any format of `docs/formats.md`, an `ae.pt` for example.
+   *
+   * @throws {DictlearnError} `no_such_file`, `not_a_dictionary` or `not_representable`, in one sentence.
+   */
   static async load(path: string, options: AutoEncoderOptions = {}): Promise<AutoEncoder> {
     const worker = options.worker ?? (await Worker.start(await ensureEnvironment({ python: options.python })));
     try {
       const device = resolveDevice(worker, options.device ?? "auto");
-      const loaded = await worker.call("dictionary.load", { path, device, dtype: options.dtype ?? null });
-      const shape = {
-        inputWidth: loaded.input_width,
-        outputWidth: loaded.output_width,
-        size: loaded.size,
-        dtype: loaded.dtype,
-      };
-      return new AutoEncoder(worker, loaded.dictionary, shape, options.worker === undefined);
+      const { dictionary, shape } = await readDictionary(worker, path, { device, dtype: options.dtype });
+      const { inputBias: _, ...own } = shape;
+      return new AutoEncoder(worker, dictionary, own, options.worker === undefined);
     } catch (error) {
       if (options.worker === undefined) await worker.close();
       throw error;

@@ -1,11 +1,13 @@
 export type {
   DataMethods,
   HandleRef,
+  Layout,
   MethodName,
   Params,
   ProgressEvent as Progress,
   Result,
   StepNumbersMessage as StepNumbers,
+  TensorInfo,
 } from "./methods.ts";
 export { controlMethods, dataMethods } from "./methods.ts";
 export { ENVELOPE_VERSION, schemaHash } from "./schema.ts";

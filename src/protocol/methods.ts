@@ -1,5 +1,19 @@
 import { z } from "zod";
-import { Adam, Dtype, float, Handle, int, Loss, Site, SiteWidths, StepNumbers, TensorFrame } from "./types.ts";
+import {
+  Adam,
+  Container,
+  Dtype,
+  float,
+  Handle,
+  int,
+  Layout as LayoutSchema,
+  Loss,
+  Site,
+  SiteWidths,
+  StepNumbers,
+  TensorFrame,
+  TensorInfo as TensorInfoSchema,
+} from "./types.ts";
 
 /** One method of the worker: what it takes and what it answers. Events travel as `Progress`. */
 export interface Method {
@@ -18,6 +32,8 @@ export const Progress = z.object({ stage: z.string(), done: int(), total: int() 
 const Device = z
   .object({ name: z.string(), kind: z.string(), total_bytes: int(), free_bytes: int() })
   .meta({ id: "Device" });
+
+const Norms = z.object({ min: float, mean: float, max: float }).meta({ id: "Norms" });
 
 /** The methods of the `data` channel, which run one after the other on the thread that owns torch. */
 export const dataMethods = {
@@ -150,15 +166,75 @@ export const dataMethods = {
     { input_width: int(), output_width: int(), size: int(), dtype: Dtype, device: z.string(), generator: Handle },
     { dictionary: Handle },
   ),
-  "dictionary.load": method(
-    { path: z.string(), device: z.string(), dtype: z.nullable(Dtype) },
-    { dictionary: Handle, input_width: int(), output_width: int(), size: int(), dtype: Dtype },
+  /** Names, shapes and dtypes of a file's tensors, and the text that a safetensors file carries. Runs no code in it. */
+  "tensors.list": method(
+    { path: z.string(), container: Container },
+    { tensors: z.array(TensorInfoSchema), metadata: z.record(z.string(), z.string()) },
+  ),
+  /**
+   * A dictionary from a file whose tensors are named and laid out as `layout` says. `unfolded` names the file in which
+   * `dictionary.write` kept the biases that it folded together. `input_bias` says whether there is one of its own.
+   */
+  "dictionary.read": method(
+    {
+      path: z.string(),
+      layout: LayoutSchema,
+      unfolded: z.nullable(z.string()),
+      device: z.string(),
+      dtype: z.nullable(Dtype),
+    },
+    {
+      dictionary: Handle,
+      input_width: int(),
+      output_width: int(),
+      size: int(),
+      dtype: Dtype,
+      input_bias: z.enum(["none", "zero", "set"]),
+    },
+  ),
+  /**
+   * The reverse, atomically; refuses non-finite weights. Where the layout has no place for an input bias, it is folded
+   * into the encoder's, and both go to `unfolded` as they were.
+   */
+  "dictionary.write": method(
+    {
+      dictionary: Handle,
+      path: z.string(),
+      layout: LayoutSchema,
+      metadata: z.record(z.string(), z.string()),
+      unfolded: z.nullable(z.string()),
+    },
+    { bytes: int() },
   ),
   /** Writes the state_dict atomically; refuses non-finite weights. */
   "dictionary.save": method({ dictionary: Handle, path: z.string() }, { bytes: int() }),
   "dictionary.encode": method({ dictionary: Handle, rows: TensorFrame }, { features: TensorFrame }),
   "dictionary.decode": method({ dictionary: Handle, features: TensorFrame }, { rows: TensorFrame }),
   "dictionary.forward": method({ dictionary: Handle, rows: TensorFrame }, { rows: TensorFrame, features: TensorFrame }),
+  /** What the weights alone say. A feature is silent when its encoder row is zero and its bias is not above zero. */
+  "dictionary.examine": method(
+    { dictionary: Handle },
+    {
+      decoder_norms: Norms,
+      encoder_norms: Norms,
+      bias_norm: float,
+      input_bias_norm: z.nullable(float),
+      encoder_bias_mean: float,
+      non_finite: z.array(int()),
+      silent: z.array(int()),
+      without_effect: z.array(int()),
+      /** Features whose encoder row another one has too. */
+      shared_rows: z.array(int()),
+    },
+  ),
+  /**
+   * Means over the batches of a source: what a loss does to the encoder's scale. With e = y − ŷ and v = W_dec f:
+   * `alignment` is E[e·v] / d, `unit_alignment` E[e·v / |e|], `l1` E[Σf].
+   */
+  "dictionary.balance": method(
+    { dictionary: Handle, source: Handle, rows: z.array(int()) },
+    { rows: int(), mse: float, l1: float, l0: float, alignment: float, unit_alignment: float, silent: int() },
+  ),
 
   /** Adds an optimiser and the record of when each feature last fired. */
   "trainee.create": method({ dictionary: Handle, adam: Adam }, { trainee: Handle }),
@@ -213,3 +289,5 @@ export type Result<M extends MethodName> = z.output<AnyMethods[M]["result"]>;
 export type ProgressEvent = z.output<typeof Progress>;
 export type HandleRef = z.output<typeof Handle>;
 export type StepNumbersMessage = z.output<typeof StepNumbers>;
+export type Layout = z.output<typeof LayoutSchema>;
+export type TensorInfo = z.output<typeof TensorInfoSchema>;

@@ -48,3 +48,33 @@ export const StepNumbers = z
     fired: z.enum(["forward", "updated"]),
   })
   .meta({ id: "StepNumbers" });
+
+/** The two kinds of files that hold tensors: PyTorch's own, read without running code, and safetensors. */
+export const Container = z.enum(["pt", "safetensors"]);
+
+/** One tensor of a file. `dtype` is torch's name, `float32`. */
+export const TensorInfo = z
+  .object({ name: z.string(), shape: z.array(int()), dtype: z.string() })
+  .meta({ id: "TensorInfo" });
+
+/** How one parameter of a dictionary is called in a file, and whether its matrix is stored transposed. */
+export const StoredParameter = z
+  .object({
+    name: z.string(),
+    parameter: z.enum(["input_bias", "bias", "encoder.weight", "encoder.bias", "decoder.weight"]),
+    transposed: z.boolean(),
+  })
+  .meta({ id: "StoredParameter" });
+
+/**
+ * How a dictionary lies in a file. `input_bias`, which is subtracted from what is encoded: `tied`, it is the decoder's bias;
+ * `zero`, nothing is subtracted; `own`, it is a tensor of its own. `ones` names tensors that must hold nothing but ones.
+ */
+export const Layout = z
+  .object({
+    container: Container,
+    parameters: z.array(StoredParameter),
+    input_bias: z.enum(["tied", "zero", "own"]),
+    ones: z.array(z.string()),
+  })
+  .meta({ id: "Layout" });

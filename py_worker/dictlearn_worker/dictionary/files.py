@@ -1,4 +1,4 @@
-"""`ae.pt`: a plain PyTorch state_dict, written so that it is either whole or not there."""
+"""Files of tensors, PyTorch's and safetensors: read without running code, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import os
 import pickle
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
+import safetensors.torch
 import torch
+from safetensors import SafetensorError, safe_open
 
 from ..errors import WorkerError
-from .standard import AutoEncoder
-
-KEYS = ("bias", "encoder.weight", "encoder.bias", "decoder.weight")
 
 
-def save(dictionary: AutoEncoder, path: Path) -> int:
-    """Writes the weights to `path`, atomically; returns the bytes. Raises `non_finite_weights` or `cannot_write`."""
-    state = {key: tensor.detach().cpu().contiguous() for key, tensor in dictionary.state_dict().items()}
+def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], container: str, metadata: dict[str, str]) -> int:
+    """Writes tensors to `path`, atomically; returns the bytes. Raises `non_finite_weights` or `cannot_write`."""
+    state = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
     for key, tensor in state.items():
         if not torch.isfinite(tensor).all():
             raise WorkerError(
@@ -27,11 +27,15 @@ def save(dictionary: AutoEncoder, path: Path) -> int:
                 f"{path.name} was not written, because {key} holds values that are not finite.",
                 hint="Lower train.lr, and look at the rows that were trained on.",
             )
+    if container == "safetensors":
+        data = safetensors.torch.save(state, metadata or None)
+        write_atomically(path, memoryview(data))
+        return len(data)
     # Saved to memory first: the archive's inner name, and so its bytes, then do not depend on the path.
-    data = io.BytesIO()
-    torch.save(state, data)
-    write_atomically(path, data.getbuffer())
-    return data.tell()
+    archive = io.BytesIO()
+    torch.save(state, archive)
+    write_atomically(path, archive.getbuffer())
+    return archive.tell()
 
 
 def write_atomically(path: Path, data: memoryview) -> None:
@@ -64,25 +68,38 @@ def current_umask() -> int:
     return mask
 
 
-def load(path: Path, dtype: torch.dtype | None, device: torch.device) -> AutoEncoder:
-    """Reads an `ae.pt` without running any code in it. Raises `no_such_file` or `not_a_dictionary`."""
+def read_tensors(path: Path, container: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """The tensors of a file by name, on the CPU, and the text in a safetensors file's head.
+
+    Raises `no_such_file` or `not_a_dictionary`. No code in the file is run.
+    """
     if not path.is_file():
         raise WorkerError("no_such_file", f"There is no file {path}.", hint="Name the ae.pt of a trained dictionary.")
+    tensors, metadata = read_safetensors(path) if container == "safetensors" else (read_pt(path), {})
+    return tensors, metadata
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, ValueError) as error:
+        raise not_a_dictionary(path, "it is not a safetensors file") from error
+
+
+def read_pt(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a state_dict."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile, ValueError) as error:
+    except (RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile, ValueError, KeyError) as error:
         raise not_a_dictionary(path, "it is not a PyTorch file of plain tensors") from error
-    if not isinstance(state, dict) or not set(KEYS) <= set(state) <= {*KEYS, "input_bias"}:
-        found = ", ".join(map(str, state)) if isinstance(state, dict) else type(state).__name__
-        raise not_a_dictionary(path, f"it holds {found}, instead of {', '.join(KEYS)}")
-    output_width, size = state["decoder.weight"].shape
-    input_width = state["encoder.weight"].shape[1]
-    dictionary = AutoEncoder(input_width, output_width, size, dtype or state["bias"].dtype)
-    try:
-        dictionary.load_state_dict(state)
-    except RuntimeError as error:
-        raise not_a_dictionary(path, "the shapes of its tensors do not fit each other") from error
-    return dictionary.to(device)
+    if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
+        raise not_a_dictionary(path, f"it holds a {type(state).__name__}, not tensors by name")
+    for key, value in state.items():
+        if not isinstance(value, torch.Tensor) or value.layout != torch.strided:
+            raise not_a_dictionary(path, f"{key} in it is not a tensor")
+    return dict(state)
 
 
 def not_a_dictionary(path: Path, reason: str) -> WorkerError:

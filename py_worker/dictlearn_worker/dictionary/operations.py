@@ -7,8 +7,11 @@ from pathlib import Path
 import torch
 
 from .. import protocol as p
+from ..buffer.source import Source
 from ..registry import Context, method
-from .files import load, save
+from .examine import balance, examine
+from .files import read_tensors
+from .layouts import input_bias_of, read, save, write
 from .standard import AutoEncoder
 
 
@@ -28,18 +31,41 @@ def create(context: Context, params: p.DictionaryCreateParams) -> p.DictionaryCr
     return p.DictionaryCreateResult(dictionary=context.objects.put(dictionary.to(params.device)))
 
 
-@method("dictionary.load")
-def load_dictionary(context: Context, params: p.DictionaryLoadParams) -> p.DictionaryLoadResult:
-    """Reads an `ae.pt`."""
-    dtype = None if params.dtype is None else getattr(torch, params.dtype)
-    dictionary = load(Path(params.path), dtype, torch.device(params.device))
-    return p.DictionaryLoadResult(
+@method("tensors.list")
+def list_tensors(context: Context, params: p.TensorsListParams) -> p.TensorsListResult:
+    """What is in a file."""
+    tensors, metadata = read_tensors(Path(params.path), params.container)
+    found = [p.TensorInfo(name=name, shape=list(t.shape), dtype=dtype_name(t.dtype)) for name, t in tensors.items()]
+    return p.TensorsListResult(tensors=found, metadata=metadata)
+
+
+@method("dictionary.read")
+def read_dictionary(context: Context, params: p.DictionaryReadParams) -> p.DictionaryReadResult:
+    """Reads a dictionary from a file of any layout."""
+    dictionary = read(
+        Path(params.path),
+        params.layout,
+        unfolded=None if params.unfolded is None else Path(params.unfolded),
+        dtype=None if params.dtype is None else getattr(torch, params.dtype),
+        device=torch.device(params.device),
+    )
+    return p.DictionaryReadResult(
         dictionary=context.objects.put(dictionary),
         input_width=dictionary.input_width,
         output_width=dictionary.output_width,
         size=dictionary.size,
-        dtype=str(dictionary.dtype).removeprefix("torch."),  # pyright: ignore[reportArgumentType]
+        dtype=dtype_name(dictionary.dtype),  # pyright: ignore[reportArgumentType]
+        input_bias=input_bias_of(dictionary),  # pyright: ignore[reportArgumentType]
     )
+
+
+@method("dictionary.write")
+def write_dictionary(context: Context, params: p.DictionaryWriteParams) -> p.DictionaryWriteResult:
+    """Writes a dictionary in any layout, atomically."""
+    dictionary = context.objects.get(params.dictionary, AutoEncoder)
+    unfolded = None if params.unfolded is None else Path(params.unfolded)
+    written = write(dictionary, Path(params.path), params.layout, metadata=params.metadata, unfolded=unfolded)
+    return p.DictionaryWriteResult(bytes=written)
 
 
 @method("dictionary.save")
@@ -76,3 +102,23 @@ def forward(context: Context, params: p.DictionaryForwardParams) -> p.Dictionary
     features = dictionary.encode(rows)
     reconstruction = context.attach(dictionary.decode(features))
     return p.DictionaryForwardResult(rows=reconstruction, features=context.attach(features))
+
+
+@method("dictionary.examine")
+@torch.no_grad()
+def examine_dictionary(context: Context, params: p.DictionaryExamineParams) -> p.DictionaryExamineResult:
+    """What the weights alone say."""
+    return examine(context.objects.get(params.dictionary, AutoEncoder))
+
+
+@method("dictionary.balance")
+@torch.no_grad()
+def balance_dictionary(context: Context, params: p.DictionaryBalanceParams) -> p.DictionaryBalanceResult:
+    """What rows say of the loss that the weights are at rest under."""
+    dictionary = context.objects.get(params.dictionary, AutoEncoder)
+    return balance(dictionary, context.objects.get(params.source, Source), params.rows)
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """`float32`."""
+    return str(dtype).removeprefix("torch.")

@@ -13,16 +13,19 @@ class AutoEncoder(nn.Module):
     """f = ReLU(W_enc (x - b_in) + b_enc),  y_hat = W_dec f + b.
 
     x: (rows, d_in), f: (rows, m), y_hat: (rows, d_out). Where input and output have one width, b_in is b. Where they
-    differ, `input_bias` (d_in) is a parameter of its own and comes first in the state_dict.
+    differ, or where it is asked for, `input_bias` (d_in) is a parameter of its own and comes first in the state_dict.
     Parameters, in the reference's order: bias (d_out), encoder.weight (m, d_in), encoder.bias (m),
     decoder.weight (d_out, m).
     Source: Bricken et al. 2023; dictionary_learning at commit ddac948.
     """
 
-    def __init__(self, input_width: int, output_width: int, size: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self, input_width: int, output_width: int, size: int, dtype: torch.dtype, *, own_input_bias: bool = False
+    ) -> None:
         """Allocates the parameters without a value; `initialise` or `load_state_dict` gives them one."""
         super().__init__()
-        if input_width != output_width:
+        self.own_input_bias = own_input_bias or input_width != output_width
+        if self.own_input_bias:
             self.input_bias = nn.Parameter(torch.empty(input_width, dtype=dtype))
         self.bias = nn.Parameter(torch.empty(output_width, dtype=dtype))
         self.encoder = nn.Linear(input_width, size, dtype=dtype, device="meta").to_empty(device="cpu")
@@ -55,7 +58,7 @@ class AutoEncoder(nn.Module):
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """Features (rows, m) of inputs (rows, d_in)."""
-        shift = self.bias if self.input_width == self.output_width else self.input_bias
+        shift = self.input_bias if self.own_input_bias else self.bias
         return torch.relu(linear(x - shift, self.encoder.weight, self.encoder.bias))
 
     def decode(self, f: torch.Tensor) -> torch.Tensor:
@@ -80,7 +83,7 @@ class AutoEncoder(nn.Module):
         self.encoder.bias.copy_(bias)
         self.decoder.weight.copy_(decoder)
         self.bias.zero_()
-        if d_in != d_out:
+        if self.own_input_bias:
             self.input_bias.zero_()
 
 

@@ -1,0 +1,40 @@
+import type { Provenance } from "./format.ts";
+
+/** Where the layers of the model families are whose modules TransformerLens names alike. */
+const LAYERS = /^(?:gpt_neox\.layers|model\.layers|transformer\.h)\.(\d+)(?:\.(mlp|attention|self_attn|attn))?$/;
+/** Of the models with `model.layers`, those without a norm behind the MLP and the attention, which TransformerLens would include. */
+const NO_NORM_BEHIND = /smollm|llama|qwen|mistral/i;
+
+/** TransformerLens's name of what a dictionary reads, and of what it reconstructs where that is something else. */
+export interface HookNames {
+  readonly hookName: string;
+  readonly hookNameOut?: string | undefined;
+}
+
+/**
+ * The names of the places that `submodule` and `io` stand for: TransformerLens's where they certainly are the same tensors,
+ * or else the module's own path with `.hook_in` or `.hook_out`, as TransformerLens's bridge calls a module's two sides.
+ */
+export const hookNames = ({ submodule, io = "out", model = "", ...stated }: Provenance): HookNames | undefined => {
+  if (stated.hookName !== undefined) return { hookName: stated.hookName, hookNameOut: stated.hookNameOut };
+  if (submodule === undefined) return undefined;
+  const side = (which: "in" | "out"): string => sideName(submodule, which, model);
+  return io === "in_to_out" ? { hookName: side("in"), hookNameOut: side("out") } : { hookName: side(io) };
+};
+
+const sideName = (submodule: string, side: "in" | "out", model: string): string => {
+  const path = submodule.replaceAll(/\[(\d+)\]/g, ".$1");
+  const match = LAYERS.exec(path);
+  const certain = match?.[2] === undefined || !path.startsWith("model.") || NO_NORM_BEHIND.test(model);
+  if (match === null || !certain) return `${path}.hook_${side}`;
+  const block = `blocks.${match[1]}`;
+  if (match[2] === undefined) return `${block}.${side === "in" ? "hook_resid_pre" : "hook_resid_post"}`;
+  const part = match[2] === "mlp" ? "mlp" : "attn";
+  return side === "in" ? `${block}.${part}.hook_in` : `${block}.hook_${part}_out`;
+};
+
+/** The layer that a path or a hook's name states. */
+export const layerOf = (name: string | undefined): number | undefined => {
+  const layer = /[.[](\d+)(?:[.\]]|$)/.exec(name ?? "")?.[1];
+  return layer === undefined ? undefined : Number(layer);
+};

@@ -1,0 +1,63 @@
+import type { HandleRef } from "../../protocol/index.ts";
+import type { Worker } from "../../worker/index.ts";
+import { type FoundFiles, findFiles } from "./detect.ts";
+import { type FormatName, notADictionary, type Provenance, type StoredShape } from "./format.ts";
+import { type KeptFiles, keptIn, withoutKept } from "./kept.ts";
+
+const DTYPES = ["float32", "float64", "bfloat16"] as const;
+type Dtype = (typeof DTYPES)[number];
+
+export interface ReadOptions {
+  readonly device: string;
+  /** Converts the weights; without it they stay as they are. */
+  readonly dtype?: Dtype | undefined;
+}
+
+/** A dictionary of any format in the worker, and everything that its files said. */
+export interface ReadDictionary {
+  readonly files: FoundFiles;
+  readonly dictionary: HandleRef;
+  readonly shape: StoredShape & { readonly dtype: Dtype };
+  readonly provenance: Provenance;
+  /** The config's text, and the files of the formats that the dictionary came through. */
+  readonly kept: KeptFiles;
+}
+
+/**
+ * Reads a dictionary from a folder or file of any format, which is found out. Files are checked first: JSON and its keys,
+ * names, shapes and dtypes of the tensors. No code in them is run.
+ *
+ * @throws {DictlearnError} `no_such_file`, `not_a_dictionary` or `not_representable`, in one sentence.
+ */
+export const readDictionary = async (
+  worker: Worker,
+  path: string,
+  { device, dtype }: ReadOptions,
+): Promise<ReadDictionary> => {
+  const files = findFiles(path);
+  const { format, weights, configPath, config, unfolded } = files;
+  const { container } = format;
+  const { tensors, metadata } = await worker.call("tensors.list", { path: weights, container });
+  const { layout, provenance } = format.read({ weights, configPath, config: config?.value, tensors });
+  const stored = tensors.find(({ name }) => name === layout.parameters[0]?.name)?.dtype ?? "";
+  if (dtype === undefined && !DTYPES.some((known) => known === stored)) {
+    throw notADictionary(
+      weights,
+      `its tensors are ${stored}, but dictionaries are ${DTYPES.join(", ")}`,
+      "Say which of these it is to become, with --dtype or the option dtype.",
+    );
+  }
+  const earlier = keptIn(format, config?.value, configPath);
+  const read = await worker.call("dictionary.read", {
+    path: weights,
+    layout,
+    unfolded: unfolded ?? null,
+    device,
+    dtype: dtype ?? null,
+  });
+  const { input_width: inputWidth, output_width: outputWidth, size, input_bias: inputBias } = read;
+  const own = { config: config === undefined ? null : withoutKept(format, config), metadata };
+  const kept: Partial<Record<FormatName, KeptFiles[FormatName]>> = { ...earlier, [format.name]: own };
+  const shape = { inputWidth, outputWidth, size, dtype: read.dtype, inputBias };
+  return { files, dictionary: read.dictionary, shape, provenance, kept: kept as KeptFiles };
+};

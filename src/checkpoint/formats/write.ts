@@ -1,0 +1,112 @@
+import { join } from "node:path";
+import type { HandleRef, TensorInfo } from "../../protocol/index.ts";
+import type { Worker } from "../../worker/index.ts";
+import { NewFolder } from "../new-folder.ts";
+import { writeText } from "../output-folder.ts";
+import { UNFOLDED } from "./detect.ts";
+import type { Format, JsonObject, Provenance, StoredShape, Writing } from "./format.ts";
+import { isObject, type KeptFiles, withKept } from "./kept.ts";
+
+export interface WriteOptions {
+  readonly format: Format;
+  readonly overwrite?: boolean;
+}
+
+export interface WritableDictionary {
+  readonly dictionary: HandleRef;
+  readonly shape: StoredShape;
+  readonly provenance: Provenance;
+  readonly kept: KeptFiles;
+}
+
+/** What was written. */
+export interface WrittenFolder {
+  readonly bytes: number;
+  /** The config is the one that the dictionary had when it was in this format before, letter by letter. */
+  readonly restored: boolean;
+  /** The input bias went into the encoder's; see `unfolded.safetensors`. */
+  readonly folded: boolean;
+}
+
+/**
+ * Writes a dictionary as a folder of a format, which is either whole or not there.
+ *
+ * @throws {DictlearnError} `not_representable` before anything is written; `output_in_use`; `non_finite_weights`.
+ */
+export const writeDictionary = async (
+  worker: Worker,
+  source: WritableDictionary,
+  path: string,
+  { format, overwrite = false }: WriteOptions,
+): Promise<WrittenFolder> => {
+  const { dictionary, shape, provenance } = source;
+  const writing = format.write(shape, provenance);
+  const { [format.name]: before, ...kept } = source.kept;
+  const restored = before?.config && fits(format, before.config, { writing, shape }) ? before.config : undefined;
+  const folded = shape.inputBias === "set" && writing.layout.input_bias === "zero";
+  const text = restored ?? renewed(format, writing, { before: before?.config, kept });
+
+  await using folder = await NewFolder.create(path, { overwrite });
+  const { bytes } = await worker.call("dictionary.write", {
+    dictionary,
+    path: join(folder.path, format.weights),
+    layout: writing.layout,
+    metadata: before?.metadata ?? (format.container === "safetensors" ? { format: "pt" } : {}),
+    unfolded: folded ? join(folder.path, UNFOLDED) : null,
+  });
+  await writeText(join(folder.path, format.config), text);
+  folder.commit();
+  return { bytes, restored: restored !== undefined, folded };
+};
+
+/** A new config, with the keys that the one of before had beside those that are known. */
+const renewed = (
+  format: Format,
+  { config }: Writing,
+  { before, kept }: { readonly before: string | null | undefined; readonly kept: KeptFiles },
+): string => {
+  const merged = before ? merge(JSON.parse(before), config) : config;
+  return `${JSON.stringify(withKept(format, merged, kept), undefined, 2)}\n`;
+};
+
+const merge = (old: JsonObject, fresh: JsonObject): JsonObject => {
+  const merged = { ...old };
+  for (const [key, value] of Object.entries(fresh)) {
+    const was = old[key];
+    if (isObject(was) && isObject(value)) merged[key] = merge(was, value);
+    // Null is what is not known now, but may have been then.
+    else if (value !== null || !(key in old)) merged[key] = value;
+  }
+  return merged;
+};
+
+/** Whether a config of before says the same of these tensors as a new one would. */
+const fits = (
+  format: Format,
+  text: string,
+  { writing, shape }: { readonly writing: Writing; readonly shape: StoredShape },
+): boolean => {
+  const tensors = tensorsOf(writing, shape);
+  try {
+    const source = { weights: format.weights, configPath: format.config, config: JSON.parse(text), tensors };
+    const { layout, dtype } = format.read(source);
+    return JSON.stringify(layout) === JSON.stringify(writing.layout) && (dtype ?? shape.dtype) === shape.dtype;
+  } catch {
+    // Of another dictionary, or no longer a config: a new one is written.
+    return false;
+  }
+};
+
+const tensorsOf = ({ layout }: Writing, { size, inputWidth, outputWidth, dtype }: StoredShape): TensorInfo[] => {
+  const shapes = {
+    input_bias: [inputWidth],
+    bias: [outputWidth],
+    "encoder.weight": [size, inputWidth],
+    "encoder.bias": [size],
+    "decoder.weight": [outputWidth, size],
+  };
+  return layout.parameters.map(({ name, parameter, transposed }) => {
+    const shape = shapes[parameter];
+    return { name, dtype, shape: transposed ? [...shape].reverse() : shape };
+  });
+};

@@ -1,0 +1,130 @@
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { ConfigError, DictlearnError } from "../errors.ts";
+import { cannotWrite } from "./output-folder.ts";
+
+/** The files of a converted dictionary; a folder with anything else in it is never replaced. */
+const REPLACEABLE = new Set([
+  "ae.pt",
+  "config.json",
+  "cfg.json",
+  "sae_weights.safetensors",
+  "sae.safetensors",
+  "unfolded.safetensors",
+]);
+
+/**
+ * A folder that comes into being whole: its files are written under a temporary name beside it, and `commit` renames. What is
+ * not committed is removed.
+ */
+export class NewFolder implements AsyncDisposable {
+  /** Where to write the files to. */
+  readonly path: string;
+  readonly #final: string;
+  /** The topmost folder above it that had to be made. */
+  readonly #made: string | undefined;
+  #committed = false;
+
+  private constructor(path: string, final: string, made: string | undefined) {
+    this.path = path;
+    this.#final = final;
+    this.#made = made;
+  }
+
+  /** Throws when something is there already that may not be replaced; touches nothing in that case. */
+  static check(path: string, { overwrite = false } = {}): void {
+    if (!existsSync(path)) return;
+    if (!statSync(path).isDirectory()) throw new ConfigError(`${path} is a file, but must be a folder.`);
+    const entries = readdirSync(path);
+    if (entries.length === 0) return;
+    const others = entries.filter((entry) => !REPLACEABLE.has(entry));
+    if (others.length > 0) {
+      throw new DictlearnError(
+        `${path} holds files that a converted dictionary has not (${others.slice(0, 3).join(", ")}), so it is not replaced.`,
+        {
+          code: "output_in_use",
+          hint: "Choose another folder.",
+        },
+      );
+    }
+    if (!overwrite) {
+      throw new DictlearnError(`${path} already holds a dictionary (${entries.slice(0, 3).join(", ")}).`, {
+        code: "output_in_use",
+        hint: "Choose another folder, or replace it with --overwrite.",
+      });
+    }
+  }
+
+  static async create(path: string, { overwrite = false } = {}): Promise<NewFolder> {
+    NewFolder.check(path, { overwrite });
+    try {
+      const final = existsSync(path) ? realpathSync(path) : resolve(path);
+      const made = mkdirSync(dirname(final), { recursive: true });
+      return new NewFolder(mkdtempSync(join(dirname(final), `.${basename(final)}.`)), final, made);
+    } catch (error) {
+      throw cannotWrite(path, error);
+    }
+  }
+
+  /** Puts the folder in its place; what was there is removed. */
+  commit(): void {
+    const old = `${this.path}.old`;
+    const replaces = existsSync(this.#final);
+    try {
+      // mkdtemp makes folders that only their owner may read.
+      chmodSync(this.path, 0o777 & ~process.umask());
+      syncFolder(this.path);
+      if (replaces) renameSync(this.#final, old);
+      try {
+        renameSync(this.path, this.#final);
+      } catch (error) {
+        if (replaces) renameSync(old, this.#final);
+        throw error;
+      }
+      this.#committed = true;
+      syncFolder(dirname(this.#final));
+    } catch (error) {
+      throw cannotWrite(this.#final, error);
+    }
+    if (replaces) rmSync(old, { recursive: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#committed) return;
+    rmSync(this.path, { recursive: true, force: true });
+    if (this.#made !== undefined) removeEmpty(dirname(this.#final), this.#made);
+  }
+}
+
+/** Removes a folder and those above it up to `top`, as long as they are empty. */
+const removeEmpty = (path: string, top: string): void => {
+  try {
+    rmdirSync(path);
+  } catch {
+    return;
+  }
+  if (path !== top) removeEmpty(dirname(path), top);
+};
+
+const syncFolder = (path: string): void => {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+};
