@@ -21,7 +21,8 @@ export const configJson = ({ config, dictionary, widths, device, versions }: Con
   return {
     trainer: {
       trainer_class: "StandardTrainer",
-      dict_class: "AutoEncoder",
+      // No class of dictionary_learning has two widths, and none shall be mistaken for one.
+      dict_class: widths.input === widths.output ? "AutoEncoder" : "InputBiasAutoEncoder",
       activation_dim: widths.input,
       dict_size: dictionary.dictionary_size,
       lr: train.lr,

@@ -24,7 +24,8 @@ export const readConfigFile = (path: string): ConfigFile | undefined => {
   return { text, value: parseObject(path, text) };
 };
 
-const parseObject = (path: string, text: string): JsonObject => {
+/** @throws {DictlearnError} It is not JSON, or not an object; `path` says where it came from. */
+export const parseObject = (path: string, text: string): JsonObject => {
   let value: unknown;
   try {
     value = JSON.parse(text);

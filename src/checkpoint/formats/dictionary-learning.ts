@@ -35,8 +35,9 @@ export const dictionaryLearning: Format = {
         `its tensors are those of a ${dictClass}, but ${source.configPath} says ${trainer.dict_class}`,
       );
     }
-    return { layout, provenance: readTrainerConfig(source.config, source.configPath) };
+    return { layout };
   },
+  provenance: readTrainerConfig,
   write: (shape, provenance) => {
     const { layout, dictClass } = stateDictOfClass(shape);
     return { layout, config: trainerConfig(shape, provenance, dictClass) };

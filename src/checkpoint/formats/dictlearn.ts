@@ -17,8 +17,9 @@ export const dictlearn: Format = {
   read: (source) => {
     const { layout } = stateDictIn(source);
     checkTensors(source, layout);
-    return { layout, provenance: readTrainerConfig(source.config, source.configPath) };
+    return { layout };
   },
+  provenance: readTrainerConfig,
   write: (shape, provenance) => {
     const { layout, dictClass } = stateDictFor(shape);
     const dictionary = { output_dim: shape.outputWidth, dtype: shape.dtype };

@@ -47,10 +47,9 @@ export interface Source {
   readonly tensors: readonly TensorInfo[];
 }
 
-/** What a format makes of a source: how the tensors lie, and where they come from. */
+/** What a format makes of a source: how the tensors lie. */
 export interface Reading {
   readonly layout: Layout;
-  readonly provenance: Provenance;
   /** The dtype that the config promises, where it does. */
   readonly dtype?: string | undefined;
 }
@@ -73,6 +72,8 @@ export interface Format {
   readonly foreignKeys: readonly string[];
   /** @throws {DictlearnError} `not_a_dictionary` or `not_representable`, in one sentence. */
   readonly read: (source: Source) => Reading;
+  /** Where the dictionary comes from. @throws {DictlearnError} A key that is known has a wrong value. */
+  readonly provenance: (config: JsonObject, path: string) => Provenance;
   /** @throws {DictlearnError} `not_representable`, in one sentence. */
   readonly write: (shape: StoredShape, provenance: Provenance) => Writing;
 }

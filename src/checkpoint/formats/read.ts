@@ -1,6 +1,7 @@
 import type { HandleRef } from "../../protocol/index.ts";
 import type { Worker } from "../../worker/index.ts";
-import { type FoundFiles, findFiles } from "./detect.ts";
+import { parseObject } from "./config-file.ts";
+import { FORMATS, type FoundFiles, findFiles } from "./detect.ts";
 import { type FormatName, notADictionary, type Provenance, type StoredShape } from "./format.ts";
 import { type KeptFiles, keptIn, withoutKept } from "./kept.ts";
 
@@ -38,7 +39,7 @@ export const readDictionary = async (
   const { format, weights, configPath, config, unfolded } = files;
   const { container } = format;
   const { tensors, metadata } = await worker.call("tensors.list", { path: weights, container });
-  const { layout, provenance } = format.read({ weights, configPath, config: config?.value, tensors });
+  const { layout } = format.read({ weights, configPath, config: config?.value, tensors });
   const stored = tensors.find(({ name }) => name === layout.parameters[0]?.name)?.dtype ?? "";
   if (dtype === undefined && !DTYPES.some((known) => known === stored)) {
     throw notADictionary(
@@ -48,6 +49,7 @@ export const readDictionary = async (
     );
   }
   const earlier = keptIn(format, config?.value, configPath);
+  const provenance = provenanceOf(files, earlier);
   const read = await worker.call("dictionary.read", {
     path: weights,
     layout,
@@ -61,3 +63,17 @@ export const readDictionary = async (
   const shape = { inputWidth, outputWidth, size, dtype: read.dtype, inputBias };
   return { files, dictionary: read.dictionary, shape, provenance, kept: kept as KeptFiles };
 };
+
+/** What the config says, and for the rest what the files say that the dictionary came through. */
+const provenanceOf = ({ format, config, configPath }: FoundFiles, earlier: KeptFiles): Provenance => {
+  const known: Record<string, unknown> = {};
+  for (const before of FORMATS) {
+    const text = earlier[before.name]?.config;
+    const where = `${configPath} (from ${before.name})`;
+    if (text) Object.assign(known, stated(before.provenance(parseObject(where, text), where)));
+  }
+  return { ...known, ...stated(format.provenance(config?.value ?? {}, configPath)) };
+};
+
+const stated = (provenance: Provenance): Provenance =>
+  Object.fromEntries(Object.entries(provenance).filter(([, value]) => value !== undefined));

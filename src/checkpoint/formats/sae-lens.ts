@@ -61,24 +61,23 @@ export const saeLens: Format = {
     const layout = layoutWith(subtracts ? "tied" : "zero", ones);
     checkTensors(source, layout);
     checkWidths(cfg, source);
+    return { layout, dtype: cfg.dtype.replace("torch.", "") };
+  },
+  provenance: (config, path) => {
+    const cfg = parseKeys(Keys, config, path);
     const meta = { ...cfg, hook_name: cfg.hook_name ?? cfg.hook_point, ...cfg.metadata };
-    const details = cfg.metadata?.training_architecture_details;
-    const penalty = cfg.l1_coefficient ?? details?.l1_coefficient;
+    const penalty = cfg.l1_coefficient ?? cfg.metadata?.training_architecture_details?.l1_coefficient;
+    const special = meta.exclude_special_tokens;
     return {
-      layout,
-      dtype: cfg.dtype.replace("torch.", ""),
-      provenance: {
-        model: meta.model_name ?? undefined,
-        hookName: meta.hook_name ?? undefined,
-        hookNameOut: meta.hook_name_out ?? undefined,
-        io: meta.hook_name_out || transcoder ? "in_to_out" : undefined,
-        layer: layerOf(meta.hook_name ?? undefined),
-        dataset: meta.dataset_path ?? undefined,
-        contextSize: meta.context_size ?? undefined,
-        excludeSpecialTokens:
-          typeof meta.exclude_special_tokens === "boolean" ? meta.exclude_special_tokens : undefined,
-        sparsityPenalty: typeof penalty === "number" ? penalty : undefined,
-      },
+      model: meta.model_name ?? undefined,
+      hookName: meta.hook_name ?? undefined,
+      hookNameOut: meta.hook_name_out ?? undefined,
+      io: meta.hook_name_out || cfg.architecture === "transcoder" ? "in_to_out" : undefined,
+      layer: layerOf(meta.hook_name ?? undefined),
+      dataset: meta.dataset_path ?? undefined,
+      contextSize: meta.context_size ?? undefined,
+      excludeSpecialTokens: typeof special === "boolean" ? special : undefined,
+      sparsityPenalty: typeof penalty === "number" ? penalty : undefined,
     };
   },
   write: (shape, provenance) => {

@@ -54,8 +54,9 @@ export const sparsify: Format = {
         `encoder.weight is [${shape?.join(", ")}], but ${path} says ${size} features of ${cfg.d_in} coordinates`,
       );
     }
-    return { layout, provenance: { io: cfg.transcode ? "in_to_out" : undefined } };
+    return { layout };
   },
+  provenance: (config, path) => (parseKeys(Keys, config, path).transcode ? { io: "in_to_out" } : {}),
   write: ({ inputWidth, outputWidth, size, inputBias }) => {
     if (inputWidth !== outputWidth) {
       throw notRepresentable(

@@ -30,8 +30,7 @@ const Keys = z.looseObject({
 });
 
 /** Reads what a config.json states. Files of 2023 have no fixed form: what is not there is not known. */
-export const readTrainerConfig = (config: JsonObject | undefined, path: string): Provenance => {
-  if (config === undefined) return {};
+export const readTrainerConfig = (config: JsonObject, path: string): Provenance => {
   const { trainer, buffer, run, sparsity_penalty } = parseKeys(Keys, config, path);
   const submodule = trainer?.submodule_name;
   return {
