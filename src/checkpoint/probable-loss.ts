@@ -6,7 +6,7 @@ export type Balance = Result<"dictionary.balance">;
 export type LossName = "mse" | "rmse" | "norm" | "squared_norm";
 
 export const LOSS_TITLES: Readonly<Record<LossName, string>> = {
-  mse: "mean of squares (dictlearn; published sets of 2023)",
+  mse: "mean of squares (dictlearn)",
   rmse: "its root (dictionary_learning ddac948)",
   norm: "norm of each row's error (dictionary_learning of early 2024)",
   squared_norm: "squared norm of each row's error (SAELens, today's dictionary_learning)",

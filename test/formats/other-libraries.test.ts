@@ -5,7 +5,7 @@ import { cacheFolder, ensureEnvironment } from "../../src/environment/index.ts";
 import type { Worker } from "../../src/worker/index.ts";
 import { dictlearn, temporaryFolder, tinyRun, writeConfig } from "../cli/support.ts";
 import { path, startWorker } from "../support.ts";
-import { convert, difference, forward, json, runTorch, someRows } from "./support.ts";
+import { bytes, convert, difference, forward, json, runTorch, someRows } from "./support.ts";
 
 /** What the other libraries say of a folder. */
 interface Answer {
@@ -61,30 +61,66 @@ const expectSame = async (answer: Answer | undefined, ours: string, input: numbe
   expect(difference(reconstruction.data, answer?.reconstruction.flat() ?? [])).toBeLessThan(TOLERANCE);
 };
 
+const ours = {
+  run: "",
+  dictionary_learning: join(folder, "ours", "dictionary_learning"),
+  sae_lens: join(folder, "ours", "sae_lens"),
+  sparsify: join(folder, "ours", "sparsify"),
+  stretcher: join(folder, "stretcher"),
+  transcoder: join(folder, "transcoder"),
+};
+const ofTheirs = [
+  ["dictionary_learning", "dictionary_learning/trainer_0"],
+  ["sae_lens", "sae_lens-True"],
+  ["sae_lens", "sae_lens-False"],
+  ["sae_lens", "sae_lens-transcoder"],
+  ["sparsify", "sparsify-False"],
+  ["sparsify", "sparsify-True"],
+] as const;
+const LIBRARIES = ["dictionary_learning", "sae_lens", "sparsify"] as const;
+let answers: Answer[];
+let answersOnTheirs: Answer[];
+
+// Importing the libraries takes ten seconds and more, so they are asked everything at once.
 beforeAll(async () => {
   other = await otherPython();
   worker = await startWorker();
+  const { file, output } = writeConfig(tinyRun);
+  ours.run = output;
+  const trained = await dictlearn(["train", file]);
+  expect(trained.exitCode, trained.stderr).toBe(0);
+  for (const library of LIBRARIES) {
+    const converted = await dictlearn(["convert", output, ours[library], "--to", library]);
+    expect(converted.exitCode, converted.stderr).toBe(0);
+  }
+  await runTorch(STRETCHER, ours.stretcher);
+  await convert(worker, ours.stretcher, ours.transcoder, "sae_lens");
+
+  const questions: Question[] = [
+    ...LIBRARIES.map((library) => ({ library, path: ours[library], rows: tinyRows })),
+    // The run's own folder is one of dictionary_learning as it stands.
+    { library: "dictionary_learning", path: ours.run, rows: tinyRows },
+    { library: "sae_lens", path: ours.transcoder, rows },
+    ...ofTheirs.map(([library, name]) => ({ library, path: join(theirs, name), rows })),
+  ];
+  const all = await ask(questions, theirs);
+  answers = all.slice(0, 5);
+  answersOnTheirs = all.slice(5);
 }, 600_000);
 afterAll(async () => await worker?.close());
 
+/** Two widths, and two biases that are not zero. */
+const STRETCHER = `
+import os
+torch.manual_seed(0); os.makedirs(sys.argv[1]); n = torch.randn
+decoder = n(20, 96); decoder /= decoder.norm(dim=0)
+torch.save({"input_bias": n(24), "bias": n(20), "encoder.weight": n(96, 24) * 0.3, "encoder.bias": n(96) * 0.1, "decoder.weight": decoder}, sys.argv[1] + "/ae.pt")`;
+
 describe("the other libraries' own loaders read what we write", () => {
   it("a trained dictionary, in all three", async () => {
-    const { file, output } = writeConfig({ ...tinyRun, model: tinyRun.model });
-    const trained = await dictlearn(["train", file]);
-    expect(trained.exitCode, trained.stderr).toBe(0);
-    const libraries = ["dictionary_learning", "sae_lens", "sparsify"] as const;
-    const questions: Question[] = [];
-    for (const library of libraries) {
-      const target = join(folder, "ours", library);
-      const converted = await dictlearn(["convert", output, target, "--to", library]);
-      expect(converted.exitCode, converted.stderr).toBe(0);
-      questions.push({ library, path: target, rows: tinyRows });
-    }
-    // The run's own folder is one of dictionary_learning as it stands.
-    questions.push({ library: "dictionary_learning", path: output, rows: tinyRows });
-    const answers = await ask(questions);
-    expect(answers.map((answer) => answer.class)).toEqual(["AutoEncoder", "StandardSAE", "SparseCoder", "AutoEncoder"]);
-    for (const answer of answers) await expectSame(answer, output, tinyRows);
+    const classes = answers.slice(0, 4).map((answer) => answer.class);
+    expect(classes).toEqual(["AutoEncoder", "StandardSAE", "SparseCoder", "AutoEncoder"]);
+    for (const answer of answers.slice(0, 4)) await expectSame(answer, ours.run, tinyRows);
     expect(answers[0]?.config?.trainer).toMatchObject({ dict_class: "AutoEncoder", layer: 1, lr: 1e-3, steps: 40 });
     expect(answers[1]?.metadata).toMatchObject({
       model_name: tinyRun.model,
@@ -95,52 +131,40 @@ describe("the other libraries' own loaders read what we write", () => {
   });
 
   it("a stretcher of two widths, as a transcoder of SAELens", async () => {
-    const source = join(folder, "stretcher");
-    const code = `
-import os
-torch.manual_seed(0); os.makedirs(sys.argv[1]); n = torch.randn
-decoder = n(20, 96); decoder /= decoder.norm(dim=0)
-torch.save({"input_bias": n(24), "bias": n(20), "encoder.weight": n(96, 24) * 0.3, "encoder.bias": n(96) * 0.1, "decoder.weight": decoder}, sys.argv[1] + "/ae.pt")`;
-    await runTorch(code, source);
-    const target = await convert(worker, source, join(folder, "transcoder"), "sae_lens");
-    const [answer] = await ask([{ library: "sae_lens", path: target, rows }]);
-    expect(answer?.class).toBe("Transcoder");
-    await expectSame(answer, source, rows);
-    await expectSame(answer, target, rows);
+    expect(answers[4]?.class).toBe("Transcoder");
+    await expectSame(answers[4], ours.stretcher, rows);
+    await expectSame(answers[4], ours.transcoder, rows);
   });
 });
 
 describe("we read what the other libraries write", () => {
-  const cases = [
-    ["dictionary_learning", "dictionary_learning/trainer_0"],
-    ["sae_lens", "sae_lens-True"],
-    ["sae_lens", "sae_lens-False"],
-    ["sae_lens", "sae_lens-transcoder"],
-    ["sparsify", "sparsify-False"],
-    ["sparsify", "sparsify-True"],
-  ] as const;
-
-  it("and compute the same from it; through our format and back, every file has the same content", async () => {
-    const questions = cases.map(([library, name]) => ({ library, path: join(theirs, name), rows }));
-    const answers = await ask(questions, theirs);
-    for (const [index, [library, name]] of cases.entries()) {
-      const source = join(theirs, name);
-      await expectSame(answers[index], source, rows);
-      const ours = await convert(worker, source, join(folder, "through", name), "dictlearn");
-      await expectSame(answers[index], ours, rows);
-      const back = await convert(worker, ours, join(folder, "back", name), library);
-      const files = library === "dictionary_learning" ? ["config.json"] : ["cfg.json", weightsOf[library]];
-      const same = `
-import filecmp
-print(all(filecmp.cmp(f"{sys.argv[1]}/{name}", f"{sys.argv[2]}/{name}", shallow=False) for name in sys.argv[3:]))
-if "config.json" in sys.argv:
-    a, b = (torch.load(f"{each}/ae.pt", weights_only=True) for each in sys.argv[1:3])
-    assert list(a) == list(b) and all(torch.equal(a[k], b[k]) and a[k].dtype == b[k].dtype for k in a)`;
-      expect(await runTorch(same, source, back, ...files), name).toBe("True");
+  it("and compute the same from it, also in our own format", async () => {
+    for (const [index, [, name]] of ofTheirs.entries()) {
+      await expectSame(answersOnTheirs[index], join(theirs, name), rows);
+      const through = await convert(worker, join(theirs, name), join(folder, "through", name), "dictlearn");
+      await expectSame(answersOnTheirs[index], through, rows);
     }
-    const through = join(folder, "through", "sae_lens-True");
-    const next = await convert(worker, through, join(folder, "dl"), "dictionary_learning");
-    expect(json(next, "config.json").trainer).toMatchObject({
+  });
+
+  it("and give every file back with the same content", async () => {
+    const pairs: string[] = [];
+    for (const [library, name] of ofTheirs) {
+      const through = await convert(worker, join(theirs, name), join(folder, "away", name), "dictlearn");
+      const back = await convert(worker, through, join(folder, "back", name), library);
+      const config = library === "dictionary_learning" ? "config.json" : "cfg.json";
+      expect(bytes(back, config), name).toBe(bytes(theirs, name, config));
+      if (library === "dictionary_learning") pairs.push(join(theirs, name, "ae.pt"), join(back, "ae.pt"));
+      else expect(bytes(back, weightsOf[library]), name).toBe(bytes(theirs, name, weightsOf[library]));
+    }
+    const same = `
+a, b = (torch.load(each, weights_only=True) for each in sys.argv[1:])
+print(list(a) == list(b) and all(torch.equal(a[k], b[k]) and a[k].dtype == b[k].dtype for k in a))`;
+    expect(await runTorch(same, ...pairs)).toBe("True");
+  });
+
+  it("and say in the next library's terms where it comes from", async () => {
+    const target = await convert(worker, join(theirs, "sae_lens-True"), join(folder, "dl"), "dictionary_learning");
+    expect(json(target, "config.json").trainer).toMatchObject({
       lm_name: "pythia-70m-deduped",
       submodule_name: "blocks.3.hook_resid_post",
       layer: 3,
@@ -148,13 +172,8 @@ if "config.json" in sys.argv:
   });
 
   it("but not a top-k dictionary of sparsify, which a standard dictionary cannot be", async () => {
-    const { stderr, exitCode } = await dictlearn([
-      "convert",
-      join(theirs, "sparsify-top8"),
-      join(folder, "no"),
-      "--to",
-      "dictlearn",
-    ]);
+    const source = join(theirs, "sparsify-top8");
+    const { stderr, exitCode } = await dictlearn(["convert", source, join(folder, "no"), "--to", "dictlearn"]);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/only the 8 largest of 96 features are kept/);
   });
