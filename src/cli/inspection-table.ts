@@ -16,7 +16,7 @@ export const inspectionTable = (inspection: Inspection): string => {
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n");
 };
 
-const filesRows = ({ read: { files, shape } }: Inspection): Row[] => [
+const filesRows = ({ read: { files, shape, storedDtype } }: Inspection): Row[] => [
   ["format", `${files.format.name}: ${files.format.title}`],
   ["weights", files.weights],
   ["config", files.config === undefined ? "none" : files.configPath],
@@ -25,7 +25,7 @@ const filesRows = ({ read: { files, shape } }: Inspection): Row[] => [
     "width",
     shape.inputWidth === shape.outputWidth ? count(shape.inputWidth) : `${shape.inputWidth} → ${shape.outputWidth}`,
   ],
-  ["dtype", shape.dtype],
+  ["dtype", storedDtype],
   [
     "subtracted first",
     { none: "the decoder's bias", zero: "nothing", set: "an input bias of its own" }[shape.inputBias],

@@ -38,7 +38,7 @@ export const inspect = async (options: InspectOptions): Promise<void> => {
   const environment = await ensureEnvironment({ python: options.python, onProgress: setupProgress() });
   await using worker = await Worker.start(environment);
   const device = resolveDevice(worker, options.device);
-  const read = await readDictionary(worker, options.path, { device });
+  const read = await readDictionary(worker, options.path, { device, widenHalf: true });
   const weights = await worker.call("dictionary.examine", { dictionary: read.dictionary });
   const rows = options.rows === undefined ? undefined : await balanceOn(worker, read, { ...options, device, penalty });
   const inspection = { read, weights, rows };
@@ -73,7 +73,7 @@ const balanceOn = async (
 
 const asJson = ({ read, weights, rows }: Inspection): object => {
   const { files, shape, provenance } = read;
-  const { inputWidth, outputWidth, size, dtype, inputBias } = shape;
+  const { inputWidth, outputWidth, size, inputBias } = shape;
   return {
     format: files.format.name,
     weights: files.weights,
@@ -81,7 +81,7 @@ const asJson = ({ read, weights, rows }: Inspection): object => {
     input_width: inputWidth,
     output_width: outputWidth,
     size,
-    dtype,
+    dtype: read.storedDtype,
     input_bias: inputBias,
     ...weights,
     stated: provenance,

@@ -35,7 +35,7 @@ beforeAll(async () => {
 
 describe("dictlearn inspect", () => {
   it("names the features that cannot work, with norms and config", async () => {
-    const config = { trainer: { dict_class: "AutoEncoder", lr: 1e-3, lm_name: "a/model", layer: 4 }, mine: [1] };
+    const config = { trainer: { dict_class: "AutoEncoder", lr: 1e-3, lm_name: "a/model", layer: "four" }, mine: [1] };
     writeFileSync(join(folder, "dead", "config.json"), JSON.stringify(config));
     const found = JSON.parse(await inspect(join(folder, "dead"), "--json"));
     expect(found).toMatchObject({
@@ -148,6 +148,9 @@ describe("TransformerLens's names", () => {
     [{ submodule: "model.layers.1.mlp", model: "google/gemma-2-2b" }, { hookName: "model.layers.1.mlp.hook_out" }],
     [{ submodule: "model.layers.1", model: "google/gemma-2-2b" }, { hookName: "blocks.1.hook_resid_post" }],
     [{ submodule: "gpt_neox.embed_in" }, { hookName: "gpt_neox.embed_in.hook_out" }],
+    [{ submodule: "resid_post", layer: 3 }, { hookName: "blocks.3.hook_resid_post" }],
+    [{ submodule: "resid_post_layer_5" }, { hookName: "blocks.5.hook_resid_post" }],
+    [{ submodule: "somewhere", layer: 3 }, { hookName: "somewhere" }],
     [{ hookName: "blocks.9.hook_z", submodule: "x" }, { hookName: "blocks.9.hook_z" }],
   ] as const)("%j", (provenance, names) => {
     expect(hookNames(provenance)).toEqual(names);

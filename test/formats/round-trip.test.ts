@@ -150,6 +150,8 @@ describe("a folder of SAELens", () => {
     await writeSafetensors(source, "sae_weights.safetensors", { ...half, scaling_factor: { shape: [40], value: 1 } });
     writeFileSync(join(source, "cfg.json"), JSON.stringify(old));
     expect((await rejection(AutoEncoder.load(source, { worker }))).message).toMatch(/its tensors are float16/);
+    const inspected = await dictlearn(["inspect", source, "--json"]);
+    expect(JSON.parse(inspected.stdout)).toMatchObject({ format: "sae_lens", dtype: "float16", size: 40 });
     const target = place("sae-old-32");
     const { exitCode, stderr } = await dictlearn(["convert", source, target, "--to", "SAELens", "--dtype", "float32"]);
     expect(exitCode, stderr).toBe(0);

@@ -15,11 +15,25 @@ export interface HookNames {
  * The names of the places that `submodule` and `io` stand for: TransformerLens's where they certainly are the same tensors,
  * or else the module's own path with `.hook_in` or `.hook_out`, as TransformerLens's bridge calls a module's two sides.
  */
-export const hookNames = ({ submodule, io = "out", model = "", ...stated }: Provenance): HookNames | undefined => {
+export const hookNames = ({
+  submodule,
+  io = "out",
+  model = "",
+  layer,
+  ...stated
+}: Provenance): HookNames | undefined => {
   if (stated.hookName !== undefined) return { hookName: stated.hookName, hookNameOut: stated.hookNameOut };
   if (submodule === undefined) return undefined;
+  if (!submodule.includes(".")) return { hookName: ofUndotted(submodule, layer) };
   const side = (which: "in" | "out"): string => sideName(submodule, which, model);
   return io === "in_to_out" ? { hookName: side("in"), hookNameOut: side("out") } : { hookName: side(io) };
+};
+
+/** dictionary_learning's `submodule_name` is any text; its own scripts write `resid_post_layer_3`. */
+const ofUndotted = (name: string, layer: number | undefined): string => {
+  const number = /^resid_post(?:_layer_(\d+))?$/.exec(name);
+  const known = number?.[1] ?? layer;
+  return number === null || known === undefined ? name : `blocks.${known}.hook_resid_post`;
 };
 
 const sideName = (submodule: string, side: "in" | "out", model: string): string => {

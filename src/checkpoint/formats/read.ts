@@ -12,6 +12,8 @@ export interface ReadOptions {
   readonly device: string;
   /** Converts the weights; without it they stay as they are. */
   readonly dtype?: Dtype | undefined;
+  /** Reads float16, which no dictionary of ours is kept in, as float32; without it that is an error. */
+  readonly widenHalf?: boolean;
 }
 
 /** A dictionary of any format in the worker, and everything that its files said. */
@@ -19,6 +21,8 @@ export interface ReadDictionary {
   readonly files: FoundFiles;
   readonly dictionary: HandleRef;
   readonly shape: StoredShape & { readonly dtype: Dtype };
+  /** The dtype in the file. */
+  readonly storedDtype: string;
   readonly provenance: Provenance;
   /** The config's text, and the files of the formats that the dictionary came through. */
   readonly kept: KeptFiles;
@@ -33,7 +37,7 @@ export interface ReadDictionary {
 export const readDictionary = async (
   worker: Worker,
   path: string,
-  { device, dtype }: ReadOptions,
+  { device, widenHalf = false, ...options }: ReadOptions,
 ): Promise<ReadDictionary> => {
   const files = findFiles(path);
   const { format, weights, configPath, config, unfolded } = files;
@@ -41,6 +45,7 @@ export const readDictionary = async (
   const { tensors, metadata } = await worker.call("tensors.list", { path: weights, container });
   const { layout } = format.read({ weights, configPath, config: config?.value, tensors });
   const stored = tensors.find(({ name }) => name === layout.parameters[0]?.name)?.dtype ?? "";
+  const dtype = options.dtype ?? (widenHalf && stored === "float16" ? "float32" : undefined);
   if (dtype === undefined && !DTYPES.some((known) => known === stored)) {
     throw notADictionary(
       weights,
@@ -61,7 +66,7 @@ export const readDictionary = async (
   const own = { config: config === undefined ? null : withoutKept(format, config), metadata };
   const kept: Partial<Record<FormatName, KeptFiles[FormatName]>> = { ...earlier, [format.name]: own };
   const shape = { inputWidth, outputWidth, size, dtype: read.dtype, inputBias };
-  return { files, dictionary: read.dictionary, shape, provenance, kept: kept as KeptFiles };
+  return { files, dictionary: read.dictionary, shape, storedDtype: stored, provenance, kept: kept as KeptFiles };
 };
 
 /** What the config says, and for the rest what the files say that the dictionary came through. */

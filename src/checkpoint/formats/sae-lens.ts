@@ -9,13 +9,18 @@ import { checkTensors, parametersNamed } from "./tensors.ts";
 const VERSION = "6.54.0";
 
 const text = z.string().nullish();
+// Keys that only describe are left out, not refused, where their values are of another kind than expected.
+const described = text.catch(undefined);
 const where = {
-  model_name: text,
-  hook_name: text,
-  hook_name_out: text,
-  dataset_path: text,
-  context_size: z.number().nullish(),
-  exclude_special_tokens: z.union([z.boolean(), z.array(z.number())]).nullish(),
+  model_name: described,
+  hook_name: described,
+  hook_name_out: described,
+  dataset_path: described,
+  context_size: z.number().nullish().catch(undefined),
+  exclude_special_tokens: z
+    .union([z.boolean(), z.array(z.number())])
+    .nullish()
+    .catch(undefined),
 };
 const flag = z.boolean().nullish();
 
@@ -31,8 +36,8 @@ const Keys = z.looseObject({
   activation_fn: text,
   activation_fn_str: text,
   finetuning_scaling_factor: flag,
-  hook_point: text,
-  l1_coefficient: z.number().nullish(),
+  hook_point: described,
+  l1_coefficient: z.number().nullish().catch(undefined),
   metadata: z.looseObject({ ...where, training_architecture_details: z.looseObject({}).nullish() }).nullish(),
   ...where,
 });

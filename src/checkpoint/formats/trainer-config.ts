@@ -3,9 +3,10 @@ import { parseKeys } from "./config-file.ts";
 import type { JsonObject, Provenance, StoredShape } from "./format.ts";
 import { hookNames, layerOf } from "./hook-name.ts";
 
-const text = z.string().nullish();
-const number = z.number().nullish();
-const Io = z.enum(["out", "in", "in_to_out"]).nullish();
+// Keys that only describe are left out, not refused, where their values are of another kind than expected.
+const text = z.string().nullish().catch(undefined);
+const number = z.number().nullish().catch(undefined);
+const Io = z.enum(["out", "in", "in_to_out"]).nullish().catch(undefined);
 
 /** The keys of dictionary_learning's config.json, and of dictlearn's, that say where a dictionary comes from. */
 const Keys = z.looseObject({
@@ -18,14 +19,16 @@ const Keys = z.looseObject({
       sparsity_penalty: number,
       l1_penalty: number,
     })
-    .nullish(),
-  buffer: z.looseObject({ io: Io, ctx_len: number }).nullish(),
+    .nullish()
+    .catch(undefined),
+  buffer: z.looseObject({ io: Io, ctx_len: number }).nullish().catch(undefined),
   run: z
     .looseObject({
       data: z.looseObject({ path: text }).nullish(),
       buffer: z.looseObject({ exclude_special_tokens: z.boolean().nullish() }).nullish(),
     })
-    .nullish(),
+    .nullish()
+    .catch(undefined),
   sparsity_penalty: number,
 });
 
