@@ -45,6 +45,10 @@ export const trainCommand: CommandModule<object, TrainArguments> = {
         default: false,
         describe: "Print one JSON object per event on standard output",
       })
+      .option("deterministic", {
+        type: "boolean",
+        describe: "On CUDA only deterministic kernels: two runs give the same bytes (the config's key deterministic)",
+      })
       .option("python", { type: "string", describe: "Use this Python instead of the managed environment" })
       .example("$0 train", "The quickstart: SmolLM2, Python's documentation, a few minutes")
       .example("$0 train my.yaml --dry-run", "What would it cost?")
@@ -69,7 +73,7 @@ export const trainCommand: CommandModule<object, TrainArguments> = {
 const overrides = (argv: ArgumentsCamelCase<TrainArguments>): Record<string, string> => {
   const found: Record<string, string> = {};
   for (const [key, value] of Object.entries(argv)) {
-    if (OWN_OPTIONS.has(key)) continue;
+    if (OWN_OPTIONS.has(key) || value === undefined) continue;
     if (Array.isArray(value)) throw new ConfigError(`--${key} is given ${value.length} times; give it once.`);
     found[key] = String(value);
   }

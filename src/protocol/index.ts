@@ -4,6 +4,7 @@ export type {
   MethodName,
   Params,
   ProgressEvent as Progress,
+  ResamplingMessage as Resampling,
   Result,
   StepNumbersMessage as StepNumbers,
 } from "./methods.ts";
