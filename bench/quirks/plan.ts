@@ -38,6 +38,7 @@ export const heldOut = { skip: 2000, batches: 20, rows: 1024 };
 /** Quirks of the training: they share one buffer, and so one run. */
 export const trainQuirks: readonly Quirk[] = [
   { name: "none: the corrected procedure" },
+  { name: "seed: 1 (no quirk; for scale)", train: { seed: 1 } },
   { name: "reconstruction_loss: rmse", train: { reconstruction_loss: "rmse" } },
   { name: "warmup_start: zero", train: { warmup_start: "zero" } },
   { name: "fired: updated", train: { fired: "updated" } },

@@ -117,7 +117,7 @@ class LanguageModel:
     def read(
         self, ids: torch.Tensor, mask: torch.Tensor | None, reads: Sequence[Read], *, stop: bool
     ) -> dict[Read, torch.Tensor]:
-        """The values (contexts, positions, width) of `reads`, from one pass; with `stop` it ends behind the last of them.
+        """The values (contexts, positions, width) of `reads`, from one pass; with `stop` it ends there.
 
         ids, mask: (contexts, positions). Without a mask the model attends to every earlier position.
         """

@@ -22,7 +22,7 @@ def draw_distinct(
 ) -> torch.Tensor:
     """Up to `count` row numbers in proportion to `weights` (n), without replacement, no two of one direction.
 
-    Rows can be equal without being the same row: a model writes the same at the first token of every context that begins
+    Rows can be equal without being the same row: a model writes the same at the first token of all contexts that begin
     alike. `directions` gives (k, d) for k row numbers.
 
     The draw is by exponential races, whose k largest w / E, with E ~ Exp(1), are a draw without replacement, with no

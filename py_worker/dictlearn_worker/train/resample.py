@@ -52,7 +52,9 @@ def resample(
         )
     weights = weigh(trainee, rows, resampling)
     if not torch.isfinite(weights).all():
-        raise WorkerError("non_finite_loss", f"After step {step} the losses of the rows to resample from are not finite.")
+        raise WorkerError(
+            "non_finite_loss", f"After step {step} the losses of the rows to resample from are not finite."
+        )
     drawn = draw(weights, len(dead), rows, resampling, generator)
     dead = dead[: len(drawn)]
     x, y = rows.take(drawn)
@@ -72,10 +74,15 @@ def resample(
         scale = ENCODER_SCALE * encoder.weight[alive].norm(dim=1).mean()
         encoder.weight[dead] = directions(x) * scale
     encoder.bias[dead] = 0
-    trainee.optimiser.reset_moments(encoder.weight, (dead,))
-    trainee.optimiser.reset_moments(encoder.bias, (dead,))
+    columns = (slice(None), dead)
+    optimiser = trainee.optimiser
+    optimiser.adopt(encoder.weight, (dead,))
+    optimiser.adopt(encoder.bias, (dead,))
+    optimiser.adopt(decoder, (slice(None),) if resampling.renormalize == "all" else columns)
+    optimiser.reset_moments(encoder.weight, (dead,))
+    optimiser.reset_moments(encoder.bias, (dead,))
     if resampling.moments == "all":
-        trainee.optimiser.reset_moments(decoder, (slice(None), dead))
+        optimiser.reset_moments(decoder, columns)
     return dead, fresh
 
 
@@ -85,7 +92,7 @@ class Rows:
     def __init__(
         self, count: int, chunk: int, take: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
     ) -> None:
-        """`take` gives inputs (k, d_in) and targets (k, d_out) of row numbers (k) below `count`, best `chunk` at once."""
+        """`take` gives inputs (k, d_in) and targets (k, d_out) of row numbers (k) below `count`, `chunk` at once."""
         self.count = count
         self.chunk = chunk
         self.take = take
