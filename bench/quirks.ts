@@ -1,5 +1,6 @@
 // What each quirk of the reference costs alone: one run per switch, measured on the same held-out rows of SmolLM2.
-// `npx tsx bench/quirks.ts [FOLDER]` prints the table of docs/numerics.md; some 20 minutes on two cores.
+// `npx tsx bench/quirks.ts [FOLDER [PART_OF_A_NAME]]` prints the table of docs/numerics.md; some 20 minutes on two cores.
+import assert from "node:assert/strict";
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -11,10 +12,10 @@ import {
   runTraining,
   Worker,
 } from "../src/index.ts";
-import { heldOutRows, type Measured, measure } from "./quirks/measure.ts";
+import { fillingSpeed, heldOutRows, type Measured, measure } from "./quirks/measure.ts";
 import { base, bufferQuirks, type Quirk, trainQuirks } from "./quirks/plan.ts";
 
-const [folder = "runs/quirks"] = process.argv.slice(2);
+const [folder = "runs/quirks", part = ""] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 await using worker = await Worker.start(await ensureEnvironment({}));
 await using model = await LanguageModel.load(base.model, { worker, device: "cpu" });
@@ -52,18 +53,27 @@ const row = (
 console.log(
   "| switch | steps | resampled | MSE | variance explained | L1 | L0 | dead |\n|---|---|---|---|---|---|---|---|",
 );
-const dictionaries = trainQuirks.map(({ train: keys }, index) => ({
+const wanted = ({ name }: Quirk): boolean => name.includes(part);
+const training = trainQuirks.filter(wanted);
+const dictionaries = training.map(({ train: keys }, index) => ({
   ...base.dictionaries[0],
   ...keys,
   name: `q${index}`,
 }));
-const together = await train("training", { ...base, dictionaries });
-for (const [index, quirk] of trainQuirks.entries()) {
-  const path = together.folders[index] ?? "";
-  await report(quirk, join(path, "ae.pt"), together.steps, together.resampled.get(`q${index}`));
+if (training.length > 0) {
+  const { folders, steps, resampled } = await train("training", { ...base, dictionaries });
+  for (const [index, quirk] of training.entries()) {
+    await report(quirk, join(folders[index] ?? "", "ae.pt"), steps, resampled.get(`q${index}`));
+  }
 }
-for (const quirk of bufferQuirks) {
+for (const quirk of bufferQuirks.filter(wanted)) {
   const config = { ...base, ...quirk.run, buffer: { ...base.buffer, ...quirk.buffer } };
   const { folders, steps, resampled } = await train(quirk.name, config);
   await report(quirk, join(folders[0] ?? "", "ae.pt"), steps, resampled.get("base"));
+}
+
+if ("forward: full".includes(part)) {
+  const [partial, full] = [await fillingSpeed(model, "partial"), await fillingSpeed(model, "full")];
+  assert.deepEqual(full.rows, partial.rows);
+  console.log(`forward: full has the same rows, at ${full.speed.toFixed(0)} tokens/s for ${partial.speed.toFixed(0)}`);
 }

@@ -27,16 +27,32 @@ export const heldOutRows = async (model: LanguageModel): Promise<Matrix[]> => {
   await using rows = await ActivationBuffer.create(source, model, submodule, options);
   const found: Matrix[] = [];
   while (found.length < heldOut.batches) {
-    const [count] = await rows.next(1);
-    if (count !== heldOut.rows) throw new Error(`The held-out text has only ${found.length} batches.`);
-    const params = { source: rows.ref, site: 0, rows: count };
-    const { result, frames } = await model.worker.callWithFrames("source.next", params);
-    const [frame] = frames;
-    if (frame === undefined) throw new Error("The worker sent no rows.");
-    const shape = [result.inputs.shape[0] ?? 0, result.inputs.shape[1] ?? 0] as const;
-    found.push({ data: new Float32Array(frame.slice().buffer), shape });
+    const batch = await nextBatch(rows);
+    if (batch.shape[0] !== heldOut.rows) throw new Error(`The held-out text has only ${found.length} batches.`);
+    found.push(batch);
   }
   return found;
+};
+
+const nextBatch = async (rows: ActivationBuffer): Promise<Matrix> => {
+  const [count = 0] = await rows.next(1);
+  const params = { source: rows.ref, site: 0, rows: count };
+  const { result, frames } = await rows.worker.callWithFrames("source.next", params);
+  const [frame] = frames;
+  if (frame === undefined) throw new Error("The worker sent no rows.");
+  const shape = [result.inputs.shape[0] ?? 0, result.inputs.shape[1] ?? 0] as const;
+  return { data: new Float32Array(frame.slice().buffer), shape };
+};
+
+/** Tokens per second of a small buffer's filling, and the rows that came out first. */
+export const fillingSpeed = async (model: LanguageModel, forward: "partial" | "full") => {
+  const sizes = { n_ctxs: 32, ctx_len: 128, in_batch_size: 16, out_batch_size: 512 };
+  const submodule = base.dictionaries[0]?.submodule ?? "";
+  await using rows = await ActivationBuffer.create(base.data, model, submodule, { ...sizes, forward });
+  const started = performance.now();
+  await rows.fill();
+  const speed = (1000 * rows.tokens) / (performance.now() - started);
+  return { speed, rows: await nextBatch(rows) };
 };
 
 /** Statistics of a dictionary over all the rows. */

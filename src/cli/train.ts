@@ -73,7 +73,7 @@ export const trainCommand: CommandModule<object, TrainArguments> = {
 const overrides = (argv: ArgumentsCamelCase<TrainArguments>): Record<string, string> => {
   const found: Record<string, string> = {};
   for (const [key, value] of Object.entries(argv)) {
-    if (OWN_OPTIONS.has(key) || value === undefined) continue;
+    if (OWN_OPTIONS.has(key)) continue;
     if (Array.isArray(value)) throw new ConfigError(`--${key} is given ${value.length} times; give it once.`);
     found[key] = String(value);
   }
