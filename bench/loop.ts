@@ -81,7 +81,7 @@ const timeOurs = async (worker: Worker, size: Size, files: Record<string, string
   await using dictionary = await AutoEncoder.create(worker, shape, { device: "cpu", generator });
   await dictionary.save(initial);
   const settings = parseTrain({ ...SETTINGS, steps: size.steps, save_steps: null, resample_steps: null });
-  const options = { name: "bench", site: 0, settings, reference: false, generator };
+  const options = { name: "bench", site: 0, settings, autocast: null, generator };
   const trainee = await Trainee.create(dictionary, options);
   const start = performance.now();
   await trainLoop(source, [trainee], { observe: () => {} });

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "f920c516850989b9"
+SCHEMA_HASH = "eaa789be40737ff0"
 
 
 class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,6 +35,15 @@ class HelloResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     versions: dict[str, str]
     devices: list[Device]
     threads: int
+
+
+class ConfigureParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    tf32: bool
+    deterministic: bool
+
+
+class ConfigureResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
 
 
 class Handle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -160,6 +169,8 @@ class ContextsOpenParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     contexts: Literal["pack", "truncate"]
     padding: Literal["right", "left-unmasked"]
     keep: Literal["mask", "pad-token"]
+    pad_token: Literal["own", "end-of-text"]
+    attention_mask: Literal["tokens", "none"]
     exclude_special_tokens: bool
     drop_partial_batch: bool
 
@@ -187,6 +198,7 @@ class BufferAppendParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     model: Handle
     contexts: Handle
     n_contexts: int
+    forward: Literal["partial", "full"]
 
 
 class BufferAppendResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -406,6 +418,7 @@ class StepNumbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     loss: Loss
     adam: Adam
     fired: Literal["forward", "updated"]
+    autocast: Literal["bfloat16"] | None
 
 
 class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -449,18 +462,30 @@ class TrainDeadResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     features: list[int]
 
 
+class Resampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    among: Literal["held", "batch"]
+    rows: int
+    chunk_rows: int
+    probability: Literal["squared-loss", "error-norm"]
+    replacement: bool
+    encoder: Literal["sampled-input", "mean-alive"]
+    renormalize: Literal["resampled", "all"]
+    moments: Literal["all", "encoder"]
+    all_dead: Literal["fresh", "stop"]
+
+
 class TrainResampleParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: Handle
     trainee: Handle
     site: int
+    step: int
     features: list[int]
     generator: Handle
-    rule: Literal["anthropic", "reference"]
-    rows: int
-    chunk_rows: int
+    resampling: Resampling
 
 
 class TrainResampleResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    features: list[int]
     fresh: bool
 
 
@@ -490,6 +515,7 @@ class ShutdownResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "hello": (HelloParams, HelloResult),
+    "configure": (ConfigureParams, ConfigureResult),
     "release": (ReleaseParams, ReleaseResult),
     "status": (StatusParams, StatusResult),
     "generator.create": (GeneratorCreateParams, GeneratorCreateResult),

@@ -13,6 +13,8 @@ import torch
 from .errors import WorkerError
 from .protocol import (
     SCHEMA_HASH,
+    ConfigureParams,
+    ConfigureResult,
     Device,
     HelloParams,
     HelloResult,
@@ -64,6 +66,15 @@ def hello(context: Context, params: HelloParams) -> HelloResult:
         devices=devices(),
         threads=torch.get_num_threads(),
     )
+
+
+@method("configure")
+def configure(context: Context, params: ConfigureParams) -> ConfigureResult:
+    """Sets the precision of CUDA's matrix products and the choice of kernels, for the whole process."""
+    torch.backends.cuda.matmul.allow_tf32 = params.tf32
+    torch.backends.cudnn.allow_tf32 = params.tf32
+    torch.use_deterministic_algorithms(params.deterministic)
+    return ConfigureResult()
 
 
 @method("release")

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from dictlearn_worker import protocol as p
 from dictlearn_worker.buffer.source import Source
 
 FOLDER = Path(__file__).parents[2] / "test/fixtures/golden"
@@ -36,8 +37,24 @@ class Batches(Source):
         inputs = self.inputs[self.position]
         return inputs, inputs if self.targets is None else self.targets[self.position]
 
-    def pool(self, site: int, rows: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    def held(self) -> int:
+        return self.inputs.shape[0] * self.inputs.shape[1]
+
+    def take(self, site: int, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         inputs = self.inputs.flatten(0, 1)
         targets = inputs if self.targets is None else self.targets.flatten(0, 1)
-        index = torch.randperm(len(inputs), generator=generator)[:rows]
-        return inputs[index], targets[index]
+        return inputs[numbers], targets[numbers]
+
+
+# How dictionary_learning ddac948 resamples.
+REFERENCE_RESAMPLING = p.Resampling(
+    among="batch",
+    rows=0,
+    chunk_rows=0,
+    probability="error-norm",
+    replacement=True,
+    encoder="mean-alive",
+    renormalize="all",
+    moments="encoder",
+    all_dead="stop",
+)

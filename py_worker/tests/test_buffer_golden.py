@@ -55,6 +55,8 @@ def test_golden_batches(name: str, tmp_path) -> None:
         # All golden buffers were padded on the left and attended to it, whatever their README says of right padding.
         padding="left-unmasked",
         keep="pad-token",
+        pad_token="end-of-text",
+        attention_mask="none",
         exclude_special_tokens=False,
         drop_partial_batch=True,
     ).contexts
@@ -87,6 +89,7 @@ def test_golden_batches(name: str, tmp_path) -> None:
                     model=model,
                     contexts=contexts,
                     n_contexts=s["in_batch_size"],
+                    forward="full",
                 )
                 unread += added.rows
                 ended = added.exhausted

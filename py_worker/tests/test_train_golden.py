@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden import Batches, case
+from golden import REFERENCE_RESAMPLING, Batches, case
 
 from dictlearn_worker import protocol as p
 from dictlearn_worker.dictionary.standard import AutoEncoder
@@ -67,6 +67,7 @@ class Run:
                 loss=self.loss,
                 adam=self.adam,
                 fired="updated",
+                autocast=None,
             )
             call(self.context, "train.steps", source=self.source, rows=[s["batch_size"]], trainees=[numbers])
             entry: dict = {"step": step}
@@ -80,11 +81,10 @@ class Run:
                         source=self.source,
                         trainee=self.trainee,
                         site=0,
+                        step=step,
                         features=features,
                         generator=self.generator,
-                        rule="reference",
-                        rows=0,
-                        chunk_rows=1,
+                        resampling=REFERENCE_RESAMPLING,
                     )
                     entry["features"] = features
             result = call(

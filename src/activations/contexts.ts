@@ -9,11 +9,17 @@ export interface ContextsOptions {
   readonly contexts: "pack" | "truncate";
   /** `left-unmasked`: what nnsight did in December 2023, padding on the left that the model attends to. */
   readonly padding: "right" | "left-unmasked";
-  /** `mask`: the attention mask says what padding is. `pad-token`: every pad token is dropped, and the model gets no mask. */
+  /** Positions that are kept. `mask`: all but padding. `pad-token`: all but pad tokens, wherever they stand. */
   readonly keep: "mask" | "pad-token";
+  /** What the pad token is where the tokenizer has none: nothing, or the end-of-text token. */
+  readonly padToken: "own" | "end-of-text";
+  /** Whether the model is told which tokens are padding. */
+  readonly attentionMask: "tokens" | "none";
   readonly excludeSpecialTokens: boolean;
   /** Drop the last contexts when they do not fill a whole batch. */
   readonly dropPartialBatch: boolean;
+  /** `partial`: the model stops behind the last site that is read. */
+  readonly forward: "partial" | "full";
 }
 
 /** A stream of text, cut into contexts of the model's tokens, ready to be run through the model. */
@@ -22,12 +28,14 @@ export class Contexts implements AsyncDisposable {
   readonly model: LanguageModel;
   readonly #text: TextStream;
   readonly #handle: Handle;
+  readonly #forward: ContextsOptions["forward"];
 
-  private constructor(model: LanguageModel, text: TextStream, handle: Handle) {
+  private constructor(model: LanguageModel, text: TextStream, handle: Handle, forward: ContextsOptions["forward"]) {
     this.worker = model.worker;
     this.model = model;
     this.#text = text;
     this.#handle = handle;
+    this.#forward = forward;
   }
 
   static async open(model: LanguageModel, text: TextStream, options: ContextsOptions): Promise<Contexts> {
@@ -38,16 +46,24 @@ export class Contexts implements AsyncDisposable {
       contexts: options.contexts,
       padding: options.padding,
       keep: options.keep,
+      pad_token: options.padToken,
+      attention_mask: options.attentionMask,
       exclude_special_tokens: options.excludeSpecialTokens,
       drop_partial_batch: options.dropPartialBatch,
     });
-    return new Contexts(model, text, new Handle(model.worker, contexts, "stream of contexts"));
+    return new Contexts(model, text, new Handle(model.worker, contexts, "stream of contexts"), options.forward);
   }
 
   /** Runs up to `count` contexts through the model, once for all sites of the buffer, and stores the rows there. */
   async appendTo(buffer: HandleRef, count: number, signal?: AbortSignal): Promise<Result<"buffer.append">> {
+    const params = {
+      source: buffer,
+      model: this.model.ref,
+      contexts: this.#handle.ref,
+      n_contexts: count,
+      forward: this.#forward,
+    };
     for (;;) {
-      const params = { source: buffer, model: this.model.ref, contexts: this.#handle.ref, n_contexts: count };
       const added = await this.worker.call("buffer.append", params, { signal });
       if (!added.starved) return added;
       await this.#text.feed();

@@ -115,7 +115,13 @@ export class ActivationBuffer implements RowSource, AsyncDisposable {
 
   async fill(signal?: AbortSignal): Promise<boolean> {
     if (!this.#exhausted && needsRefresh(this.#unread, this.shape)) await this.#refresh(signal);
-    return this.#unread > 0;
+    return drawableBatches(this.#unread, this.#exhausted, 1, this.shape).length > 0;
+  }
+
+  async batchesLeft(signal?: AbortSignal): Promise<number | null> {
+    await this.fill(signal);
+    if (!this.#exhausted) return null;
+    return drawableBatches(this.#unread, true, Number.POSITIVE_INFINITY, this.shape).length;
   }
 
   /** Refreshes when the policy says so, then grants batches. */
@@ -161,7 +167,10 @@ export const contextsOptions = (settings: BufferSettings): ContextsOptions => ({
   padding: settings.padding,
   keep: settings.keep,
   excludeSpecialTokens: settings.exclude_special_tokens,
+  padToken: settings.pad_token,
+  attentionMask: settings.attention_mask,
   dropPartialBatch: settings.partial_batches === "drop",
+  forward: settings.forward,
 });
 
 /** What of a config's `buffer` decides how rows are kept and drawn. */
@@ -171,7 +180,9 @@ export const bufferOptions = (settings: BufferSettings) => ({
   inBatchSize: settings.in_batch_size,
   outBatchSize: settings.out_batch_size,
   refreshBelow: settings.refresh_below,
-  partialBatches: settings.partial_batches,
+  append: settings.append,
+  batchAhead: settings.batch_ahead,
+  remainingRows: settings.remaining_rows,
   draws: settings.draws,
 });
 

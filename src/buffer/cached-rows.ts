@@ -64,6 +64,10 @@ export class CachedRows implements RowSource, AsyncDisposable {
     return batches;
   }
 
+  async batchesLeft(): Promise<number> {
+    return this.#batches.length - this.#position;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#handle.release();
   }

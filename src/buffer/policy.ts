@@ -7,42 +7,46 @@ export interface BufferShape {
   readonly outBatchSize: number;
   /** Share of the capacity below which the unread rows are topped up. */
   readonly refreshBelow: number;
-  /** `drop`: the reference's rules, under which an append is always a whole batch of contexts and may overshoot. */
-  readonly partialBatches: "serve" | "drop";
+  /** `whole-batches`: an append is always `inBatchSize` contexts and may overshoot the capacity. */
+  readonly append: "fit" | "whole-batches";
+  /** Refresh also when less than a batch is unread. */
+  readonly batchAhead: boolean;
+  /** What happens to unread rows when the text ends during a refresh. */
+  readonly remainingRows: "serve" | "drop";
 }
 
 /** Rows to allocate: the capacity and what the last append of a refresh can overshoot it by. */
-export const allocatedRows = ({ capacity, ctxLen, inBatchSize, partialBatches }: BufferShape): number =>
-  capacity + ctxLen * (partialBatches === "drop" ? inBatchSize : 1);
+export const allocatedRows = ({ capacity, ctxLen, inBatchSize, append }: BufferShape): number =>
+  capacity + ctxLen * (append === "whole-batches" ? inBatchSize : 1);
 
 /**
  * Whether the buffer is refreshed before the next batch. The reference (dictionary_learning ddac948) refreshes when fewer
- * than half the capacity is unread, even if that leaves less than a batch; we always keep a whole batch.
+ * than half the capacity is unread, even if that leaves less than a batch; by default we keep a whole batch.
  */
 export const needsRefresh = (unread: number, shape: BufferShape): boolean => {
   const threshold = Math.floor(shape.capacity * shape.refreshBelow);
-  return unread < (shape.partialBatches === "drop" ? threshold : Math.max(threshold, shape.outBatchSize));
+  return unread < (shape.batchAhead ? Math.max(threshold, shape.outBatchSize) : threshold);
 };
 
 /** How many contexts the next append of a refresh takes; 0 when the buffer is full. */
 export const contextsToAppend = (unread: number, shape: BufferShape): number => {
   const free = shape.capacity - unread;
   if (free <= 0) return 0;
-  return shape.partialBatches === "drop"
+  return shape.append === "whole-batches"
     ? shape.inBatchSize
     : Math.min(shape.inBatchSize, Math.ceil(free / shape.ctxLen));
 };
 
 /**
  * The sizes of the batches that can be drawn, at most `most` of them, before the policy wants to look again. The last
- * rows of an exhausted stream make a smaller batch; when `partialBatches` is `drop` an exhausted stream serves no more.
+ * rows of an exhausted stream make a smaller batch; when `remainingRows` is `drop` an exhausted stream serves no more.
  */
 export const drawableBatches = (unread: number, exhausted: boolean, most: number, shape: BufferShape): number[] => {
   const batches: number[] = [];
+  if (exhausted && shape.remainingRows === "drop") return batches;
   let left = unread;
   while (batches.length < most && left > 0) {
-    const mayRefresh = !exhausted || shape.partialBatches === "drop";
-    if (mayRefresh && needsRefresh(left, shape)) break;
+    if (!exhausted && needsRefresh(left, shape)) break;
     const rows = Math.min(shape.outBatchSize, left);
     batches.push(rows);
     left -= rows;

@@ -17,4 +17,6 @@ export interface RowSource {
    * the stream. The caller draws exactly these batches.
    */
   next(most: number, signal?: AbortSignal): Promise<readonly number[]>;
+  /** How many batches are left; null as long as the stream's end is not in sight. Reads ahead as `fill` does. */
+  batchesLeft(signal?: AbortSignal): Promise<number | null>;
 }

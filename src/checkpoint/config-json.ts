@@ -44,7 +44,13 @@ export const configJson = ({ config, dictionary, widths, device, versions }: Con
       refresh_batch_size: config.buffer.in_batch_size,
       out_batch_size: config.buffer.out_batch_size,
     },
-    dictionary: { name: dictionary.name, output_dim: widths.output, train },
+    dictionary: {
+      name: dictionary.name,
+      output_dim: widths.output,
+      // Where the widths differ, ae.pt has a bias for the inputs beside the one for the outputs.
+      input_bias: widths.input !== widths.output,
+      train,
+    },
     run: config,
     versions,
   };

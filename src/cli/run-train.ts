@@ -1,5 +1,5 @@
 import { OutputFolder } from "../checkpoint/index.ts";
-import type { ResolvedRun } from "../config/index.ts";
+import type { ResolvedRun, RunConfig } from "../config/index.ts";
 import { notices, requireAvailable } from "../config/index.ts";
 import { ensureEnvironment, setupProgress } from "../environment/index.ts";
 import { CancelledError } from "../errors.ts";
@@ -38,7 +38,7 @@ export const train = async (run: ResolvedRun, options: Options): Promise<number>
       onProgress: setupProgress(),
     });
     view.observe({ type: "stage", message: "Starting the Python worker" });
-    worker = await Worker.start(environment);
+    worker = await Worker.start({ ...environment, environment: workerVariables(run.config) });
     await using closing = worker;
     const { observe } = view;
     const result = await runTraining(run, closing, { observe, signal: interrupt.signal, overwrite: options.overwrite });
@@ -54,6 +54,11 @@ export const train = async (run: ResolvedRun, options: Options): Promise<number>
     view.stop();
   }
 };
+
+/** What has to stand in the worker's environment before CUDA starts. */
+const workerVariables = ({ deterministic }: RunConfig): NodeJS.ProcessEnv =>
+  // cuBLAS is deterministic only with a workspace of fixed size, and reads this once.
+  deterministic ? { CUBLAS_WORKSPACE_CONFIG: process.env.CUBLAS_WORKSPACE_CONFIG ?? ":4096:8" } : {};
 
 /** An interrupted run has not done what it was asked for, and a script that waits for it should know. */
 const exitCode = ({ reason }: RunResult): number => (reason === "interrupted" ? 130 : 0);

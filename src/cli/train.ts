@@ -45,6 +45,10 @@ export const trainCommand: CommandModule<object, TrainArguments> = {
         default: false,
         describe: "Print one JSON object per event on standard output",
       })
+      .option("deterministic", {
+        type: "boolean",
+        describe: "On CUDA only deterministic kernels: two runs give the same bytes (the config's key deterministic)",
+      })
       .option("python", { type: "string", describe: "Use this Python instead of the managed environment" })
       .example("$0 train", "The quickstart: SmolLM2, Python's documentation, a few minutes")
       .example("$0 train my.yaml --dry-run", "What would it cost?")

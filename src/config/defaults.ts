@@ -26,7 +26,13 @@ export const bufferDefaults: RunConfig["buffer"] = {
   max_activation_norm_multiple: null,
   draws: "shuffled",
   keep: "mask",
+  pad_token: "own",
+  attention_mask: "tokens",
   partial_batches: "serve",
+  remaining_rows: "serve",
+  append: "fit",
+  batch_ahead: true,
+  forward: "partial",
 };
 
 /** What `compat: ddac948` changes in `buffer`. */
@@ -35,7 +41,13 @@ const bufferQuirks: Partial<RunConfig["buffer"]> = {
   padding: "left-unmasked",
   draws: "randperm-each",
   keep: "pad-token",
+  pad_token: "end-of-text",
+  attention_mask: "none",
   partial_batches: "drop",
+  remaining_rows: "drop",
+  append: "whole-batches",
+  batch_ahead: false,
+  forward: "full",
 };
 
 /** Without the keys whose value is undefined: zod's types cannot tell them from keys that are not there. */
@@ -50,6 +62,9 @@ export const withDefaults = (input: RunInput): RunConfig => {
     seed: 0,
     device: "auto",
     dtype: "float32",
+    autocast: null,
+    tf32: false,
+    deterministic: false,
     model_dtype: null,
     compat: "none",
     random_streams: compat ? "one" : "separate",

@@ -34,6 +34,8 @@ export interface Estimate {
   readonly disk: number;
 }
 
+/** A bfloat16 dictionary's moments, and the master copy that it is the rounding of, are float32. */
+const OPTIMISER_BYTES = { float32: 2 * 4, float64: 2 * 8, bfloat16: 3 * 4 } as const;
 const BYTES = { float32: 4, float64: 8, bfloat16: 2 } as const;
 
 /** Computes what a run needs from its config and the widths of its rows. */
@@ -67,9 +69,9 @@ export const estimateRun = ({ config, dictionaries }: ResolvedRun, facts: Estima
     buffer,
     dictionaries: weights,
     gradients: weights,
-    optimisers: 2 * weights,
+    optimisers: parameters * OPTIMISER_BYTES[config.dtype],
     features,
-    memory: buffer + 4 * weights + features,
+    memory: buffer + 2 * weights + parameters * OPTIMISER_BYTES[config.dtype] + features,
     checkpoints,
     disk,
   };

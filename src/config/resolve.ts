@@ -21,6 +21,11 @@ export interface ResolvedRun {
 /** Gives every dictionary its own settings and checks what no single key can say. Throws `ConfigError`. */
 export const resolveRun = (config: RunConfig): ResolvedRun => {
   checkSource(config);
+  if (config.autocast !== null && config.dtype !== "float32") {
+    throw new ConfigError(`autocast is ${config.autocast}, which needs dtype: float32, but dtype is ${config.dtype}.`, {
+      hint: "Leave one of the two keys out.",
+    });
+  }
   const dictionaries = config.dictionaries.map((each) => {
     const { submodule, io, dictionary_size, name, seed, ...own } = each;
     const train = { ...config.train, ...given(own) };

@@ -40,8 +40,28 @@ export const bufferKeys = {
     .describe("One permutation per refresh, or one per batch (the reference's)."),
   keep: z
     .enum(["mask", "pad-token"])
-    .describe("Padding is what the attention mask says, or every pad token wherever it stands (the reference's)."),
-  partial_batches: z.enum(["serve", "drop"]).describe("Serve the end of the text, or drop it (the reference's)."),
+    .describe("Keep all but padding, or all but pad tokens wherever they stand (the reference's)."),
+  pad_token: z
+    .enum(["own", "end-of-text"])
+    .describe("With keep: pad-token, what the pad token is where the tokenizer has none: nothing, or the end of text."),
+  attention_mask: z
+    .enum(["tokens", "none"])
+    .describe("Tell the model which tokens are padding, or nothing (the reference's)."),
+  partial_batches: z
+    .enum(["serve", "drop"])
+    .describe("Run the text's last contexts through the model, or drop those that fill no batch (the reference's)."),
+  remaining_rows: z
+    .enum(["serve", "drop"])
+    .describe("When the text ends, serve the rows that are left, or stop at once (the reference's)."),
+  append: z
+    .enum(["fit", "whole-batches"])
+    .describe("Top up with as many contexts as there is room for, or always in_batch_size of them (the reference's)."),
+  batch_ahead: z
+    .boolean()
+    .describe("Top up as well when less than a batch is unread; false serves a smaller batch (the reference's)."),
+  forward: z
+    .enum(["partial", "full"])
+    .describe("Stop the model behind the last site, or run all of it and its head (the reference's)."),
 };
 
 export const dictionaryKeys = {
@@ -59,6 +79,13 @@ const runKeys = {
   seed: Seed.describe("Seed of everything random in the run."),
   device: Device.describe("Where the model and the dictionaries are."),
   dtype: Dtype.describe("Dtype of the dictionaries and of the rows."),
+  autocast: z
+    .nullable(z.enum(["bfloat16"]))
+    .describe("Dtype of the matrix products in training, with float32 dictionaries; null: the dictionaries' own."),
+  tf32: z.boolean().describe("Let CUDA round the factors of float32 products to 10 bits; no effect on a CPU."),
+  deterministic: z
+    .boolean()
+    .describe("Only deterministic kernels on CUDA, so that two runs give the same bytes; a CPU's always do."),
   model_dtype: z.nullable(Dtype).describe("Dtype of the model; null: the checkpoint's own, float32 on a CPU."),
   compat: z
     .enum(["none", "ddac948"])

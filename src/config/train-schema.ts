@@ -36,13 +36,34 @@ export const trainKeys = {
     .describe(
       "A feature fired in the step's own forward pass, or in a second one with the updated weights (the reference's).",
     ),
-  resample_rule: z
-    .enum(["anthropic", "reference"])
-    .describe("How a dead feature starts anew: Bricken et al. 2023, or dictionary_learning ddac948."),
+  adam_arithmetic: z
+    .enum(["fused", "plain"])
+    .describe("torch's fused kernel, or its plain one, which rounds differently (the reference's)."),
   resample_window: z
     .enum(["count-first-step", "drop-first-step"])
     .describe("Whether a window's first step counts; the reference drops it."),
-  resample_rows: whole(1).describe("Rows from which dead features are resampled (rule anthropic)."),
+  resample_among: z
+    .enum(["held", "batch"])
+    .describe("Draw among resample_rows of the rows that are held, or the last batch's (the reference's)."),
+  resample_rows: whole(1).describe("Most held rows whose loss is computed for a resampling."),
+  resample_probability: z
+    .enum(["squared-loss", "error-norm"])
+    .describe("Draw rows in proportion to the squared mean square error, or to the error's norm (the reference's)."),
+  resample_replacement: z
+    .boolean()
+    .describe("Draw with replacement, so that several features may start from one row (the reference's)."),
+  resample_encoder: z
+    .enum(["sampled-input", "mean-alive"])
+    .describe("New encoder row: the row drawn, or for all features the mean of the alive ones (the reference's)."),
+  resample_renormalize: z
+    .enum(["resampled", "all"])
+    .describe("Scale the new decoder columns to norm 1, or all columns once more (the reference's)."),
+  resample_moments: z
+    .enum(["all", "encoder"])
+    .describe("Reset Adam's moments of encoder, bias and decoder, or not the decoder's (the reference's)."),
+  resample_all_dead: z
+    .enum(["fresh", "stop"])
+    .describe("When every feature is dead, start them all anew, or stop (the reference goes on with NaN)."),
   resample_warmup_steps: z
     .nullable(whole(0))
     .describe("Steps over which the rate rises again after a resampling; null: as warmup_steps."),
@@ -76,9 +97,16 @@ export const trainDefaults: Train = {
   adam_epsilon: 1e-8,
   warmup_start: "one",
   fired: "forward",
-  resample_rule: "anthropic",
+  adam_arithmetic: "fused",
   resample_window: "count-first-step",
+  resample_among: "held",
   resample_rows: 819_200,
+  resample_probability: "squared-loss",
+  resample_replacement: false,
+  resample_encoder: "sampled-input",
+  resample_renormalize: "resampled",
+  resample_moments: "all",
+  resample_all_dead: "fresh",
   resample_warmup_steps: null,
   resample_last_step: false,
   fetch_surplus_batch: false,
@@ -89,8 +117,15 @@ export const trainQuirks: Partial<Train> = {
   reconstruction_loss: "rmse",
   warmup_start: "zero",
   fired: "updated",
-  resample_rule: "reference",
+  adam_arithmetic: "plain",
   resample_window: "drop-first-step",
+  resample_among: "batch",
+  resample_probability: "error-norm",
+  resample_replacement: true,
+  resample_encoder: "mean-alive",
+  resample_renormalize: "all",
+  resample_moments: "encoder",
+  resample_all_dead: "stop",
   resample_warmup_steps: 0,
   resample_last_step: true,
   fetch_surplus_batch: true,

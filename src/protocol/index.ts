@@ -5,6 +5,7 @@ export type {
   MethodName,
   Params,
   ProgressEvent as Progress,
+  ResamplingMessage as Resampling,
   Result,
   StepNumbersMessage as StepNumbers,
   TensorInfo,

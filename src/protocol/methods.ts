@@ -8,6 +8,7 @@ import {
   int,
   Layout as LayoutSchema,
   Loss,
+  Resampling,
   Site,
   SiteWidths,
   StepNumbers,
@@ -48,6 +49,11 @@ export const dataMethods = {
       threads: int(),
     },
   ),
+  /**
+   * Sets what holds for the whole process. tf32: CUDA's matrix products may round float32 to 10 bits of mantissa.
+   * deterministic: an operation without a deterministic kernel is an error.
+   */
+  configure: method({ tf32: z.boolean(), deterministic: z.boolean() }, {}),
   /** Frees worker-side objects; unknown ids are an error. */
   release: method({ handles: z.array(Handle) }, {}),
   /** Live objects and memory, for tests and `doctor`. */
@@ -118,8 +124,12 @@ export const dataMethods = {
       contexts: z.enum(["pack", "truncate"]),
       /** left-unmasked: padding on the left, and the model attends to it. */
       padding: z.enum(["right", "left-unmasked"]),
-      /** mask: the attention mask says what padding is, and the model gets it. pad-token: every pad token is dropped, wherever it stands, and the model gets no mask. */
+      /** Which positions are kept. mask: all but padding. pad-token: all but those that hold the pad token, wherever they stand. */
       keep: z.enum(["mask", "pad-token"]),
+      /** Which token is the pad token where the tokenizer has none. */
+      pad_token: z.enum(["own", "end-of-text"]),
+      /** What the model gets; with `left-unmasked` padding a mask of ones in any case. */
+      attention_mask: z.enum(["tokens", "none"]),
       exclude_special_tokens: z.boolean(),
       /** Drop the last contexts when they do not fill a whole batch. */
       drop_partial_batch: z.boolean(),
@@ -142,10 +152,11 @@ export const dataMethods = {
   ),
   /**
    * Runs up to `n_contexts` contexts through the model, once for all sites, and stores the rows in free slots.
+   * forward: stop behind the last site that is read (`partial`), or run all of the model and its head (`full`).
    * `starved`: a pushed stream has too few documents yet, nothing was run. `exhausted`: no context is left.
    */
   "buffer.append": method(
-    { source: Handle, model: Handle, contexts: Handle, n_contexts: int() },
+    { source: Handle, model: Handle, contexts: Handle, n_contexts: int(), forward: z.enum(["partial", "full"]) },
     { contexts: int(), rows: int(), exhausted: z.boolean(), starved: z.boolean() },
   ),
   /** One permutation of the unread rows; the following draws take them in that order. */
@@ -255,21 +266,21 @@ export const dataMethods = {
   /** The features that have not fired at step `since` or later. */
   "train.dead": method({ trainee: Handle, since: int() }, { features: z.array(int()) }),
   /**
-   * Gives dead features a new start. `anthropic`: Bricken et al. 2023, appendix, from `rows` rows of the source;
-   * `reference`: dictionary_learning ddac948, from the last batch. `fresh` is true when no feature was alive.
+   * Gives the features named a new start after step `step`. The answer has those that got one: fewer than asked for when
+   * there are too few distinct rows. `fresh` is true when no feature was alive. Fails with `all_dead` where that is asked
+   * for, and with `non_finite_loss` when the rows' losses are not finite.
    */
   "train.resample": method(
     {
       source: Handle,
       trainee: Handle,
       site: int(),
+      step: int(),
       features: z.array(int()),
       generator: Handle,
-      rule: z.enum(["anthropic", "reference"]),
-      rows: int(),
-      chunk_rows: int(),
+      resampling: Resampling,
     },
-    { fresh: z.boolean() },
+    { features: z.array(int()), fresh: z.boolean() },
   ),
 } satisfies Record<string, Method>;
 
@@ -288,6 +299,7 @@ export type Params<M extends MethodName> = z.input<AnyMethods[M]["params"]>;
 export type Result<M extends MethodName> = z.output<AnyMethods[M]["result"]>;
 export type ProgressEvent = z.output<typeof Progress>;
 export type HandleRef = z.output<typeof Handle>;
+export type ResamplingMessage = z.output<typeof Resampling>;
 export type StepNumbersMessage = z.output<typeof StepNumbers>;
 export type Layout = z.output<typeof LayoutSchema>;
 export type TensorInfo = z.output<typeof TensorInfoSchema>;

@@ -32,6 +32,23 @@ export const Adam = z
   .object({ beta1: z.number(), beta2: z.number(), epsilon: z.number(), fused: z.boolean() })
   .meta({ id: "Adam" });
 
+/** How dead features start anew; each field is one key of the config's `train`, and says there what it does. */
+export const Resampling = z
+  .object({
+    among: z.enum(["held", "batch"]),
+    /** Most rows that are looked at, when they are `held` ones. */
+    rows: int(),
+    /** Rows whose losses are computed at once. */
+    chunk_rows: int(),
+    probability: z.enum(["squared-loss", "error-norm"]),
+    replacement: z.boolean(),
+    encoder: z.enum(["sampled-input", "mean-alive"]),
+    renormalize: z.enum(["resampled", "all"]),
+    moments: z.enum(["all", "encoder"]),
+    all_dead: z.enum(["fresh", "stop"]),
+  })
+  .meta({ id: "Resampling" });
+
 /** The numbers of consecutive steps of one dictionary, computed ahead by the schedules. */
 export const StepNumbers = z
   .object({
@@ -46,6 +63,8 @@ export const StepNumbers = z
     adam: Adam,
     /** Which features count as fired: those of the step's own forward pass, or of a second one with the updated weights. */
     fired: z.enum(["forward", "updated"]),
+    /** The dtype of the matrix products, where it is not the dictionary's own. */
+    autocast: z.nullable(z.enum(["bfloat16"])),
   })
   .meta({ id: "StepNumbers" });
 

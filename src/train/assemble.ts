@@ -132,9 +132,9 @@ export const createTrainees = async (
       dtype: config.dtype,
     };
     const dictionary = await AutoEncoder.create(source.worker, shape, { device, generator });
-    const reference = config.compat !== "none";
+    const { autocast } = config;
     trainees.push(
-      await Trainee.create(dictionary, { name: each.name, site, settings: each.train, reference, generator }),
+      await Trainee.create(dictionary, { name: each.name, site, settings: each.train, autocast, generator }),
     );
   }
   return trainees;

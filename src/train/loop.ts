@@ -6,16 +6,12 @@ import type { Trainee } from "./trainee.ts";
 
 /** Messages in flight: enough that the worker never waits, few enough that a stop is near. */
 const WINDOW_DEPTH = 4;
-/** Rows whose losses are computed at once during a resampling. */
-const RESAMPLE_CHUNK_ROWS = 8192;
 
 export interface LoopOptions {
   readonly observe: Observer;
   readonly signal?: AbortSignal | undefined;
   /** Where to save the dictionary after `step`; undefined saves nothing. */
   readonly checkpointPath?: (trainee: Trainee, step: number) => string;
-  /** Fetch one batch more than is trained on, as dictionary_learning ddac948. */
-  readonly fetchSurplusBatch?: boolean;
 }
 
 export interface LoopResult {
@@ -69,7 +65,8 @@ export const trainLoop = async (
     for (const trainee of active) await afterStep(trainee, step - 1, tokens, { window, source, options });
   }
   await window.drain();
-  if (options.fetchSurplusBatch && reason === "steps") await fetchSurplus(source);
+  // dictionary_learning ddac948 takes a batch before it looks whether there is a step left.
+  if (reason === "steps" && trainees.some(({ settings }) => settings.fetch_surplus_batch)) await fetchSurplus(source);
   return { reason, steps: step, tokens };
 };
 
@@ -87,7 +84,7 @@ const afterStep = async (
   { window, source, options }: After,
 ): Promise<void> => {
   const { observe, checkpointPath } = options;
-  const resampling = trainee.resamplingAt(step);
+  const resampling = await whetherToResample(trainee, step, { window, source, options });
   if (resampling === "due") await resample(trainee, step, { window, source, options });
   if (resampling === "too-late") {
     observe({
@@ -109,24 +106,36 @@ const afterStep = async (
   }
 };
 
+/** The schedule's word, and where it says yes, whether the source has enough rows left to train what is new. */
+const whetherToResample = async (trainee: Trainee, step: number, { window, source, options }: After) => {
+  const planned = trainee.resamplingAt(step);
+  if (planned !== "due" || trainee.settings.resample_last_step) return planned;
+  await window.drain();
+  try {
+    return trainee.resamplingAt(step, await source.batchesLeft(options.signal));
+  } catch (error) {
+    if (options.signal?.aborted) return "no";
+    throw error;
+  }
+};
+
 const resample = async (trainee: Trainee, step: number, { window, source, options }: After): Promise<void> => {
   await window.drain();
   const { worker } = source;
   const { features } = await worker.call("train.dead", { trainee: trainee.ref, since: trainee.deadSince(step) });
   if (features.length === 0) return;
-  const { resample_rule: rule, resample_rows: rows } = trainee.settings;
-  const { fresh } = await worker.call("train.resample", {
+  const resampled = await worker.call("train.resample", {
     source: source.ref,
     trainee: trainee.ref,
     site: trainee.site,
+    step,
     features,
     generator: trainee.generator,
-    rule,
-    rows,
-    chunk_rows: RESAMPLE_CHUNK_ROWS,
+    resampling: trainee.resampling,
   });
+  if (resampled.features.length === 0) return;
   trainee.resampled(step);
-  options.observe({ type: "resampled", dictionary: trainee.name, step, features, fresh });
+  options.observe({ type: "resampled", dictionary: trainee.name, step, ...resampled });
 };
 
 /** The statistics of the last batch under the present weights. */

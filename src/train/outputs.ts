@@ -1,10 +1,9 @@
-import { basename } from "node:path";
 import type { RowSource } from "../buffer/index.ts";
 import { configJson, type DictionaryFolder, type OutputFolder, writeJson } from "../checkpoint/index.ts";
 import type { ResolvedRun } from "../config/index.ts";
 import { DictlearnError } from "../errors.ts";
 import { version } from "../version.ts";
-import { NonFiniteLossError } from "../worker/index.ts";
+import { RemoteError } from "../worker/index.ts";
 import type { Observer } from "./events.ts";
 import { type LoopResult, measure } from "./loop.ts";
 import type { Trainee } from "./trainee.ts";
@@ -49,13 +48,29 @@ export const saveResults = async (
   }
 };
 
-/** Adds to a failure what the user needs to know of the run: the last good checkpoint. */
-export const explainFailure = (error: unknown, lastCheckpoints: ReadonlyMap<string, string>): unknown => {
-  if (!(error instanceof NonFiniteLossError)) return error;
-  const saved = [...lastCheckpoints].map(([name, path]) => `${name}: ${basename(path)}`).join(", ");
-  return new DictlearnError(error.message, {
+export interface FailureFacts {
+  readonly trainees: readonly Trainee[];
+  /** Steps that were run. */
+  readonly steps: number;
+  /** The last checkpoint of each dictionary that has one. */
+  readonly lastCheckpoints: ReadonlyMap<string, string>;
+}
+
+/** Adds to a failure of the numbers what the user needs to know of the run: whose, when, and the last good checkpoint. */
+export const explainFailure = (error: unknown, { trainees, steps, lastCheckpoints }: FailureFacts): unknown => {
+  if (!(error instanceof RemoteError) || !FAILURES_OF_NUMBERS.has(error.code)) return error;
+  const several = trainees.length > 1;
+  const saved = [...lastCheckpoints].map(([name, path]) => (several ? `${name}: ${path}` : path)).join(", ");
+  const whose = trainees.find(({ ref }) => ref.id === error.data.trainee)?.name;
+  const prefix = several && whose !== undefined ? `${whose}: ` : "";
+  const when = error.code === "non_finite_weights" ? ` The run stopped after step ${steps - 1}.` : "";
+  const checkpoint = saved === "" ? "No checkpoint was written before." : `The last good checkpoint is ${saved}.`;
+  const advice = error.code === "all_dead" ? error.hint : "Lower train.lr, or look at the rows.";
+  return new DictlearnError(`${prefix}${error.message}${when}`, {
     code: error.code,
-    hint: `${saved === "" ? "No checkpoint was written before." : `The last good checkpoint is ${saved}.`} Lower train.lr, or look at the rows.`,
+    hint: `${checkpoint} ${advice}`,
     cause: error,
   });
 };
+
+const FAILURES_OF_NUMBERS = new Set(["non_finite_loss", "non_finite_weights", "all_dead"]);

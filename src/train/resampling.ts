@@ -11,12 +11,19 @@ export interface ResamplingSettings {
 /** Steps that a feature may be silent before the metrics call it dead, in a run that never resamples. */
 const DEAD_WINDOW_WITHOUT_RESAMPLING = 1000;
 
-/** `due`: resample after this step. `too-late`: the schedule says so, but the new features could not be trained. */
-export const resamplingAt = (step: number, settings: ResamplingSettings): "due" | "too-late" | "no" => {
+/**
+ * `due`: resample after this step. `too-late`: the schedule says so, but the new features could not be trained.
+ * `batchesLeft` is how many batches the source still has, null while nobody knows.
+ */
+export const resamplingAt = (
+  step: number,
+  settings: ResamplingSettings,
+  batchesLeft: number | null = null,
+): "due" | "too-late" | "no" => {
   const { resample_steps: every, steps, resample_last_step } = settings;
   if (every === null || step % every !== every - 1) return "no";
   // A feature that gets less than half a window to train in would be saved half made.
-  const stepsLeft = steps === null ? Number.POSITIVE_INFINITY : steps - 1 - step;
+  const stepsLeft = Math.min(steps === null ? Number.POSITIVE_INFINITY : steps - 1 - step, batchesLeft ?? Infinity);
   return resample_last_step || stepsLeft >= Math.max(1, Math.floor(every / 2)) ? "due" : "too-late";
 };
 

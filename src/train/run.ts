@@ -1,5 +1,5 @@
 import { OutputFolder } from "../checkpoint/index.ts";
-import { type ResolvedRun, requireAvailable } from "../config/index.ts";
+import { type ResolvedRun, type RunConfig, requireAvailable } from "../config/index.ts";
 import { DictlearnError } from "../errors.ts";
 import { JsonlSink } from "../metrics/index.ts";
 import { resolveDevice } from "../nnsight/index.ts";
@@ -35,6 +35,7 @@ export const runTraining = async (run: ResolvedRun, worker: Worker, options: Run
   requireAvailable(run);
   OutputFolder.check(config.output, { overwrite });
   const device = resolveDevice(worker, config.device);
+  await worker.call("configure", { tf32: config.tf32, deterministic: config.deterministic });
   observe({ type: "worker", pid: worker.pid, device });
   const generators = await Generators.create(worker, config);
   const sites = config.activations ? [] : distinctSites(dictionaries);
@@ -57,23 +58,33 @@ export const runTraining = async (run: ResolvedRun, worker: Worker, options: Run
 
   await using output = await OutputFolder.claim(config.output, { overwrite });
   if (!(await source.fill(signal))) {
-    throw new DictlearnError("There is nothing to train on: the text has no token in it.", {
-      code: "no_tokens",
-      hint: "Check data.path and data.text_field.",
-    });
+    throw nothingToTrainOn(config);
   }
   const folders = await prepareFolders(output, source, trainees, { run, device });
   using _sinks = log.open(folders.map(({ metrics }, index) => new JsonlSink(metrics, trainees[index]?.name ?? "")));
   const checkpointPath = (trainee: Trainee, step: number) => folders[trainees.indexOf(trainee)]?.checkpoint(step) ?? "";
   try {
-    const fetchSurplusBatch = config.train.fetch_surplus_batch;
-    const result = await trainLoop(source, trainees, { observe, signal, checkpointPath, fetchSurplusBatch });
+    const result = await trainLoop(source, trainees, { observe, signal, checkpointPath });
     await saveResults(source, trainees, folders, { result, observe });
     return { ...result, folders: folders.map(({ path }) => path) };
   } catch (error) {
-    throw explainFailure(error, log.lastCheckpoints);
+    throw explainFailure(error, { trainees, steps: log.step, lastCheckpoints: log.lastCheckpoints });
   }
 };
+
+const nothingToTrainOn = ({ buffer }: RunConfig): DictlearnError =>
+  buffer.remaining_rows === "drop" || buffer.partial_batches === "drop"
+    ? new DictlearnError(
+        "There is nothing to train on: the text ends before the buffer is full, and its rows are dropped.",
+        {
+          code: "no_tokens",
+          hint: "Set buffer.remaining_rows and buffer.partial_batches to serve, lower buffer.n_ctxs, or read more text.",
+        },
+      )
+    : new DictlearnError("There is nothing to train on: the text has no token in it.", {
+        code: "no_tokens",
+        hint: "Check data.path and data.text_field.",
+      });
 
 /** Passes events on to the caller and to the metrics files, and remembers what a failure has to mention. */
 class RunLog {

@@ -19,7 +19,9 @@ const ramp = (position: number, length: number): number => (length <= 0 ? 1 : Ma
 /** The learning rate of step `step`; `resampledAt` is the step after which dead features were resampled last. */
 export const learningRate = (step: number, settings: ScheduleSettings, resampledAt: number | undefined): number => {
   const warmup = ramp(settings.warmup_start === "one" ? step + 1 : step, settings.warmup_steps);
-  const rewarm = resampledAt === undefined ? 1 : ramp(step - resampledAt, settings.resample_warmup_steps);
+  // The resampling comes after its step, whose own rate it does not change.
+  const before = resampledAt === undefined || step <= resampledAt;
+  const rewarm = before ? 1 : ramp(step - resampledAt, settings.resample_warmup_steps);
   return settings.lr * Math.min(warmup, rewarm) * decay(step, settings);
 };
 

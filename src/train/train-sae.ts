@@ -17,6 +17,8 @@ export interface TrainSAEOptions extends TrainSettingsInput {
   readonly seed?: number;
   readonly device?: string;
   readonly dtype?: Dtype;
+  /** Dtype of the matrix products, with a float32 dictionary; null: the dictionary's own. */
+  readonly autocast?: "bfloat16" | null;
   /** Where checkpoints go, as `checkpoints/ae_<step>.pt`; none are written without it. */
   readonly save_dir?: string;
   readonly signal?: AbortSignal;
@@ -34,6 +36,7 @@ export const trainSAE = async (source: RowSource, options: TrainSAEOptions): Pro
     seed = 0,
     device = "auto",
     dtype = "float32",
+    autocast = null,
     save_dir,
     signal,
     onMetrics,
@@ -46,7 +49,7 @@ export const trainSAE = async (source: RowSource, options: TrainSAEOptions): Pro
   const { generator } = await worker.call("generator.create", { seed: deriveSeed(seed, "dictionary") });
   const shape = { inputWidth: widths.input, outputWidth: widths.output, size: dictionary_size, dtype };
   const dictionary = await AutoEncoder.create(worker, shape, { device: resolveDevice(worker, device), generator });
-  const trainee = await Trainee.create(dictionary, { name: "sae", site: 0, settings, reference: false, generator });
+  const trainee = await Trainee.create(dictionary, { name: "sae", site: 0, settings, autocast, generator });
   if (save_dir !== undefined) mkdirSync(join(save_dir, "checkpoints"), { recursive: true });
   await trainLoop(source, [trainee], {
     signal,

@@ -1,5 +1,5 @@
 import type { AutoEncoder } from "../dictionary/index.ts";
-import type { HandleRef, StepNumbers } from "../protocol/index.ts";
+import type { HandleRef, Resampling, StepNumbers } from "../protocol/index.ts";
 import { Handle } from "../worker/index.ts";
 import { stepsThrough } from "./plan.ts";
 import { deadSince, deadSinceForMetrics, resamplingAt } from "./resampling.ts";
@@ -11,11 +11,14 @@ export interface TraineeOptions {
   /** Index of its site in the source of rows. */
   readonly site: number;
   readonly settings: TrainSettings;
-  /** Whether the reference's unfused arithmetic is used, bit for bit. */
-  readonly reference: boolean;
+  /** Dtype of the matrix products, where it is not the dictionary's own. */
+  readonly autocast: StepNumbers["autocast"];
   /** The random stream of its resampling. */
   readonly generator: HandleRef;
 }
+
+/** Rows whose losses are computed at once during a resampling. */
+const RESAMPLE_CHUNK_ROWS = 8192;
 
 /** One dictionary in training: its settings, and the numbers that its next steps take. */
 export class Trainee {
@@ -27,6 +30,7 @@ export class Trainee {
   readonly #handle: Handle;
   readonly #schedule: ScheduleSettings;
   readonly #adam: StepNumbers["adam"];
+  readonly #autocast: StepNumbers["autocast"];
   #resampledAt: number | undefined;
 
   private constructor(dictionary: AutoEncoder, handle: Handle, adam: StepNumbers["adam"], options: TraineeOptions) {
@@ -38,13 +42,14 @@ export class Trainee {
     this.generator = options.generator;
     this.#handle = handle;
     this.#adam = adam;
+    this.#autocast = options.autocast;
     this.#schedule = { ...settings, resample_warmup_steps: settings.resample_warmup_steps ?? settings.warmup_steps };
   }
 
   /** Adds an optimiser to a dictionary. */
   static async create(dictionary: AutoEncoder, options: TraineeOptions): Promise<Trainee> {
     const { adam_beta1: beta1, adam_beta2: beta2, adam_epsilon: epsilon } = options.settings;
-    const adam = { beta1, beta2, epsilon, fused: !options.reference };
+    const adam = { beta1, beta2, epsilon, fused: options.settings.adam_arithmetic === "fused" };
     const { trainee } = await dictionary.worker.call("trainee.create", { dictionary: dictionary.ref, adam });
     return new Trainee(dictionary, new Handle(dictionary.worker, trainee, "trainee"), adam, options);
   }
@@ -85,6 +90,7 @@ export class Trainee {
       loss: this.loss,
       adam: this.#adam,
       fired: this.settings.fired,
+      autocast: this.#autocast,
     };
   }
 
@@ -100,8 +106,24 @@ export class Trainee {
     return this.settings.save_steps !== null && step % this.settings.save_steps === 0;
   }
 
-  resamplingAt(step: number): "due" | "too-late" | "no" {
-    return resamplingAt(step, this.settings);
+  resamplingAt(step: number, batchesLeft: number | null = null): "due" | "too-late" | "no" {
+    return resamplingAt(step, this.settings, batchesLeft);
+  }
+
+  /** How its dead features start anew. */
+  get resampling(): Resampling {
+    const { settings } = this;
+    return {
+      among: settings.resample_among,
+      rows: settings.resample_rows,
+      chunk_rows: RESAMPLE_CHUNK_ROWS,
+      probability: settings.resample_probability,
+      replacement: settings.resample_replacement,
+      encoder: settings.resample_encoder,
+      renormalize: settings.resample_renormalize,
+      moments: settings.resample_moments,
+      all_dead: settings.resample_all_dead,
+    };
   }
 
   deadSince(step: number): number {

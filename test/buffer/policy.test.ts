@@ -14,7 +14,9 @@ const shape = (over: Partial<BufferShape> = {}): BufferShape => ({
   inBatchSize: 8,
   outBatchSize: 64,
   refreshBelow: 0.5,
-  partialBatches: "serve",
+  append: "fit",
+  batchAhead: true,
+  remainingRows: "serve",
   ...over,
 });
 
@@ -89,15 +91,18 @@ describe("the buffer's policy", () => {
     );
   });
 
-  it("follows the reference's counts when partial batches are dropped", () => {
+  it("follows the reference's counts under its rules", () => {
     // golden/buffer/out.json: 765 rows after the first refresh, refreshed again when 317 are unread.
-    const reference = shape({ partialBatches: "drop" });
+    const reference = shape({ append: "whole-batches", batchAhead: false, remainingRows: "drop" });
     expect(contextsToAppend(0, reference)).toBe(8);
     expect(contextsToAppend(639, reference)).toBe(8);
     expect(contextsToAppend(640, reference)).toBe(0);
     expect(needsRefresh(320, reference)).toBe(false);
     expect(needsRefresh(319, reference)).toBe(true);
     expect(drawableBatches(765, false, 99, reference)).toHaveLength(7);
+    // The text ended during a refresh that had brought the buffer above the threshold: it stops all the same.
+    expect(drawableBatches(500, true, 99, reference)).toHaveLength(0);
+    expect(needsRefresh(599, shape({ outBatchSize: 600, batchAhead: false }))).toBe(false);
   });
 
   it("keeps a whole batch ready when a batch is larger than the threshold", () => {

@@ -98,6 +98,18 @@ print(float((state["decoder.weight"].norm(dim=0) - 1).abs().max()))`;
     expect(existsSync(output)).toBe(false);
   });
 
+  it("takes --deterministic as the key of that name, before or behind the config", async () => {
+    const { file } = writeConfig(tinyRun);
+    for (const args of [
+      ["train", "--deterministic", file, "--dry-run", "--json"],
+      ["train", file, "--dry-run", "--json", "--deterministic"],
+    ]) {
+      const { stdout, stderr } = await dictlearn(args);
+      expect(JSON.parse(stdout).run.deterministic, stderr).toBe(true);
+    }
+    expect(JSON.parse((await run({}, ["--dry-run", "--json"])).stdout).run.deterministic).toBe(false);
+  });
+
   it("prints one JSON object per event with --json", async () => {
     const { stdout } = await run({}, ["--json"]);
     const events = stdout.split("\n").map((line) => JSON.parse(line));

@@ -54,7 +54,7 @@ describe("the defaults", () => {
     expect(config.buffer).toMatchObject({ contexts: "truncate", draws: "randperm-each", keep: "pad-token" });
     expect(config.train).toMatchObject({
       warmup_start: "zero",
-      resample_rule: "reference",
+      resample_encoder: "mean-alive",
       reconstruction_loss: "mse",
     });
   });

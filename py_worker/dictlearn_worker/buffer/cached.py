@@ -33,14 +33,16 @@ class CachedRows(Source):
         inputs = self.inputs[self._start : self._end]
         return inputs, inputs if self.targets is None else self.targets[self._start : self._end]
 
-    def pool(self, site: int, rows: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Distinct rows of the whole file."""
-        targets = self.inputs if self.targets is None else self.targets
-        if rows >= len(self.inputs):
-            return self.inputs, targets
-        chosen = torch.randperm(len(self.inputs), generator=generator)[:rows]
-        x = self.inputs[chosen]
-        return x, x if targets is self.inputs else targets[chosen]
+    def held(self) -> int:
+        """All rows of the file."""
+        return len(self.inputs)
+
+    def take(self, site: int, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows of the file."""
+        assert site == 0
+        where = numbers.to(self.inputs.device)
+        x = self.inputs[where]
+        return x, x if self.targets is None else self.targets[where]
 
 
 def open_cached(path: Path, batch_rows: int, dtype: torch.dtype, device: torch.device) -> CachedRows:

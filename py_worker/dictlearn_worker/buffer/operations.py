@@ -40,7 +40,7 @@ def append(context: Context, params: p.BufferAppendParams) -> p.BufferAppendResu
     batch = contexts.next(params.n_contexts)
     rows = 0
     if batch is not None:
-        rows = harvest(buffer, model, batch)
+        rows = harvest(buffer, model, batch, stop=params.forward == "partial")
     return p.BufferAppendResult(
         contexts=0 if batch is None else len(batch.ids),
         rows=rows,
@@ -49,9 +49,9 @@ def append(context: Context, params: p.BufferAppendParams) -> p.BufferAppendResu
     )
 
 
-def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch) -> int:
+def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop: bool) -> int:
     """Reads the activations of the kept positions into the buffer; returns how many rows that were."""
-    values = model.read(batch.ids, batch.mask, list(buffer.values))
+    values = model.read(batch.ids, batch.mask, list(buffer.values), stop=stop)
     kept = {read: value[batch.keep.to(value.device)] for read, value in values.items()}
     count = int(batch.keep.sum())
     for read, rows in kept.items():

@@ -76,11 +76,13 @@ class ActivationRows(Source):
         inputs, targets = self.sites[site]
         return self._drawn[inputs], self._drawn[targets]
 
-    def pool(self, site: int, rows: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Distinct rows among those the buffer holds, read ones that are not overwritten yet included."""
-        inputs, targets = (self.values[read] for read in self.sites[site])
-        if rows >= self.filled:
-            return inputs[: self.filled], targets[: self.filled]
-        chosen = torch.randperm(self.filled, generator=generator)[:rows].to(self.device)
-        x = inputs[chosen]
-        return x, x if targets is inputs else targets[chosen]
+    def held(self) -> int:
+        """Slots that hold a row, read ones that are not overwritten yet included."""
+        return self.filled
+
+    def take(self, site: int, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The rows in these slots, on the buffer's device."""
+        inputs, targets = self.sites[site]
+        slots = numbers.to(self.device)
+        x = self.values[inputs][slots]
+        return x, x if targets == inputs else self.values[targets][slots]

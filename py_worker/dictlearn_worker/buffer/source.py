@@ -22,5 +22,9 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def pool(self, site: int, rows: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs and targets of up to `rows` distinct rows that are held at present; in order when all are taken."""
+    def held(self) -> int:
+        """How many rows are held at present, served ones included, for a resampling to look at."""
+
+    @abstractmethod
+    def take(self, site: int, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs and targets of the rows with these numbers (k), which are below `held`."""

@@ -114,8 +114,10 @@ class LanguageModel:
         ]
 
     @torch.no_grad()
-    def read(self, ids: torch.Tensor, mask: torch.Tensor | None, reads: Sequence[Read]) -> dict[Read, torch.Tensor]:
-        """The values (contexts, positions, width) of `reads`, from one pass that stops behind the last of them.
+    def read(
+        self, ids: torch.Tensor, mask: torch.Tensor | None, reads: Sequence[Read], *, stop: bool
+    ) -> dict[Read, torch.Tensor]:
+        """The values (contexts, positions, width) of `reads`, from one pass; with `stop` it ends there.
 
         ids, mask: (contexts, positions). Without a mask the model attends to every earlier position.
         """
@@ -132,7 +134,8 @@ class LanguageModel:
             for envoy, kind in envoys:
                 values.append(envoy.inputs if kind == "input" else envoy.output)
             values = values.save()  # pyright: ignore[reportAttributeAccessIssue]
-            tracer.stop()
+            if stop:
+                tracer.stop()
         found = {}
         for read, value in zip(ordered, values, strict=True):
             if read.kind == "input":

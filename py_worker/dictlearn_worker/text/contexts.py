@@ -46,7 +46,10 @@ class Contexts:
         self.params = params
         end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.bos_token_id
         self.separator = [] if end is None else [end]
-        self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (end or 0)
+        own = tokenizer.pad_token_id
+        self.pad = own if own is not None else (end or 0)
+        # The token whose positions `keep: pad-token` drops; None where nothing but the padding is.
+        self.dropped = own if own is not None or params.pad_token == "own" else self.pad
         self.special = torch.tensor(sorted(tokenizer.all_special_ids), dtype=torch.int64)
         # Tokens (pack) or whole contexts (truncate) that were read and not yet given out.
         self._tokens: list[int] = []
@@ -109,10 +112,13 @@ class Contexts:
             place = slice(longest - len(row), longest) if left else slice(0, len(row))
             ids[index, place] = torch.tensor(row, dtype=torch.int64)
             real[index, place] = True
-        keep = real if self.params.keep == "mask" else ids != self.pad
+        keep = real
+        if self.params.keep == "pad-token" and self.dropped is not None:
+            keep = keep & (ids != self.dropped)
         if self.params.exclude_special_tokens:
             keep = keep & ~torch.isin(ids, self.special)
         if left:
             # nnsight of December 2023 had the model attend to the padding too.
             return Batch(ids=ids, mask=torch.ones_like(ids), keep=keep)
-        return Batch(ids=ids, mask=real.to(torch.int64) if self.params.keep == "mask" else None, keep=keep)
+        mask = real.to(torch.int64) if self.params.attention_mask == "tokens" else None
+        return Batch(ids=ids, mask=mask, keep=keep)

@@ -17,6 +17,10 @@ class ConstrainedAdam:
     `fused: false` is torch's plain single-tensor arithmetic, which the reference uses, bit for bit.
     The moments are plain tensors, shaped as their parameters, and the update is torch's own function: the bookkeeping
     of torch.optim.Optimizer around it costs more than a small step.
+
+    A bfloat16 dictionary is the rounding of `masters`, which are float32, as are the moments: a bfloat16 weight cannot
+    take a step smaller than 1/256 to 1/512 of itself, nor a moment a decay of 0.001. Otherwise `masters` are the
+    parameters themselves.
     """
 
     def __init__(self, dictionary: AutoEncoder, adam: Adam) -> None:
@@ -24,8 +28,10 @@ class ConstrainedAdam:
         self.adam = adam
         self.parameters = list(dictionary.parameters())
         self.decoder = dictionary.decoder.weight
-        self.first_moments = [torch.zeros_like(each) for each in self.parameters]
-        self.second_moments = [torch.zeros_like(each) for each in self.parameters]
+        self.rounded = dictionary.dtype == torch.bfloat16
+        self.masters = [each.detach().float() for each in self.parameters] if self.rounded else self.parameters
+        self.first_moments = [torch.zeros_like(each) for each in self.masters]
+        self.second_moments = [torch.zeros_like(each) for each in self.masters]
         # torch wants a counter for each parameter: beside it for the fused kernel, on the CPU otherwise.
         where = dictionary.device if adam.fused else torch.device("cpu")
         self.counters = [torch.zeros((), dtype=torch.float32, device=where) for _ in self.parameters]
@@ -38,15 +44,20 @@ class ConstrainedAdam:
     @torch.no_grad()
     def step(self, lr: float) -> None:
         """One update with rate `lr` from the gradients that the parameters hold."""
-        weight = self.decoder
-        gradients = [parameter.grad for parameter in self.parameters]
-        gradient = weight.grad
-        assert gradient is not None and None not in gradients
+        place = self.place(self.decoder)
+        weight = self.masters[place]
+        gradients = [
+            parameter.grad.to(master.dtype)
+            for parameter, master in zip(self.parameters, self.masters, strict=True)
+            if parameter.grad is not None
+        ]
+        assert len(gradients) == len(self.masters), "every parameter has a gradient"
+        gradient = gradients[place]
         unit = weight / torch.linalg.vector_norm(weight, dim=0, keepdim=True)
         gradient -= (gradient * unit).sum(dim=0, keepdim=True) * unit
         adam_update(
-            self.parameters,  # pyright: ignore[reportArgumentType]  parameters are tensors
-            gradients,  # pyright: ignore[reportArgumentType]
+            self.masters,  # pyright: ignore[reportArgumentType]  parameters are tensors
+            gradients,
             self.first_moments,
             self.second_moments,
             [],
@@ -62,10 +73,23 @@ class ConstrainedAdam:
             maximize=False,
         )
         weight /= torch.linalg.vector_norm(weight, dim=0, keepdim=True)
+        if self.rounded:
+            for parameter, master in zip(self.parameters, self.masters, strict=True):
+                parameter.copy_(master)
+
+    @torch.no_grad()
+    def adopt(self, parameter: torch.Tensor, index: tuple[slice | torch.Tensor, ...]) -> None:
+        """Takes over what someone else wrote at `index` of one parameter; the moments stay."""
+        if self.rounded:
+            self.masters[self.place(parameter)][index] = parameter[index].float()
 
     @torch.no_grad()
     def reset_moments(self, parameter: torch.Tensor, index: tuple[slice | torch.Tensor, ...]) -> None:
         """Sets both moments to zero at `index` of one parameter; the step counter stays."""
-        place = next(place for place, each in enumerate(self.parameters) if each is parameter)
+        place = self.place(parameter)
         self.first_moments[place][index] = 0
         self.second_moments[place][index] = 0
+
+    def place(self, parameter: torch.Tensor) -> int:
+        """Which of the parameters it is."""
+        return next(place for place, each in enumerate(self.parameters) if each is parameter)

@@ -10,7 +10,7 @@ from ..dictionary.standard import AutoEncoder
 from ..errors import WorkerError
 from ..registry import Context, method
 from .loss import mean_square_error, sparsity_term
-from .resample import resample_as_anthropic, resample_as_reference
+from .resample import Rows, resample
 from .trainee import Trainee
 
 
@@ -91,16 +91,15 @@ def dead(context: Context, params: p.TrainDeadParams) -> p.TrainDeadResult:
 
 
 @method("train.resample")
-def resample(context: Context, params: p.TrainResampleParams) -> p.TrainResampleResult:
-    """A new start for the features named, by the rule named."""
+def resample_dead(context: Context, params: p.TrainResampleParams) -> p.TrainResampleResult:
+    """A new start for the features named."""
     source = context.objects.get(params.source, Source)
     trainee = context.objects.get(params.trainee, Trainee)
     generator = context.objects.get(params.generator, torch.Generator)
     features = torch.tensor(params.features, dtype=torch.int64, device=trainee.dictionary.device)
-    if params.rule == "reference":
-        x, y = batch_for(source, params.site, trainee)
-        fresh = resample_as_reference(trainee, features, x, y, generator)
+    if params.resampling.among == "batch":
+        rows = Rows.of_batch(*batch_for(source, params.site, trainee))
     else:
-        x, y = source.pool(params.site, params.rows, generator)
-        fresh = resample_as_anthropic(trainee, features, x, y, generator, params.chunk_rows)
-    return p.TrainResampleResult(fresh=fresh)
+        rows = Rows.held(source, params.site, params.resampling, trainee, generator)
+    done, fresh = resample(trainee, features, rows, params.resampling, generator, params.step)
+    return p.TrainResampleResult(features=done.tolist(), fresh=fresh)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
+from ..buffer.source import Source
 from ..dictionary.standard import draw_encoder
+from ..errors import WorkerError
+from ..protocol import Resampling
+from .draws import draw_distinct, draw_with_replacement
 from .trainee import Trainee
 
 # Bricken et al. 2023, appendix: the share of the alive encoder rows' mean norm that a resampled row gets.
@@ -12,98 +18,134 @@ ENCODER_SCALE = 0.2
 
 
 @torch.no_grad()
-def resample_as_reference(
-    trainee: Trainee, dead: torch.Tensor, x: torch.Tensor, y: torch.Tensor, generator: torch.Generator
-) -> bool:
-    """The rule of dictionary_learning ddac948, from the batch x, y alone; `dead` (k) holds feature numbers.
+def resample(
+    trainee: Trainee,
+    dead: torch.Tensor,
+    rows: Rows,
+    resampling: Resampling,
+    generator: torch.Generator,
+    step: int,
+) -> tuple[torch.Tensor, bool]:
+    """Draws a row for each feature of `dead` (k) and starts the feature from it.
 
-    Rows are drawn with replacement with probability proportional to |y - y_hat|. Decoder columns become those rows of
-    y, then all columns are scaled to norm 1. All encoder rows become 0.2 times the mean alive encoder row; their
-    biases 0. The encoder's Adam moments are reset, the decoder's stay. Returns whether no feature was alive.
-    """
-    dictionary, optimiser = trainee.dictionary, trainee.optimiser
-    alive = alive_mask(trainee, dead)
-    if not alive.any():
-        return resample_from(trainee, dead, x, y, generator)
-    losses = (y - dictionary.decode(dictionary.encode(x))).norm(dim=-1)
-    drawn = torch.multinomial(losses.cpu(), len(dead), replacement=True, generator=generator).to(x.device)
-    decoder = dictionary.decoder.weight
-    decoder[:, dead] = y[drawn].T
-    decoder /= decoder.norm(dim=0, keepdim=True)
-    dictionary.encoder.weight[dead] = dictionary.encoder.weight[alive].mean(dim=0) * ENCODER_SCALE
-    dictionary.encoder.bias[dead] = 0
-    optimiser.reset_moments(dictionary.encoder.weight, (dead,))
-    optimiser.reset_moments(dictionary.encoder.bias, (dead,))
-    return False
+    Returns the features that got a row, and whether no feature was alive. Every choice is a field of `resampling`:
+    with all of the first values this is Bricken et al. 2023, appendix; with all of the second, dictionary_learning
+    ddac948. e = y - y_hat of a row.
 
-
-@torch.no_grad()
-def resample_as_anthropic(
-    trainee: Trainee, dead: torch.Tensor, x: torch.Tensor, y: torch.Tensor, generator: torch.Generator, chunk: int
-) -> bool:
-    """The rule of Bricken et al. 2023 (appendix, autoencoder resampling), from rows x (n, d_in) and y (n, d_out).
-
-    A row's loss is its mean square error; rows are drawn without replacement with probability proportional to its
-    square. Decoder column <- y scaled to norm 1; encoder row <- x scaled to 0.2 times the mean norm of the alive
-    encoder rows; encoder bias <- 0; the Adam moments of all three <- 0. Returns whether no feature was alive.
+    - rows: up to `rows` of those `held` | the last `batch`
+    - drawn with probability ~ (mean of e^2)^2 | |e|, without | with replacement
+    - decoder column <- y, divided by its norm; the division is for the `resampled` columns | for `all`
+    - encoder row <- x / |x| * 0.2 * mean norm of the alive encoder rows | 0.2 * mean of the alive encoder rows
+    - encoder bias <- 0
+    - Adam's moments <- 0 for `all` three | the `encoder`'s two
+    - no feature alive: encoder rows drawn as at the start (`fresh`) | an error (`stop`), where ddac948 writes NaN
     """
     dictionary = trainee.dictionary
-    losses = torch.empty(len(x), dtype=torch.float64)
-    for start in range(0, len(x), chunk):
-        rows = slice(start, start + chunk)
-        x_part = x[rows].to(dictionary.device, dictionary.dtype)
-        y_part = y[rows].to(dictionary.device, dictionary.dtype)
-        error = y_part - dictionary.decode(dictionary.encode(x_part))
-        losses[rows] = error.double().square().mean(dim=-1).cpu()
-    # A row of zeros has no direction to give.
-    usable = (x.norm(dim=-1) > 0).cpu() & (y.norm(dim=-1) > 0).cpu()
-    weights = torch.where(usable, losses.square(), 0.0)
-    drawn = draw_rows(weights, len(dead), generator)
-    dead = dead[: len(drawn)]
-    return resample_from(trainee, dead, x[drawn.to(x.device)], y[drawn.to(y.device)], generator)
-
-
-def draw_rows(weights: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
-    """`count` row numbers in proportion to `weights` (n): without replacement while there are rows enough."""
-    possible = int((weights > 0).sum())
-    if possible == 0:
-        return torch.empty(0, dtype=torch.int64)
-    # Exponential races: the k largest of log w - log E are a draw without replacement, with no limit on n.
-    if possible >= count:
-        noise = torch.empty_like(weights).exponential_(generator=generator)
-        return (weights / noise).topk(count).indices
-    return torch.multinomial(weights / weights.max(), count, replacement=True, generator=generator)
-
-
-def resample_from(
-    trainee: Trainee, dead: torch.Tensor, x: torch.Tensor, y: torch.Tensor, generator: torch.Generator
-) -> bool:
-    """Starts feature dead[i] from row i of x and y. Without an alive feature the encoder rows are drawn afresh."""
-    dictionary, optimiser = trainee.dictionary, trainee.optimiser
-    x = x[: len(dead)].to(dictionary.device, dictionary.dtype)
-    y = y[: len(dead)].to(dictionary.device, dictionary.dtype)
-    dead = dead[: len(x)]
-    alive = alive_mask(trainee, dead)
-    encoder = dictionary.encoder
+    alive = torch.ones(dictionary.size, dtype=torch.bool, device=dictionary.device)
+    alive[dead] = False
     fresh = not bool(alive.any())
-    with torch.no_grad():
-        if fresh:
-            drawn = torch.float32 if dictionary.dtype == torch.bfloat16 else dictionary.dtype
-            weight, _ = draw_encoder(len(dead), dictionary.input_width, drawn, generator)
-            encoder.weight[dead] = weight.to(dictionary.device, dictionary.dtype)
-        else:
-            scale = ENCODER_SCALE * encoder.weight[alive].norm(dim=1).mean()
-            encoder.weight[dead] = x / x.norm(dim=1, keepdim=True) * scale
-        encoder.bias[dead] = 0
-        dictionary.decoder.weight[:, dead] = (y / y.norm(dim=1, keepdim=True)).T
+    if fresh and resampling.all_dead == "stop":
+        raise WorkerError(
+            "all_dead",
+            f"Every feature is dead after step {step}, where dictionary_learning ddac948 goes on with NaN.",
+            hint="Set train.resample_all_dead to fresh, or lower train.lr or train.sparsity_penalty.",
+        )
+    weights = weigh(trainee, rows, resampling)
+    if not torch.isfinite(weights).all():
+        raise WorkerError(
+            "non_finite_loss", f"After step {step} the losses of the rows to resample from are not finite."
+        )
+    drawn = draw(weights, len(dead), rows, resampling, generator)
+    dead = dead[: len(drawn)]
+    x, y = rows.take(drawn)
+    encoder, decoder = dictionary.encoder, dictionary.decoder.weight
+    if resampling.renormalize == "all":
+        decoder[:, dead] = y.T
+        decoder /= decoder.norm(dim=0, keepdim=True)
+    else:
+        decoder[:, dead] = (y / y.norm(dim=1, keepdim=True)).T
+    if fresh:
+        wide = torch.float32 if dictionary.dtype == torch.bfloat16 else dictionary.dtype
+        weight, _ = draw_encoder(len(dead), dictionary.input_width, wide, generator)
+        encoder.weight[dead] = weight.to(dictionary.device, dictionary.dtype)
+    elif resampling.encoder == "mean-alive":
+        encoder.weight[dead] = encoder.weight[alive].mean(dim=0) * ENCODER_SCALE
+    else:
+        scale = ENCODER_SCALE * encoder.weight[alive].norm(dim=1).mean()
+        encoder.weight[dead] = directions(x) * scale
+    encoder.bias[dead] = 0
+    columns = (slice(None), dead)
+    optimiser = trainee.optimiser
+    optimiser.adopt(encoder.weight, (dead,))
+    optimiser.adopt(encoder.bias, (dead,))
+    optimiser.adopt(decoder, (slice(None),) if resampling.renormalize == "all" else columns)
     optimiser.reset_moments(encoder.weight, (dead,))
     optimiser.reset_moments(encoder.bias, (dead,))
-    optimiser.reset_moments(dictionary.decoder.weight, (slice(None), dead))
-    return fresh
+    if resampling.moments == "all":
+        optimiser.reset_moments(decoder, columns)
+    return dead, fresh
 
 
-def alive_mask(trainee: Trainee, dead: torch.Tensor) -> torch.Tensor:
-    """Mask (m) of the features that are not in `dead`."""
-    alive = torch.ones(trainee.dictionary.size, dtype=torch.bool, device=trainee.dictionary.device)
-    alive[dead] = False
-    return alive
+class Rows:
+    """The rows that a resampling may draw from, on the dictionary's device and in its dtype."""
+
+    def __init__(
+        self, count: int, chunk: int, take: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+    ) -> None:
+        """`take` gives inputs (k, d_in) and targets (k, d_out) of row numbers (k) below `count`, `chunk` at once."""
+        self.count = count
+        self.chunk = chunk
+        self.take = take
+
+    @classmethod
+    def of_batch(cls, x: torch.Tensor, y: torch.Tensor) -> Rows:
+        """The rows of one batch."""
+        return cls(len(x), len(x), lambda numbers: (x[numbers.to(x.device)], y[numbers.to(y.device)]))
+
+    @classmethod
+    def held(
+        cls, source: Source, site: int, resampling: Resampling, trainee: Trainee, generator: torch.Generator
+    ) -> Rows:
+        """Up to `resampling.rows` distinct rows of those that the source holds; random ones when it holds more."""
+        dictionary, held, most = trainee.dictionary, source.held(), resampling.rows
+        chosen = torch.randperm(held, generator=generator)[:most] if most < held else None
+
+        def take(numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            x, y = source.take(site, numbers if chosen is None else chosen[numbers])
+            return x.to(dictionary.device, dictionary.dtype), y.to(dictionary.device, dictionary.dtype)
+
+        return cls(min(most, held), resampling.chunk_rows, take)
+
+
+def draw(
+    weights: torch.Tensor, count: int, rows: Rows, resampling: Resampling, generator: torch.Generator
+) -> torch.Tensor:
+    """Numbers of the rows from which `count` features start; fewer where there are too few to draw from."""
+    if resampling.replacement:
+        return draw_with_replacement(weights, count, generator)
+    return draw_distinct(weights, count, generator, lambda numbers: directions(rows.take(numbers)[0]))
+
+
+def weigh(trainee: Trainee, rows: Rows, resampling: Resampling) -> torch.Tensor:
+    """How likely each row is (n), up to a factor, on the CPU."""
+    dictionary = trainee.dictionary
+    parts = []
+    for start in range(0, rows.count, rows.chunk):
+        x, y = rows.take(torch.arange(start, min(start + rows.chunk, rows.count)))
+        error = y - dictionary.decode(dictionary.encode(x))
+        if resampling.probability == "error-norm":
+            part = error.float().norm(dim=-1) if error.dtype == torch.bfloat16 else error.norm(dim=-1)
+        else:
+            part = error.double().square().mean(dim=-1).square()
+        # A row of zeros has no direction to give.
+        if resampling.encoder == "sampled-input":
+            part = torch.where((x != 0).any(dim=-1), part, 0.0)
+        if resampling.renormalize == "resampled":
+            part = torch.where((y != 0).any(dim=-1), part, 0.0)
+        parts.append(part.cpu())
+    return torch.cat(parts)
+
+
+def directions(x: torch.Tensor) -> torch.Tensor:
+    """Rows (k, d) divided by their norms."""
+    return x / x.norm(dim=1, keepdim=True)

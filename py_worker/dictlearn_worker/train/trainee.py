@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 
 from ..dictionary.standard import AutoEncoder
@@ -25,16 +27,27 @@ class Trainee:
         """One step on inputs x (rows, d_in) and targets y (rows, d_out); returns the loss, on the device."""
         dictionary = self.dictionary
         self.optimiser.clear_gradients()
-        f = dictionary.encode(x)
-        y_hat = dictionary.decode(f)
+        with self.precision(numbers.autocast):
+            f = dictionary.encode(x)
+            y_hat = dictionary.decode(f)
+        f, y_hat = f.to(dictionary.dtype), y_hat.to(dictionary.dtype)
         penalty = numbers.sparsity_penalty[offset]
         loss = reconstruction_term(y, y_hat, numbers.loss) + penalty * sparsity_term(f, numbers.loss)
         loss.backward()
         self.optimiser.step(numbers.lr[offset])
-        with torch.no_grad():
+        with torch.no_grad(), self.precision(numbers.autocast):
             fired = dictionary.encode(x) if numbers.fired == "updated" else f.detach()
             self.last_fired.masked_fill_((fired != 0).any(dim=0), numbers.first_step + offset)
         return loss.detach()
+
+    def precision(self, autocast: str | None) -> AbstractContextManager[object]:
+        """Under `autocast` the products, and those of their gradients, round their factors to that dtype.
+
+        The weights, the loss and the optimiser keep the dictionary's dtype. Without it nothing changes.
+        """
+        if autocast is None:
+            return nullcontext()
+        return torch.autocast(self.dictionary.device.type, dtype=getattr(torch, autocast))
 
     def dead(self, since: int) -> torch.Tensor:
         """Mask (m) of the features that have not fired at step `since` or later."""
