@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "eaa789be40737ff0"
+SCHEMA_HASH = "c95065ccdd280e82"
 
 
 class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -199,6 +199,7 @@ class BufferAppendParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     contexts: Handle
     n_contexts: int
     forward: Literal["partial", "full"]
+    max_norm_multiple: float | None
 
 
 class BufferAppendResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -321,10 +322,20 @@ class DictionaryWriteResult(msgspec.Struct, frozen=True, forbid_unknown_fields=T
 class DictionarySaveParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dictionary: Handle
     path: str
+    bias_scale: float
 
 
 class DictionarySaveResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bytes: int
+
+
+class DictionaryScaleBiasesParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    dictionary: Handle
+    factor: float
+
+
+class DictionaryScaleBiasesResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
 
 
 class DictionaryEncodeParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -413,6 +424,7 @@ class StepNumbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trainee: Handle
     site: int
     first_step: int
+    scale: float
     lr: list[float]
     sparsity_penalty: list[float]
     loss: Loss
@@ -440,6 +452,7 @@ class TrainMetricsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     source: Handle
     trainee: Handle
     site: int
+    scale: float
     loss: Loss
     dead_since: int
 
@@ -451,6 +464,15 @@ class TrainMetricsResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     l0: float
     fraction_variance_explained: float
     dead_features: int
+
+
+class SourceMeanSquareNormParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    source: Handle
+    site: int
+
+
+class SourceMeanSquareNormResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    mean_square_norm: float
 
 
 class TrainDeadParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -478,6 +500,7 @@ class TrainResampleParams(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     source: Handle
     trainee: Handle
     site: int
+    scale: float
     step: int
     features: list[int]
     generator: Handle
@@ -536,6 +559,7 @@ DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "dictionary.read": (DictionaryReadParams, DictionaryReadResult),
     "dictionary.write": (DictionaryWriteParams, DictionaryWriteResult),
     "dictionary.save": (DictionarySaveParams, DictionarySaveResult),
+    "dictionary.scale_biases": (DictionaryScaleBiasesParams, DictionaryScaleBiasesResult),
     "dictionary.encode": (DictionaryEncodeParams, DictionaryEncodeResult),
     "dictionary.decode": (DictionaryDecodeParams, DictionaryDecodeResult),
     "dictionary.forward": (DictionaryForwardParams, DictionaryForwardResult),
@@ -544,6 +568,7 @@ DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "trainee.create": (TraineeCreateParams, TraineeCreateResult),
     "train.steps": (TrainStepsParams, TrainStepsResult),
     "train.metrics": (TrainMetricsParams, TrainMetricsResult),
+    "source.mean_square_norm": (SourceMeanSquareNormParams, SourceMeanSquareNormResult),
     "train.dead": (TrainDeadParams, TrainDeadResult),
     "train.resample": (TrainResampleParams, TrainResampleResult),
 }

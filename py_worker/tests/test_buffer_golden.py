@@ -90,6 +90,7 @@ def test_golden_batches(name: str, tmp_path) -> None:
                     contexts=contexts,
                     n_contexts=s["in_batch_size"],
                     forward="full",
+                    max_norm_multiple=None,
                 )
                 unread += added.rows
                 ended = added.exhausted

@@ -33,6 +33,7 @@ def explained(dtype: torch.dtype, autocast: str | None = None) -> tuple[float, T
             trainee=p.Handle(0, 0),
             site=0,
             first_step=step,
+            scale=1.0,
             lr=[LR],
             sparsity_penalty=[1e-3],
             loss=p.Loss(reconstruction="mse", sparsity="l1"),

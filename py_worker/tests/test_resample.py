@@ -62,6 +62,7 @@ def train(trainee: Trainee, x: torch.Tensor, steps: range, lr: float) -> list[fl
                     trainee=p.Handle(0, 0),
                     site=0,
                     first_step=step,
+                    scale=1.0,
                     lr=[lr],
                     sparsity_penalty=[0.001],
                     loss=LOSS,

@@ -73,6 +73,7 @@ def test_first_step_in_closed_form(reconstruction: str, fused: bool) -> None:
         trainee=p.Handle(0, 0),
         site=0,
         first_step=0,
+        scale=1.0,
         lr=[LR],
         sparsity_penalty=[PENALTY],
         loss=p.Loss(reconstruction=reconstruction, sparsity="l1"),
@@ -94,7 +95,7 @@ def test_first_step_in_closed_form(reconstruction: str, fused: bool) -> None:
 def test_file_says_that_there_are_two_biases(dtype: torch.dtype, tmp_path: Path) -> None:
     """`input_bias` is a tensor of its own, and the dictionary comes back with all its bits."""
     ae = dictionary(dtype=dtype)
-    save(ae, tmp_path / "ae.pt")
+    save(ae, tmp_path / "ae.pt", 1)
     state = torch.load(tmp_path / "ae.pt", weights_only=True)
     assert {key: tuple(value.shape) for key, value in state.items()} == {
         "input_bias": (D_IN,),

@@ -62,6 +62,7 @@ class Run:
                 trainee=self.trainee,
                 site=0,
                 first_step=step,
+                scale=1.0,
                 lr=[s["lr"] * warm],
                 sparsity_penalty=[s["sparsity_penalty"]],
                 loss=self.loss,
@@ -82,6 +83,7 @@ class Run:
                         trainee=self.trainee,
                         site=0,
                         step=step,
+                        scale=1.0,
                         features=features,
                         generator=self.generator,
                         resampling=REFERENCE_RESAMPLING,
@@ -94,6 +96,7 @@ class Run:
                 trainee=self.trainee,
                 site=0,
                 loss=self.loss,
+                scale=1.0,
                 dead_since=0,
             )
             entry |= {"rmse": result.rmse_loss, "sparsity": result.sparsity_loss}

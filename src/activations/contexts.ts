@@ -20,6 +20,8 @@ export interface ContextsOptions {
   readonly dropPartialBatch: boolean;
   /** `partial`: the model stops behind the last site that is read. */
   readonly forward: "partial" | "full";
+  /** Rows whose norm is above this multiple of the median of their pass are left out; null keeps all. */
+  readonly maxNormMultiple: number | null;
 }
 
 /** A stream of text, cut into contexts of the model's tokens, ready to be run through the model. */
@@ -28,14 +30,14 @@ export class Contexts implements AsyncDisposable {
   readonly model: LanguageModel;
   readonly #text: TextStream;
   readonly #handle: Handle;
-  readonly #forward: ContextsOptions["forward"];
+  readonly #options: ContextsOptions;
 
-  private constructor(model: LanguageModel, text: TextStream, handle: Handle, forward: ContextsOptions["forward"]) {
+  private constructor(model: LanguageModel, text: TextStream, handle: Handle, options: ContextsOptions) {
     this.worker = model.worker;
     this.model = model;
     this.#text = text;
     this.#handle = handle;
-    this.#forward = forward;
+    this.#options = options;
   }
 
   static async open(model: LanguageModel, text: TextStream, options: ContextsOptions): Promise<Contexts> {
@@ -51,7 +53,7 @@ export class Contexts implements AsyncDisposable {
       exclude_special_tokens: options.excludeSpecialTokens,
       drop_partial_batch: options.dropPartialBatch,
     });
-    return new Contexts(model, text, new Handle(model.worker, contexts, "stream of contexts"), options.forward);
+    return new Contexts(model, text, new Handle(model.worker, contexts, "stream of contexts"), options);
   }
 
   /** Runs up to `count` contexts through the model, once for all sites of the buffer, and stores the rows there. */
@@ -61,7 +63,8 @@ export class Contexts implements AsyncDisposable {
       model: this.model.ref,
       contexts: this.#handle.ref,
       n_contexts: count,
-      forward: this.#forward,
+      forward: this.#options.forward,
+      max_norm_multiple: this.#options.maxNormMultiple,
     };
     for (;;) {
       const added = await this.worker.call("buffer.append", params, { signal });

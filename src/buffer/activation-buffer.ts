@@ -171,6 +171,7 @@ export const contextsOptions = (settings: BufferSettings): ContextsOptions => ({
   attentionMask: settings.attention_mask,
   dropPartialBatch: settings.partial_batches === "drop",
   forward: settings.forward,
+  maxNormMultiple: settings.max_activation_norm_multiple,
 });
 
 /** What of a config's `buffer` decides how rows are kept and drawn. */

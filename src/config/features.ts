@@ -12,14 +12,6 @@ const GAPS: readonly Gap[] = [
     key: "architecture",
     asked: (run) => run.dictionaries.find(({ train }) => train.architecture !== "standard")?.train.architecture,
   },
-  {
-    key: "normalize_activations",
-    asked: (run) => run.dictionaries.some(({ train }) => train.normalize_activations) || undefined,
-  },
-  {
-    key: "buffer.max_activation_norm_multiple",
-    asked: ({ config }) => config.buffer.max_activation_norm_multiple ?? undefined,
-  },
 ];
 
 /** Throws a `ConfigError` when the run asks for something that does not exist yet, rather than ignoring it. */

@@ -32,6 +32,7 @@ export const resolveRun = (config: RunConfig): ResolvedRun => {
     return { name, submodule, io, dictionary_size, seed: seed ?? config.seed, train };
   });
   checkDictionaries(config, dictionaries);
+  checkNormLimit(config, dictionaries);
   return { config, dictionaries };
 };
 
@@ -56,6 +57,17 @@ const checkSource = ({ model, data, activations, buffer }: RunConfig): void => {
       { hint: "Raise buffer.n_ctxs, or lower buffer.out_batch_size." },
     );
   }
+};
+
+/** Rows that are dropped at one site would be missing at the others, and cached rows have been chosen already. */
+const checkNormLimit = ({ activations, buffer }: RunConfig, dictionaries: readonly ResolvedDictionary[]): void => {
+  if (buffer.max_activation_norm_multiple === null) return;
+  const sites = new Set(dictionaries.map(({ submodule, io }) => `${io} ${submodule}`));
+  if (activations === null && sites.size === 1) return;
+  const instead = activations === null ? `this one reads ${sites.size}` : "this one trains on cached activations";
+  throw new ConfigError(`buffer.max_activation_norm_multiple needs a run that reads one site, but ${instead}.`, {
+    hint: "Leave it out, or train each site in a run of its own.",
+  });
 };
 
 const checkDictionaries = (

@@ -34,7 +34,9 @@ export const bufferKeys = {
   exclude_special_tokens: z.boolean().describe("Drop the rows of special tokens."),
   max_activation_norm_multiple: z
     .nullable(z.number().gt(1))
-    .describe("Drop rows whose norm is above this multiple of the median; null keeps all."),
+    .describe(
+      "Drop rows whose norm is above this multiple of the median of their pass; null keeps all. With one site only.",
+    ),
   draws: z
     .enum(["shuffled", "randperm-each"])
     .describe("One permutation per refresh, or one per batch (the reference's)."),

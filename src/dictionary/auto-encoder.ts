@@ -108,7 +108,7 @@ export class AutoEncoder implements AsyncDisposable {
 
   /** Writes the weights as a PyTorch state_dict, atomically. Refuses weights that are not finite. */
   async save(path: string): Promise<void> {
-    await this.worker.call("dictionary.save", { dictionary: this.ref, path });
+    await this.worker.call("dictionary.save", { dictionary: this.ref, path, bias_scale: 1 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -156,7 +156,15 @@ export const dataMethods = {
    * `starved`: a pushed stream has too few documents yet, nothing was run. `exhausted`: no context is left.
    */
   "buffer.append": method(
-    { source: Handle, model: Handle, contexts: Handle, n_contexts: int(), forward: z.enum(["partial", "full"]) },
+    {
+      source: Handle,
+      model: Handle,
+      contexts: Handle,
+      n_contexts: int(),
+      forward: z.enum(["partial", "full"]),
+      /** Rows whose norm is above this multiple of the median of the pass are left out. */
+      max_norm_multiple: z.nullable(z.number()),
+    },
     { contexts: int(), rows: int(), exhausted: z.boolean(), starved: z.boolean() },
   ),
   /** One permutation of the unread rows; the following draws take them in that order. */
@@ -217,8 +225,10 @@ export const dataMethods = {
     },
     { bytes: int() },
   ),
-  /** Writes the state_dict atomically; refuses non-finite weights. */
-  "dictionary.save": method({ dictionary: Handle, path: z.string() }, { bytes: int() }),
+  /** Writes the state_dict atomically, with all biases multiplied by `bias_scale`; refuses non-finite weights. */
+  "dictionary.save": method({ dictionary: Handle, path: z.string(), bias_scale: z.number() }, { bytes: int() }),
+  /** Multiplies all biases by `factor`: a dictionary of rows x·s becomes one of rows x with factor 1/s. */
+  "dictionary.scale_biases": method({ dictionary: Handle, factor: z.number() }, {}),
   "dictionary.encode": method({ dictionary: Handle, rows: TensorFrame }, { features: TensorFrame }),
   "dictionary.decode": method({ dictionary: Handle, features: TensorFrame }, { rows: TensorFrame }),
   "dictionary.forward": method({ dictionary: Handle, rows: TensorFrame }, { rows: TensorFrame, features: TensorFrame }),
@@ -253,7 +263,7 @@ export const dataMethods = {
   "train.steps": method({ source: Handle, rows: z.array(int()), trainees: z.array(StepNumbers) }, {}),
   /** Both loss terms and more on the last batch drawn, with the present weights. Changes nothing. */
   "train.metrics": method(
-    { source: Handle, trainee: Handle, site: int(), loss: Loss, dead_since: int() },
+    { source: Handle, trainee: Handle, site: int(), scale: z.number(), loss: Loss, dead_since: int() },
     {
       mse_loss: float,
       rmse_loss: float,
@@ -263,6 +273,8 @@ export const dataMethods = {
       dead_features: int(),
     },
   ),
+  /** Mean of |row|² over the rows that the source holds, both inputs and targets where they differ. */
+  "source.mean_square_norm": method({ source: Handle, site: int() }, { mean_square_norm: float }),
   /** The features that have not fired at step `since` or later. */
   "train.dead": method({ trainee: Handle, since: int() }, { features: z.array(int()) }),
   /**
@@ -275,6 +287,7 @@ export const dataMethods = {
       source: Handle,
       trainee: Handle,
       site: int(),
+      scale: z.number(),
       step: int(),
       features: z.array(int()),
       generator: Handle,

@@ -57,6 +57,8 @@ export const StepNumbers = z
     site: int(),
     /** Number of the first of these steps. */
     first_step: int(),
+    /** The rows are multiplied by this before the step. */
+    scale: z.number(),
     lr: z.array(z.number()),
     sparsity_penalty: z.array(z.number()),
     loss: Loss,

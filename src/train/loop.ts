@@ -100,7 +100,7 @@ const afterStep = async (
   }
   if (checkpointPath !== undefined && trainee.savesAt(step)) {
     const path = checkpointPath(trainee, step);
-    await window.push("dictionary.save", { dictionary: trainee.dictionary.ref, path }, () =>
+    await window.push("dictionary.save", trainee.saveParams(path), () =>
       observe({ type: "saved", dictionary: trainee.name, step, path }),
     );
   }
@@ -128,6 +128,7 @@ const resample = async (trainee: Trainee, step: number, { window, source, option
     source: source.ref,
     trainee: trainee.ref,
     site: trainee.site,
+    scale: trainee.scale,
     step,
     features,
     generator: trainee.generator,
@@ -153,6 +154,7 @@ const metricsParams = (source: RowSource, trainee: Trainee, step: number) => ({
   source: source.ref,
   trainee: trainee.ref,
   site: trainee.site,
+  scale: trainee.scale,
   loss: trainee.loss,
   dead_since: trainee.deadSinceForMetrics(step),
 });

@@ -42,7 +42,7 @@ export const saveResults = async (
     // A dictionary that had all its steps is done, whatever stopped the others.
     const reason = trainee.wants(result.steps) ? result.reason : "steps";
     const path = reason === "interrupted" ? folder.checkpoint(metrics.step) : folder.weights;
-    await trainee.dictionary.save(path);
+    await source.worker.call("dictionary.save", trainee.saveParams(path));
     observe({ type: "saved", dictionary: trainee.name, step: metrics.step, path });
     observe({ type: "finished", dictionary: trainee.name, reason, metrics });
   }

@@ -60,6 +60,7 @@ export const runTraining = async (run: ResolvedRun, worker: Worker, options: Run
   if (!(await source.fill(signal))) {
     throw nothingToTrainOn(config);
   }
+  for (const trainee of trainees) if (trainee.settings.normalize_activations) await trainee.normalize(source);
   const folders = await prepareFolders(output, source, trainees, { run, device });
   using _sinks = log.open(folders.map(({ metrics }, index) => new JsonlSink(metrics, trainees[index]?.name ?? "")));
   const checkpointPath = (trainee: Trainee, step: number) => folders[trainees.indexOf(trainee)]?.checkpoint(step) ?? "";

@@ -19,6 +19,8 @@ export interface TrainSettings extends Omit<ScheduleSettings, "resample_warmup_s
   readonly resample_all_dead: Resampling["all_dead"];
   /** null: as many as warmup_steps. */
   readonly resample_warmup_steps: number | null;
+  /** Scale the rows to a mean square norm of 1; the saved weights are for rows that are not scaled. */
+  readonly normalize_activations: boolean;
   readonly save_steps: number | null;
   readonly log_steps: number | null;
   readonly adam_arithmetic: "fused" | "plain";

@@ -50,6 +50,7 @@ export const trainSAE = async (source: RowSource, options: TrainSAEOptions): Pro
   const shape = { inputWidth: widths.input, outputWidth: widths.output, size: dictionary_size, dtype };
   const dictionary = await AutoEncoder.create(worker, shape, { device: resolveDevice(worker, device), generator });
   const trainee = await Trainee.create(dictionary, { name: "sae", site: 0, settings, autocast, generator });
+  if (settings.normalize_activations && (await source.fill(signal))) await trainee.normalize(source);
   if (save_dir !== undefined) mkdirSync(join(save_dir, "checkpoints"), { recursive: true });
   await trainLoop(source, [trainee], {
     signal,
@@ -60,5 +61,8 @@ export const trainSAE = async (source: RowSource, options: TrainSAEOptions): Pro
       ? {}
       : { checkpointPath: (_: Trainee, step: number) => join(save_dir, "checkpoints", `ae_${step}.pt`) }),
   });
+  if (trainee.scale !== 1) {
+    await worker.call("dictionary.scale_biases", { dictionary: dictionary.ref, factor: 1 / trainee.scale });
+  }
   return dictionary;
 };

@@ -1,5 +1,6 @@
+import type { RowSource } from "../buffer/index.ts";
 import type { AutoEncoder } from "../dictionary/index.ts";
-import type { HandleRef, Resampling, StepNumbers } from "../protocol/index.ts";
+import type { HandleRef, Params, Resampling, StepNumbers } from "../protocol/index.ts";
 import { Handle } from "../worker/index.ts";
 import { stepsThrough } from "./plan.ts";
 import { deadSince, deadSinceForMetrics, resamplingAt } from "./resampling.ts";
@@ -32,6 +33,7 @@ export class Trainee {
   readonly #adam: StepNumbers["adam"];
   readonly #autocast: StepNumbers["autocast"];
   #resampledAt: number | undefined;
+  #scale = 1;
 
   private constructor(dictionary: AutoEncoder, handle: Handle, adam: StepNumbers["adam"], options: TraineeOptions) {
     const { settings } = options;
@@ -85,6 +87,7 @@ export class Trainee {
       trainee: this.ref,
       site: this.site,
       first_step: step,
+      scale: this.#scale,
       lr: steps.map((each) => this.learningRate(each)),
       sparsity_penalty: steps.map((each) => sparsityPenalty(each, this.#schedule)),
       loss: this.loss,
@@ -132,6 +135,23 @@ export class Trainee {
 
   deadSinceForMetrics(step: number): number {
     return deadSinceForMetrics(step, this.settings);
+  }
+
+  /** What the rows are multiplied by; 1 unless `normalize_activations` is on. */
+  get scale(): number {
+    return this.#scale;
+  }
+
+  /** Scales all rows so that those that `source` holds now have a mean square norm of 1. */
+  async normalize(source: RowSource): Promise<void> {
+    const params = { source: source.ref, site: this.site };
+    const { mean_square_norm } = await source.worker.call("source.mean_square_norm", params);
+    this.#scale = mean_square_norm > 0 ? 1 / Math.sqrt(mean_square_norm) : 1;
+  }
+
+  /** What saves the weights so that they hold for rows that are not scaled. */
+  saveParams(path: string): Params<"dictionary.save"> {
+    return { dictionary: this.dictionary.ref, path, bias_scale: 1 / this.#scale };
   }
 
   /** The rate grows anew from the step after this one. */

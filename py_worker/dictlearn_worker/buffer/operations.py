@@ -8,12 +8,15 @@ import torch
 
 from .. import protocol as p
 from ..errors import WorkerError
-from ..models.language_model import LanguageModel
+from ..models.language_model import LanguageModel, Read
 from ..registry import Context, method
 from ..text.contexts import Batch, Contexts
 from .cached import open_cached
 from .rows import ActivationRows
 from .source import Source
+
+# Rows that are looked at at once.
+ROWS_PER_PART = 65_536
 
 
 @method("buffer.create")
@@ -40,7 +43,7 @@ def append(context: Context, params: p.BufferAppendParams) -> p.BufferAppendResu
     batch = contexts.next(params.n_contexts)
     rows = 0
     if batch is not None:
-        rows = harvest(buffer, model, batch, stop=params.forward == "partial")
+        rows = harvest(buffer, model, batch, stop=params.forward == "partial", most=params.max_norm_multiple)
     return p.BufferAppendResult(
         contexts=0 if batch is None else len(batch.ids),
         rows=rows,
@@ -49,8 +52,17 @@ def append(context: Context, params: p.BufferAppendParams) -> p.BufferAppendResu
     )
 
 
-def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop: bool) -> int:
-    """Reads the activations of the kept positions into the buffer; returns how many rows that were."""
+def within_norm(kept: dict[Read, torch.Tensor], multiple: float) -> torch.Tensor:
+    """Mask (rows) of the rows whose norm is at most `multiple` times the median norm of these rows, in every value."""
+    norms = [rows.float().norm(dim=-1).cpu() for rows in kept.values()]
+    return torch.stack([each <= multiple * each.median() for each in norms]).all(dim=0)
+
+
+def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop: bool, most: float | None) -> int:
+    """Reads the activations of the kept positions into the buffer; returns how many rows that were.
+
+    `most`: rows whose norm is above this multiple of the median are left out.
+    """
     values = model.read(batch.ids, batch.mask, list(buffer.values), stop=stop)
     kept = {read: value[batch.keep.to(value.device)] for read, value in values.items()}
     count = int(batch.keep.sum())
@@ -62,6 +74,10 @@ def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop:
                 f"The {read.kind} of {read.submodule} is not finite at {bad} of {count} tokens.",
                 hint="Load the model with model_dtype: float32.",
             )
+    if most is not None and count > 0:
+        usual = within_norm(kept, most)
+        kept = {read: rows[usual.to(rows.device)] for read, rows in kept.items()}
+        count = int(usual.sum())
     buffer.append(kept, count)
     return count
 
@@ -85,6 +101,19 @@ def open_rows(context: Context, params: p.RowsOpenParams) -> p.RowsOpenResult:
         widths=p.SiteWidths(input_width=rows.inputs.shape[-1], output_width=targets.shape[-1]),
         paired=rows.targets is not None,
     )
+
+
+@method("source.mean_square_norm")
+def mean_square_norm(context: Context, params: p.SourceMeanSquareNormParams) -> p.SourceMeanSquareNormResult:
+    """Over all rows held, in float64; of inputs and targets where they differ."""
+    source = context.objects.get(params.source, Source)
+    held, total, count = source.held(), 0.0, 0
+    for start in range(0, held, ROWS_PER_PART):
+        inputs, targets = source.take(params.site, torch.arange(start, min(start + ROWS_PER_PART, held)))
+        for rows in (inputs,) if targets is inputs else (inputs, targets):
+            total += rows.double().square().sum().item()
+            count += len(rows)
+    return p.SourceMeanSquareNormResult(mean_square_norm=total / count if count else 0.0)
 
 
 @method("source.next")

@@ -28,3 +28,8 @@ class Source(ABC):
     @abstractmethod
     def take(self, site: int, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Inputs and targets of the rows with these numbers (k), which are below `held`."""
+
+
+def scaled(rows: torch.Tensor, scale: float) -> torch.Tensor:
+    """Rows times `scale`; the rows themselves where it is 1."""
+    return rows if scale == 1 else rows * scale

@@ -16,9 +16,12 @@ DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 FOLD_TOLERANCE = 1e-5
 
 
-def save(dictionary: AutoEncoder, path: Path) -> int:
-    """Writes the state_dict as it is, an `ae.pt`; returns the bytes."""
-    return write_tensors(path, dictionary.state_dict(), "pt", {})
+def save(dictionary: AutoEncoder, path: Path, bias_scale: float) -> int:
+    """Writes the state_dict, the biases times `bias_scale`, as an `ae.pt`; returns the bytes."""
+    state = dictionary.state_dict()
+    if bias_scale != 1:
+        state = {key: tensor * bias_scale if key.endswith("bias") else tensor for key, tensor in state.items()}
+    return write_tensors(path, state, "pt", {})
 
 
 def write(

@@ -72,7 +72,16 @@ def write_dictionary(context: Context, params: p.DictionaryWriteParams) -> p.Dic
 def save_dictionary(context: Context, params: p.DictionarySaveParams) -> p.DictionarySaveResult:
     """Writes an `ae.pt`, atomically."""
     dictionary = context.objects.get(params.dictionary, AutoEncoder)
-    return p.DictionarySaveResult(bytes=save(dictionary, Path(params.path)))
+    return p.DictionarySaveResult(bytes=save(dictionary, Path(params.path), params.bias_scale))
+
+
+@method("dictionary.scale_biases")
+@torch.no_grad()
+def scale_biases(context: Context, params: p.DictionaryScaleBiasesParams) -> p.DictionaryScaleBiasesResult:
+    """Makes a dictionary of scaled rows one of rows as they are."""
+    for bias in context.objects.get(params.dictionary, AutoEncoder).biases:
+        bias *= params.factor
+    return p.DictionaryScaleBiasesResult()
 
 
 @method("dictionary.encode")

@@ -56,6 +56,11 @@ class AutoEncoder(nn.Module):
         """The device of all parameters."""
         return self.bias.device
 
+    @property
+    def biases(self) -> list[nn.Parameter]:
+        """All biases. x̂(x) of a dictionary of rows s·x is (1/s)·x̂(s·x): the same weights with all biases times 1/s."""
+        return [parameter for name, parameter in self.named_parameters() if name.endswith("bias")]
+
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """Features (rows, m) of inputs (rows, d_in)."""
         shift = self.input_bias if self.own_input_bias else self.bias

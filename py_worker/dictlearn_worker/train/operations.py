@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from .. import protocol as p
-from ..buffer.source import Source
+from ..buffer.source import Source, scaled
 from ..dictionary.standard import AutoEncoder
 from ..errors import WorkerError
 from ..registry import Context, method
@@ -30,19 +30,23 @@ def steps(context: Context, params: p.TrainStepsParams) -> p.TrainStepsResult:
     for offset, rows in enumerate(params.rows):
         source.draw(rows)
         losses += [
-            trainee.step(*batch_for(source, numbers.site, trainee), numbers, offset) for trainee, numbers in trainees
+            trainee.step(*batch_for(source, numbers.site, trainee, numbers.scale), numbers, offset)
+            for trainee, numbers in trainees
         ]
     check_finite(losses, params)
     return p.TrainStepsResult()
 
 
-def batch_for(source: Source, site: int, trainee: Trainee) -> tuple[torch.Tensor, torch.Tensor]:
-    """The current batch on the dictionary's device and in its dtype; inputs and targets stay one tensor if they are."""
+def batch_for(source: Source, site: int, trainee: Trainee, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The current batch times `scale`, on the dictionary's device and in its dtype.
+
+    Inputs and targets stay one tensor if they are.
+    """
     inputs, targets = source.batch(site)
     dictionary = trainee.dictionary
     assert inputs.shape[1] == dictionary.input_width and targets.shape[1] == dictionary.output_width
-    x = inputs.to(dictionary.device, dictionary.dtype)
-    return x, x if targets is inputs else targets.to(dictionary.device, dictionary.dtype)
+    x = scaled(inputs.to(dictionary.device, dictionary.dtype), scale)
+    return x, x if targets is inputs else scaled(targets.to(dictionary.device, dictionary.dtype), scale)
 
 
 def check_finite(losses: list[torch.Tensor], params: p.TrainStepsParams) -> None:
@@ -63,14 +67,15 @@ def check_finite(losses: list[torch.Tensor], params: p.TrainStepsParams) -> None
 @method("train.metrics")
 @torch.no_grad()
 def metrics(context: Context, params: p.TrainMetricsParams) -> p.TrainMetricsResult:
-    """Statistics of the last batch under the present weights.
+    """Statistics of the last batch under the present weights, in the units of the rows before they were scaled.
 
     fraction_variance_explained = 1 - sum |y - y_hat|^2 / sum |y - mean(y)|^2, the mean over the batch's rows.
     """
     trainee = context.objects.get(params.trainee, Trainee)
-    x, y = batch_for(context.objects.get(params.source, Source), params.site, trainee)
+    x, y = batch_for(context.objects.get(params.source, Source), params.site, trainee, params.scale)
     f = trainee.dictionary.encode(x)
     y_hat = trainee.dictionary.decode(f)
+    f, y, y_hat = (scaled(each, 1 / params.scale) for each in (f, y, y_hat))
     mse = mean_square_error(y, y_hat)
     total = (y - y.mean(dim=0)).pow(2).mean()
     return p.TrainMetricsResult(
@@ -98,8 +103,8 @@ def resample_dead(context: Context, params: p.TrainResampleParams) -> p.TrainRes
     generator = context.objects.get(params.generator, torch.Generator)
     features = torch.tensor(params.features, dtype=torch.int64, device=trainee.dictionary.device)
     if params.resampling.among == "batch":
-        rows = Rows.of_batch(*batch_for(source, params.site, trainee))
+        rows = Rows.of_batch(*batch_for(source, params.site, trainee, params.scale))
     else:
-        rows = Rows.held(source, params.site, params.resampling, trainee, generator)
+        rows = Rows.held(source, params.site, params.scale, params.resampling, trainee, generator)
     done, fresh = resample(trainee, features, rows, params.resampling, generator, params.step)
     return p.TrainResampleResult(features=done.tolist(), fresh=fresh)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from ..buffer.source import Source
+from ..buffer.source import Source, scaled
 from ..dictionary.standard import draw_encoder
 from ..errors import WorkerError
 from ..protocol import Resampling
@@ -104,15 +104,22 @@ class Rows:
 
     @classmethod
     def held(
-        cls, source: Source, site: int, resampling: Resampling, trainee: Trainee, generator: torch.Generator
+        cls,
+        source: Source,
+        site: int,
+        scale: float,
+        resampling: Resampling,
+        trainee: Trainee,
+        generator: torch.Generator,
     ) -> Rows:
-        """Up to `resampling.rows` distinct rows of those that the source holds; random ones when it holds more."""
+        """Up to `resampling.rows` distinct rows of those that the source holds, times `scale`; random ones of more."""
         dictionary, held, most = trainee.dictionary, source.held(), resampling.rows
         chosen = torch.randperm(held, generator=generator)[:most] if most < held else None
 
         def take(numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             x, y = source.take(site, numbers if chosen is None else chosen[numbers])
-            return x.to(dictionary.device, dictionary.dtype), y.to(dictionary.device, dictionary.dtype)
+            x, y = (scaled(each.to(dictionary.device, dictionary.dtype), scale) for each in (x, y))
+            return x, y
 
         return cls(min(most, held), resampling.chunk_rows, take)
 
