@@ -31,7 +31,7 @@ save_file({"inputs": (on @ directions).reshape(300, 128, 12)}, sys.argv[1] + "/r
 
 beforeAll(async () => {
   await runTorch(MAKE, folder);
-});
+}, 300_000);
 
 describe("dictlearn inspect", () => {
   it("names the features that cannot work, with norms and config", async () => {

@@ -72,7 +72,7 @@ beforeAll(async () => {
   worker = await startWorker();
   await runTorch(MAKE, folder);
   await writeSafetensors(folder, "tensors.safetensors", TENSORS);
-});
+}, 300_000);
 afterAll(async () => await worker?.close());
 
 type Make = (name: string) => string | Promise<string>;

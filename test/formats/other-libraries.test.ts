@@ -106,7 +106,7 @@ beforeAll(async () => {
   const all = await ask(questions, theirs);
   answers = all.slice(0, 5);
   answersOnTheirs = all.slice(5);
-}, 600_000);
+}, 900_000);
 afterAll(async () => await worker?.close());
 
 /** Two widths, and two biases that are not zero. */

@@ -53,7 +53,7 @@ for name in sys.argv[2:]:
     a, b = (torch.load(f"{sys.argv[1]}{each}/{name}/ae.pt", weights_only=True) for each in ("", "/ours"))
     assert set(a) == set(b) and all(a[k].dtype == b[k].dtype and torch.equal(a[k], b[k]) for k in a), name`;
   await runTorch(same, folder, ...NAMES);
-});
+}, 300_000);
 afterAll(async () => await worker?.close());
 
 describe("a dictionary goes through another format and comes back to the bit", () => {
