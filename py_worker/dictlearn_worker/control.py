@@ -9,12 +9,14 @@ import sys
 import threading
 
 import msgspec
-import zmq
 
+from .channel import connect
 from .protocol import ENVELOPE_VERSION, CancelParams
 
 POLL_MILLISECONDS = 250
 PR_SET_PDEATHSIG = 1
+# What msgspec makes of bytes that are no message: too deep a nesting is a RecursionError.
+DAMAGED = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, OverflowError)
 
 
 class Request(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,9 +45,7 @@ class Control(threading.Thread):
 
     def run(self) -> None:
         """Answers ping, cancel and shutdown; a malformed message is answered or dropped, never fatal."""
-        socket = zmq.Context.instance().socket(zmq.DEALER)
-        socket.setsockopt(zmq.LINGER, 200)
-        socket.connect(self.endpoint)
+        socket = connect(self.endpoint)
         while not self.stopping.is_set():
             if os.getppid() != self.parent:
                 os._exit(0)
@@ -59,7 +59,7 @@ class Control(threading.Thread):
     def _answer(self, frames: list[bytes]) -> bytes | None:
         try:
             request = msgspec.msgpack.decode(frames[0], type=Request)
-        except msgspec.MsgspecError:
+        except DAMAGED:
             return None
         answer: dict[str, object] = {}
         if request.method == "ping":
@@ -67,7 +67,7 @@ class Control(threading.Thread):
         elif request.method == "cancel":
             try:
                 self.cancelled.add(msgspec.msgpack.decode(request.params, type=CancelParams).id)
-            except msgspec.MsgspecError as error:
+            except DAMAGED as error:
                 return self._error(request.id, "bad_params", str(error))
         elif request.method == "shutdown":
             self.stopping.set()

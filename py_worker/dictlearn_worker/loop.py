@@ -10,7 +10,8 @@ import torch
 import zmq
 
 from . import operations  # noqa: F401  registers every operation
-from .control import Control, Request
+from .channel import connect
+from .control import DAMAGED, Control, Request
 from .errors import Cancelled, WorkerError
 from .objects import Objects
 from .protocol import DATA_METHODS, ENVELOPE_VERSION
@@ -36,7 +37,7 @@ class Server:
         """Answers one message; a frame that is no request at all is dropped, since there is nobody to answer to."""
         try:
             request = self.requests.decode(frames[0].buffer)
-        except msgspec.MsgspecError:
+        except DAMAGED:
             return
         self.control.busy = request.method
         try:
@@ -63,7 +64,7 @@ class Server:
             raise WorkerError("skipped", "An earlier call of the same window failed, so this one was not run.")
         try:
             params = self.params[request.method].decode(request.params)
-        except msgspec.MsgspecError as error:
+        except DAMAGED as error:
             raise WorkerError("bad_params", f"{request.method}: {error}") from None
         context = Context(
             objects=self.objects,
@@ -84,23 +85,28 @@ def describe(error: Exception) -> dict[str, Any]:
     code = error.code if isinstance(error, WorkerError) else "defect"
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "not enough memory" in str(error):
         code = "out_of_memory"
+    elif isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error):
+        # What is on the device is lost, and so is the process's use of it.
+        code = "device_failed"
     quiet = isinstance(error, Cancelled) or code == "skipped"
     return {
         "code": code,
         "type": type(error).__name__,
-        "message": str(error) or type(error).__name__,
+        "message": printable(str(error) or type(error).__name__),
         "hint": error.hint if isinstance(error, WorkerError) else None,
-        "traceback": None if quiet else "".join(traceback.format_exception(error)),
+        "traceback": None if quiet else printable("".join(traceback.format_exception(error))),
         "data": error.data if known and isinstance(error, WorkerError) else {},
     }
 
 
+def printable(text: str) -> str:
+    """The text as msgpack can carry it: a file's name may hold bytes that are no characters."""
+    return text.encode(errors="replace").decode()
+
+
 def serve(endpoint: str, control: Control) -> None:
     """Runs until the control channel says stop."""
-    socket = zmq.Context.instance().socket(zmq.DEALER)
-    # Enough for a last answer to leave, not enough to hold up the end.
-    socket.setsockopt(zmq.LINGER, 200)
-    socket.connect(endpoint)
+    socket = connect(endpoint)
     server = Server(socket, control)
     poller = zmq.Poller()
     poller.register(socket, zmq.POLLIN)

@@ -6,7 +6,8 @@ from . import system
 from .buffer import operations as buffer
 from .dictionary import operations as dictionary
 from .models import load
+from .resume import operations as resume
 from .text import operations as text
 from .train import operations as train
 
-__all__ = ["buffer", "dictionary", "load", "system", "text", "train"]
+__all__ = ["buffer", "dictionary", "load", "resume", "system", "text", "train"]

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "c95065ccdd280e82"
+SCHEMA_HASH = "7845b6f50be075b8"
 
 
 class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,6 +83,7 @@ class ModelLoadParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     device: str
     dtype: Literal["float32", "float64", "bfloat16"] | None
     cache: str
+    trust_remote_code: bool
 
 
 class ModelLoadResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -187,6 +188,7 @@ class BufferCreateParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     device: str
     generator: Handle
     draws: Literal["shuffled", "randperm-each"]
+    keep_contexts: bool
 
 
 class BufferCreateResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -512,6 +514,44 @@ class TrainResampleResult(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     fresh: bool
 
 
+class StateSaveParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    path: str
+    trainees: list[Handle]
+    generators: list[Handle]
+    source: Handle
+    contexts: Handle | None
+    rows: bool
+
+
+class StateSaveResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    write: Handle
+
+
+class StateWrittenParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    write: Handle
+    wait: bool
+
+
+class StateWrittenResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    done: bool
+    bytes: int
+    sha256: str
+
+
+class StateLoadParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    path: str
+    trainees: list[Handle]
+    generators: list[Handle]
+    source: Handle
+    contexts: Handle | None
+    model: Handle | None
+
+
+class StateLoadResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    recomputed: int
+    differing: int
+
+
 class PingParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
@@ -571,6 +611,9 @@ DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "source.mean_square_norm": (SourceMeanSquareNormParams, SourceMeanSquareNormResult),
     "train.dead": (TrainDeadParams, TrainDeadResult),
     "train.resample": (TrainResampleParams, TrainResampleResult),
+    "state.save": (StateSaveParams, StateSaveResult),
+    "state.written": (StateWrittenParams, StateWrittenResult),
+    "state.load": (StateLoadParams, StateLoadResult),
 }
 
 CONTROL_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {

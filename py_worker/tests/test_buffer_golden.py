@@ -40,6 +40,7 @@ def test_golden_batches(name: str, tmp_path) -> None:
         device="cpu",
         dtype=None,
         cache=str(tmp_path),
+        trust_remote_code=False,
     ).model
     path = first_texts(60 if name == "exhausted" else 400, tmp_path)
     text = call(
@@ -74,6 +75,7 @@ def test_golden_batches(name: str, tmp_path) -> None:
         device="cpu",
         generator=generator,
         draws="randperm-each",
+        keep_contexts=True,
     ).source
 
     unread = 0

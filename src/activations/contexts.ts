@@ -56,6 +56,10 @@ export class Contexts implements AsyncDisposable {
     return new Contexts(model, text, new Handle(model.worker, contexts, "stream of contexts"), options);
   }
 
+  get ref(): HandleRef {
+    return this.#handle.ref;
+  }
+
   /** Runs up to `count` contexts through the model, once for all sites of the buffer, and stores the rows there. */
   async appendTo(buffer: HandleRef, count: number, signal?: AbortSignal): Promise<Result<"buffer.append">> {
     const params = {

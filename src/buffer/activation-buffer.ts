@@ -1,11 +1,13 @@
 import { Contexts, type ContextsOptions } from "../activations/index.ts";
 import { type BufferInput, type BufferSettings, parseBuffer } from "../config/index.ts";
+import { DictlearnError } from "../errors.ts";
 import { type LanguageModel, resolveDevice, type SiteSpec, type Widths } from "../nnsight/index.ts";
 import type { HandleRef } from "../protocol/index.ts";
 import { type Documents, type TextSource, TextStream } from "../text/index.ts";
-import { Handle, type Worker } from "../worker/index.ts";
-import { allocatedRows, type BufferShape, contextsToAppend, drawableBatches, needsRefresh } from "./policy.ts";
-import type { RowSource } from "./row-source.ts";
+import { Handle, OutOfMemoryError, type Worker } from "../worker/index.ts";
+import { allocatedRows, type BufferShape, contextsToAppend, drawableBatches, halved, needsRefresh } from "./policy.ts";
+import type { SourcePosition } from "./position.ts";
+import type { ResumableSource } from "./row-source.ts";
 
 export interface ActivationBufferOptions extends Omit<BufferShape, "capacity"> {
   /** Contexts that the buffer holds; its capacity is nCtxs · ctxLen rows. */
@@ -16,6 +18,8 @@ export interface ActivationBufferOptions extends Omit<BufferShape, "capacity"> {
   readonly generator: HandleRef;
   /** `shuffled`: one permutation per refresh. `randperm-each`: the reference's, one over all unread rows per batch. */
   readonly draws: "shuffled" | "randperm-each";
+  /** Whether the worker remembers the tokens of the rows held, so that an exact state can be written. */
+  readonly keepContexts?: boolean;
   readonly events?: BufferEvents;
 }
 
@@ -30,15 +34,17 @@ export interface ActivationBufferInput extends BufferInput {
 export interface BufferEvents {
   /** After every append: unread rows of `capacity`, and all tokens that were run through the model so far. */
   readonly filling?: (unread: number, capacity: number, tokens: number) => void;
+  /** The model ran out of memory, and goes on with so many contexts at once. */
+  readonly smallerBatches?: (inBatchSize: number) => void;
   /** After every refresh. */
   readonly refreshed?: (refresh: { rows: number; contexts: number; seconds: number; exhausted: boolean }) => void;
 }
 
 /** Activations of one or more sites of a model, filled by one forward pass for all of them and sampled in batches. */
-export class ActivationBuffer implements RowSource, AsyncDisposable {
+export class ActivationBuffer implements ResumableSource, AsyncDisposable {
   readonly worker: Worker;
   readonly widths: readonly Widths[];
-  readonly shape: BufferShape;
+  shape: BufferShape;
   readonly #handle: Handle;
   readonly #contexts: Contexts;
   readonly #draws: ActivationBufferOptions["draws"];
@@ -46,6 +52,8 @@ export class ActivationBuffer implements RowSource, AsyncDisposable {
   #unread = 0;
   #exhausted = false;
   #tokens = 0;
+  /** What the refresh under way has done; undefined between two of them. */
+  #refreshing: { rows: number; contexts: number } | undefined;
 
   private constructor(handle: Handle, contexts: Contexts, widths: readonly Widths[], options: ActivationBufferOptions) {
     this.worker = handle.worker;
@@ -96,12 +104,21 @@ export class ActivationBuffer implements RowSource, AsyncDisposable {
       device: options.device,
       generator: options.generator,
       draws: options.draws,
+      keep_contexts: options.keepContexts ?? false,
     });
     return new ActivationBuffer(new Handle(worker, source, "buffer"), contexts, widths, options);
   }
 
   get ref(): HandleRef {
     return this.#handle.ref;
+  }
+
+  get contexts(): HandleRef {
+    return this.#contexts.ref;
+  }
+
+  get model(): HandleRef {
+    return this.#contexts.model.ref;
   }
 
   get batchRows(): number {
@@ -114,7 +131,8 @@ export class ActivationBuffer implements RowSource, AsyncDisposable {
   }
 
   async fill(signal?: AbortSignal): Promise<boolean> {
-    if (!this.#exhausted && needsRefresh(this.#unread, this.shape)) await this.#refresh(signal);
+    const due = !this.#exhausted && needsRefresh(this.#unread, this.shape);
+    if (due || this.#refreshing !== undefined) await this.#refresh(signal);
     return drawableBatches(this.#unread, this.#exhausted, 1, this.shape).length > 0;
   }
 
@@ -132,27 +150,66 @@ export class ActivationBuffer implements RowSource, AsyncDisposable {
     return batches;
   }
 
+  position(): SourcePosition {
+    return {
+      kind: "buffer",
+      unread: this.#unread,
+      exhausted: this.#exhausted,
+      tokens: this.#tokens,
+      inBatchSize: this.shape.inBatchSize,
+      refreshing: this.#refreshing === undefined ? null : { ...this.#refreshing },
+    };
+  }
+
+  resumeAt(position: SourcePosition): void {
+    if (position.kind !== "buffer") throw new Error("The position is one of cached rows.");
+    this.#unread = position.unread;
+    this.#exhausted = position.exhausted;
+    this.#tokens = position.tokens;
+    this.#refreshing = position.refreshing ?? undefined;
+    this.shape = { ...this.shape, inBatchSize: position.inBatchSize };
+  }
+
   async #refresh(signal: AbortSignal | undefined): Promise<void> {
     const started = performance.now();
-    let rows = 0;
-    let contexts = 0;
-    for (;;) {
+    this.#refreshing ??= { rows: 0, contexts: 0 };
+    const done = this.#refreshing;
+    while (!this.#exhausted) {
       const wanted = contextsToAppend(this.#unread, this.shape);
       if (wanted === 0) break;
-      const added = await this.#contexts.appendTo(this.ref, wanted, signal);
+      const added = await this.#append(wanted, signal);
+      if (added === undefined) continue;
       this.#unread += added.rows;
       this.#tokens += added.rows;
-      rows += added.rows;
-      contexts += added.contexts;
+      done.rows += added.rows;
+      done.contexts += added.contexts;
+      this.#exhausted = added.exhausted;
       this.#events.filling?.(this.#unread, this.shape.capacity, this.#tokens);
-      if (added.exhausted) {
-        this.#exhausted = true;
-        break;
-      }
     }
     if (this.#draws === "shuffled") await this.worker.call("buffer.shuffle", { source: this.ref });
+    this.#refreshing = undefined;
     const seconds = (performance.now() - started) / 1000;
-    this.#events.refreshed?.({ rows, contexts, seconds, exhausted: this.#exhausted });
+    this.#events.refreshed?.({ ...done, seconds, exhausted: this.#exhausted });
+  }
+
+  /** undefined: it was too much for the memory, and the next append will be half as large. */
+  async #append(wanted: number, signal: AbortSignal | undefined) {
+    try {
+      return await this.#contexts.appendTo(this.ref, wanted, signal);
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      const inBatchSize = halved(Math.min(wanted, this.shape.inBatchSize));
+      if (inBatchSize === undefined) {
+        throw new DictlearnError(`${error.message} Even one context at once is too much.`, {
+          code: error.code,
+          hint: "Lower buffer.ctx_len, or use another device.",
+          cause: error,
+        });
+      }
+      this.shape = { ...this.shape, inBatchSize };
+      this.#events.smallerBatches?.(inBatchSize);
+      return undefined;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

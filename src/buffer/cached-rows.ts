@@ -1,6 +1,7 @@
 import type { Widths } from "../nnsight/index.ts";
 import { Handle, type Worker } from "../worker/index.ts";
-import type { RowSource } from "./row-source.ts";
+import type { SourcePosition } from "./position.ts";
+import type { ResumableSource } from "./row-source.ts";
 
 export interface CachedRowsOptions {
   /** A safetensors file with `inputs` (and `targets`), [batches, batch, width] or [rows, width]. */
@@ -12,11 +13,13 @@ export interface CachedRowsOptions {
 }
 
 /** Activations that were computed before, served batch by batch, in order. */
-export class CachedRows implements RowSource, AsyncDisposable {
+export class CachedRows implements ResumableSource, AsyncDisposable {
   readonly worker: Worker;
   readonly widths: readonly Widths[];
   /** Whether the file has targets of its own. */
   readonly paired: boolean;
+  readonly contexts = null;
+  readonly model = null;
   readonly #handle: Handle;
   readonly #batches: readonly number[];
   #position = 0;
@@ -66,6 +69,15 @@ export class CachedRows implements RowSource, AsyncDisposable {
 
   async batchesLeft(): Promise<number> {
     return this.#batches.length - this.#position;
+  }
+
+  position(): SourcePosition {
+    return { kind: "cached", batch: this.#position };
+  }
+
+  resumeAt(position: SourcePosition): void {
+    if (position.kind !== "cached") throw new Error("The position is one of a buffer.");
+    this.#position = position.batch;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

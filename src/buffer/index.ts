@@ -8,4 +8,5 @@ export {
 } from "./activation-buffer.ts";
 export { CachedRows, type CachedRowsOptions } from "./cached-rows.ts";
 export type { BufferShape } from "./policy.ts";
-export type { RowSource } from "./row-source.ts";
+export { SourcePosition, withoutRows } from "./position.ts";
+export type { ResumableSource, RowSource } from "./row-source.ts";

@@ -37,6 +37,10 @@ export const contextsToAppend = (unread: number, shape: BufferShape): number => 
     : Math.min(shape.inBatchSize, Math.ceil(free / shape.ctxLen));
 };
 
+/** How many contexts to try at once after `inBatchSize` were too much for the memory; undefined: none fewer. */
+export const halved = (inBatchSize: number): number | undefined =>
+  inBatchSize > 1 ? Math.floor(inBatchSize / 2) : undefined;
+
 /**
  * The sizes of the batches that can be drawn, at most `most` of them, before the policy wants to look again. The last
  * rows of an exhausted stream make a smaller batch; when `remainingRows` is `drop` an exhausted stream serves no more.

@@ -1,6 +1,7 @@
 import type { Widths } from "../nnsight/index.ts";
 import type { HandleRef } from "../protocol/index.ts";
 import type { Worker } from "../worker/index.ts";
+import type { SourcePosition } from "./position.ts";
 
 /** Where batches of rows come from: a buffer filled by a model, or cached activations. The rows stay in the worker. */
 export interface RowSource {
@@ -19,4 +20,14 @@ export interface RowSource {
   next(most: number, signal?: AbortSignal): Promise<readonly number[]>;
   /** How many batches are left; null as long as the stream's end is not in sight. Reads ahead as `fill` does. */
   batchesLeft(signal?: AbortSignal): Promise<number | null>;
+}
+
+/** A source of rows that can be written down between two batches and taken up again there. */
+export interface ResumableSource extends RowSource {
+  /** The worker's objects behind it that are written down too; null where there are none. */
+  readonly contexts: HandleRef | null;
+  readonly model: HandleRef | null;
+  position(): SourcePosition;
+  /** Takes up a position; the worker's objects are restored by `state.load`. */
+  resumeAt(position: SourcePosition): void;
 }

@@ -1,3 +1,4 @@
+export { cannotWrite } from "./cannot-write.ts";
 export { configJson } from "./config-json.ts";
 export {
   FORMATS,
@@ -10,5 +11,9 @@ export {
   readDictionary,
   writeDictionary,
 } from "./formats/index.ts";
+export { checkUnchanged, fingerprint, type InputFile } from "./input-files.ts";
 export { NewFolder } from "./new-folder.ts";
-export { type DictionaryFolder, OutputFolder, writeJson } from "./output-folder.ts";
+export { type ClaimOptions, type DictionaryFolder, OutputFolder, writeJson } from "./output-folder.ts";
+export { type Durable, ResumeFolder } from "./resume-folder.ts";
+export type { ResumeState, RunRecord } from "./resume-state.ts";
+export { rewind } from "./rewind.ts";

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError, DictlearnError } from "../errors.ts";
-import { cannotWrite } from "./output-folder.ts";
+import { cannotWrite } from "./cannot-write.ts";
 
 /** The files of a converted dictionary; a folder with anything else in it is never replaced. */
 const REPLACEABLE = new Set([

@@ -1,12 +1,20 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import lockfile from "proper-lockfile";
 import writeFileAtomic from "write-file-atomic";
 import { ConfigError, DictlearnError } from "../errors.ts";
+import { cannotWrite, errorCode } from "./cannot-write.ts";
+import { checkUnlocked, type FolderLock, LOCK_FILES, lockFolder } from "./folder-lock.ts";
+import { ResumeFolder } from "./resume-folder.ts";
 
-const LOCK = ".lock";
 /** What a run writes; `--overwrite` removes these and nothing else. */
 const OWN_FILES = ["ae.pt", "config.json", "metrics.jsonl", "checkpoints", "resume"];
+
+export interface ClaimOptions {
+  /** Replace what an earlier run left there. */
+  readonly overwrite?: boolean;
+  /** Continue the run that is there. */
+  readonly resume?: boolean;
+}
 
 /** The folder of one dictionary's files. */
 export interface DictionaryFolder {
@@ -23,45 +31,63 @@ export interface DictionaryFolder {
  */
 export class OutputFolder implements AsyncDisposable {
   readonly path: string;
+  /** What the run can be continued from. */
+  readonly resume: ResumeFolder;
   readonly #created: string | undefined;
-  readonly #release: () => Promise<void>;
+  readonly #lock: FolderLock;
 
-  private constructor(path: string, created: string | undefined, release: () => Promise<void>) {
+  private constructor(path: string, created: string | undefined, lock: FolderLock) {
     this.path = path;
+    this.resume = new ResumeFolder(path);
     this.#created = created;
-    this.#release = release;
+    this.#lock = lock;
   }
 
   /** Throws when another run's files are there, or another run is at work; touches nothing in that case. */
-  static check(path: string, { overwrite = false } = {}): void {
+  static check(path: string, { overwrite = false, resume = false }: ClaimOptions = {}): void {
     if (!existsSync(path)) return;
     const entries = listFolder(path);
-    if (entries.includes(LOCK) && lockfile.checkSync(path, lockOptions(path))) throw inUse(path);
-    const others = entries.filter((entry) => entry !== LOCK);
-    if (others.length === 0 || overwrite) return;
-    throw new DictlearnError(`The output folder ${path} already holds files (${others.slice(0, 3).join(", ")}).`, {
-      code: "output_in_use",
-      hint: "Choose another one with --output, or replace the old run with --overwrite.",
-    });
+    checkUnlocked(path);
+    const unfinished = new ResumeFolder(path).exists;
+    // A run that was killed before its folder became one leaves nothing that counts.
+    const others = entries.filter((entry) => !LOCK_FILES.includes(entry) && (unfinished || entry !== "resume"));
+    if (others.length === 0 || overwrite || resume) return;
+    throw new DictlearnError(
+      unfinished
+        ? `The output folder ${path} holds a run that is not finished.`
+        : `The output folder ${path} already holds files (${others.slice(0, 3).join(", ")}).`,
+      {
+        code: "output_in_use",
+        hint: unfinished
+          ? `Continue it with \`dictlearn train --resume ${path}\`, or replace it with --overwrite.`
+          : "Choose another one with --output, or replace the old run with --overwrite.",
+      },
+    );
   }
 
   /** Makes the folder and takes its lock. */
-  static async claim(path: string, { overwrite = false } = {}): Promise<OutputFolder> {
-    OutputFolder.check(path, { overwrite });
+  static async claim(path: string, options: ClaimOptions = {}): Promise<OutputFolder> {
+    OutputFolder.check(path, options);
     let created: string | undefined;
     try {
       created = mkdirSync(path, { recursive: true });
     } catch (error) {
       throw cannotWrite(path, error);
     }
+    const lock = await lockFolder(path);
     try {
-      const release = await lockfile.lock(path, lockOptions(path));
-      if (overwrite) for (const entry of listFolder(path)) removeOld(path, entry);
-      return new OutputFolder(path, created, release);
+      // Under the lock nobody else can have written in between.
+      if (options.overwrite) for (const entry of listFolder(path)) removeOld(path, entry);
+      return new OutputFolder(path, created, lock);
     } catch (error) {
-      if (isCode(error, "ELOCKED")) throw inUse(path);
+      await lock[Symbol.asyncDispose]();
       throw cannotWrite(path, error);
     }
+  }
+
+  /** Throws when the folder is not ours any more. */
+  checkHeld(): void {
+    this.#lock.check();
   }
 
   /** The folder itself when the run has one dictionary, a folder below it when it has several. */
@@ -78,7 +104,7 @@ export class OutputFolder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#release();
+    await this.#lock[Symbol.asyncDispose]();
     if (this.#created !== undefined && !holdsFiles(this.path)) rmSync(this.path, { recursive: true, force: true });
   }
 }
@@ -96,41 +122,18 @@ export const writeText = async (path: string, text: string): Promise<void> => {
   }
 };
 
-/** One sentence for a file or folder that could not be written. */
-export const cannotWrite = (path: string, cause: unknown): DictlearnError => {
-  const reason = isCode(cause, "ENOSPC")
-    ? "the disk is full"
-    : isCode(cause, "EACCES")
-      ? "permission denied"
-      : String(cause);
-  return new DictlearnError(`${path} could not be written: ${reason}.`, { code: "cannot_write", cause });
-};
-
-const lockOptions = (path: string) => ({
-  lockfilePath: join(path, LOCK),
-  stale: 30_000,
-  update: 10_000,
-  realpath: false,
-});
-
-const inUse = (path: string): DictlearnError =>
-  new DictlearnError(`Another run is writing into the output folder ${path}.`, {
-    code: "output_in_use",
-    hint: "Wait until it ends, or choose another folder with --output.",
-  });
-
 const listFolder = (path: string): string[] => {
   try {
     return readdirSync(path);
   } catch (error) {
-    if (isCode(error, "ENOTDIR")) throw new ConfigError(`The output ${path} is a file, but must be a folder.`);
+    if (errorCode(error) === "ENOTDIR") throw new ConfigError(`The output ${path} is a file, but must be a folder.`);
     throw cannotWrite(path, error);
   }
 };
 
 /** Removes the files of an old run at `entry`, which is one of them or the folder of one dictionary. */
 const removeOld = (path: string, entry: string): void => {
-  if (entry === LOCK) return;
+  if (LOCK_FILES.includes(entry)) return;
   const full = join(path, entry);
   if (OWN_FILES.includes(entry)) rmSync(full, { recursive: true });
   else if (existsSync(join(full, "config.json")))
@@ -139,6 +142,3 @@ const removeOld = (path: string, entry: string): void => {
 
 const holdsFiles = (path: string): boolean =>
   existsSync(path) && readdirSync(path, { recursive: true, withFileTypes: true }).some((entry) => !entry.isDirectory());
-
-const isCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && "code" in error && error.code === code;

@@ -43,7 +43,12 @@ const headline = ({ reason, steps, tokens }: RunResult): string => {
 
 const next = (run: ResolvedRun, { reason, folders }: RunResult): string => {
   const folder = folders[0] ?? "";
-  if (reason === "interrupted") return "Run the same command again with --overwrite to start anew.";
+  if (reason === "interrupted") {
+    return run.config.resume === "off"
+      ? "Run the same command again with --overwrite to start anew."
+      : `Continue it with:  npx dictlearn train --resume ${run.config.output}`;
+  }
   const penalty = 2 * (run.dictionaries[0]?.train.sparsity_penalty ?? run.config.train.sparsity_penalty);
-  return `Use it:  import { AutoEncoder } from "dictlearn"  →  AutoEncoder.load("${folder}/ae.pt")\nNext:    the same command with --train.sparsity_penalty ${penalty} --output ${run.config.output}-sparser`;
+  return `Use it:  import { AutoEncoder } from "dictlearn"  →  AutoEncoder.load("${folder}/ae.pt")
+Next:    the same command with --train.sparsity_penalty ${penalty} --output ${run.config.output}-sparser`;
 };

@@ -8,14 +8,16 @@ import { Worker } from "../worker/index.ts";
 import { Interrupt } from "./interrupt.ts";
 import { createView } from "./view.ts";
 
-interface Options {
+export interface RunTrainOptions {
   readonly overwrite: boolean;
+  /** Continue the run in the output folder. */
+  readonly resume?: boolean;
   readonly json: boolean;
   readonly python?: string | undefined;
 }
 
 /** Runs the training with a live view; returns the exit code. */
-export const train = async (run: ResolvedRun, options: Options): Promise<number> => {
+export const train = async (run: ResolvedRun, options: RunTrainOptions): Promise<number> => {
   requireAvailable(run);
   OutputFolder.check(run.config.output, options);
   const view = createView(run, options);
@@ -38,15 +40,23 @@ export const train = async (run: ResolvedRun, options: Options): Promise<number>
       onProgress: setupProgress(),
     });
     view.observe({ type: "stage", message: "Starting the Python worker" });
-    worker = await Worker.start({ ...environment, environment: workerVariables(run.config) });
-    await using closing = worker;
+    const startWorker = async (): Promise<Worker> => {
+      worker = await Worker.start({
+        ...environment,
+        environment: workerVariables(run.config),
+        hangTimeout: run.config.worker_timeout * 1000,
+      });
+      return worker;
+    };
+    await using first = await startWorker();
     const { observe } = view;
-    const result = await runTraining(run, closing, { observe, signal: interrupt.signal, overwrite: options.overwrite });
+    const { overwrite, resume = false } = options;
+    const result = await runTraining(run, first, { observe, signal: interrupt.signal, overwrite, resume, startWorker });
     view.finish(result);
     return exitCode(result);
   } catch (error) {
     if (interrupt.signal.aborted && error instanceof CancelledError) {
-      view.note("Stopped before the first step; nothing was written.");
+      view.note(`Stopped before the first step; ${options.resume ? "the run is as it was" : "nothing was written"}.`);
       return 130;
     }
     throw error;

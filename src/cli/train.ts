@@ -6,6 +6,7 @@ interface TrainArguments {
   readonly config?: string | undefined;
   readonly "dry-run": boolean;
   readonly overwrite: boolean;
+  readonly resume?: string | undefined;
   readonly json: boolean;
   readonly python?: string | undefined;
   readonly verbose: boolean;
@@ -26,6 +27,9 @@ const OWN_OPTIONS = new Set([
   "version",
 ]);
 
+/** `--resume exact` sets the config's key `resume`; `--resume FOLDER` continues a run. A folder of such a name is ./exact. */
+const RESUME_KINDS = new Set(["exact", "light", "off"]);
+
 const QUICKSTART = fileURLToPath(new URL("../../configs/quickstart.yaml", import.meta.url));
 
 export const trainCommand: CommandModule<object, TrainArguments> = {
@@ -40,6 +44,10 @@ export const trainCommand: CommandModule<object, TrainArguments> = {
         describe: "Print the resolved run and what it needs, and stop",
       })
       .option("overwrite", { type: "boolean", default: false, describe: "Replace the run in the output folder" })
+      .option("resume", {
+        type: "string",
+        describe: "Continue the run in this output folder; no config is needed",
+      })
       .option("json", {
         type: "boolean",
         default: false,
@@ -53,20 +61,46 @@ export const trainCommand: CommandModule<object, TrainArguments> = {
       .example("$0 train", "The quickstart: SmolLM2, Python's documentation, a few minutes")
       .example("$0 train my.yaml --dry-run", "What would it cost?")
       .example("$0 train my.yaml --train.lr 1e-3 --output runs/lr-1e-3", "Any key of the config, by its path")
+      .example("$0 train --resume runs/quickstart", "Go on where an interrupted run was")
       .example("$0 train my.yaml --dictionaries.0.dictionary_size 4096", "Also inside lists")
       .epilogue("The config's keys are described in the README and in configs/schema.json.") as never,
   handler: async (argv) => {
+    const folder = resumeFolder(argv);
+    const { resume: _, ...options } = argv;
+    if (folder !== undefined) {
+      const { resume } = await import("./resume-run.ts");
+      process.exitCode = await resume(folder, overrides(argv), options);
+      return;
+    }
     const path = argv.config ?? QUICKSTART;
     const { loadRun } = await import("./load-run.ts");
     const run = loadRun(path, overrides(argv));
     if (argv["dry-run"]) {
       const { dryRun } = await import("./dry-run.ts");
-      await dryRun(run, argv);
+      await dryRun(run, options);
       return;
     }
     const { train } = await import("./run-train.ts");
-    process.exitCode = await train(run, argv);
+    process.exitCode = await train(run, options);
   },
+};
+
+/** The run folder that `--resume` names, if it names one. */
+const resumeFolder = (argv: ArgumentsCamelCase<TrainArguments>): string | undefined => {
+  const { resume, config, overwrite } = argv;
+  if (Array.isArray(resume)) throw new ConfigError(`--resume is given ${resume.length} times; give it once.`);
+  if (resume === undefined || RESUME_KINDS.has(resume)) return undefined;
+  const hint = "Say `dictlearn train --resume FOLDER`.";
+  if (resume === "") throw new ConfigError("--resume names no folder.", { hint });
+  if (config !== undefined) {
+    throw new ConfigError(`--resume ${resume} continues the run with its own config, so ${config} has no place.`, {
+      hint,
+    });
+  }
+  if (overwrite || argv["dry-run"]) {
+    throw new ConfigError(`--resume cannot be combined with --${overwrite ? "overwrite" : "dry-run"}.`, { hint });
+  }
+  return resume;
 };
 
 /** The options that are config keys, as they were typed: path → text. */
@@ -74,6 +108,7 @@ const overrides = (argv: ArgumentsCamelCase<TrainArguments>): Record<string, str
   const found: Record<string, string> = {};
   for (const [key, value] of Object.entries(argv)) {
     if (OWN_OPTIONS.has(key)) continue;
+    if (key === "resume" && (value === undefined || resumeFolder(argv) !== undefined)) continue;
     if (Array.isArray(value)) throw new ConfigError(`--${key} is given ${value.length} times; give it once.`);
     found[key] = String(value);
   }

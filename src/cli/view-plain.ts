@@ -57,6 +57,9 @@ export class PlainView implements View {
       case "finished":
         this.#last.set(event.dictionary, event.metrics);
         return undefined;
+      case "resumed":
+        return `Resumed after ${count(event.step)} steps`;
+      case "kept":
       case "saved":
       case "worker":
         return undefined;

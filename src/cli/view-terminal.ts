@@ -73,6 +73,10 @@ export class TerminalView implements View {
       case "finished":
         this.#last.set(event.dictionary, event.metrics);
         break;
+      case "resumed":
+        this.note(`Resumed after ${count(event.step)} steps`);
+        break;
+      case "kept":
       case "saved":
       case "worker":
         break;

@@ -74,6 +74,8 @@ export const withDefaults = (input: RunInput): RunConfig => {
     activations: null,
     resume: "exact",
     resume_every: 500,
+    worker_timeout: 300,
+    trust_remote_code: false,
     ...given(rest),
     data: data === undefined || data === null ? null : withDataDefaults(data),
     buffer: { ...bufferDefaults, ...(compat ? bufferQuirks : {}), ...given(buffer) },

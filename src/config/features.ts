@@ -28,6 +28,6 @@ export const requireAvailable = (run: ResolvedRun): void => {
 
 /** What the user should know before the run starts. */
 export const notices = ({ config }: ResolvedRun): string[] =>
-  config.resume === "off"
-    ? []
-    : [`resume: ${config.resume} is not there yet; an interrupted run keeps its checkpoints but starts anew.`];
+  config.resume === "light"
+    ? ["resume: light keeps no rows; a run that is resumed goes on with fresh text, so it ends otherwise."]
+    : [];

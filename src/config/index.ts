@@ -3,4 +3,5 @@ export { notices, requireAvailable } from "./features.ts";
 export { loadConfig, type Overrides, parseConfig } from "./load.ts";
 export { type BufferInput, type BufferSettings, parseBuffer, parseTrain, type TrainSettingsInput } from "./parts.ts";
 export { type ResolvedDictionary, type ResolvedRun, resolveRun } from "./resolve.ts";
-export type { RunConfig } from "./schema.ts";
+export { checkSameRun } from "./same-run.ts";
+export { RunConfig } from "./schema.ts";

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { parseDocument } from "yaml";
+import { type Document, parseDocument } from "yaml";
 import { ConfigError } from "../errors.ts";
 import { withDefaults } from "./defaults.ts";
 import { configError, suggestion } from "./errors.ts";
@@ -46,7 +46,7 @@ const parseFile = (path: string): unknown => {
 const parseText = (text: string, source: string): unknown => {
   const document = parseDocument(text, { prettyErrors: true, uniqueKeys: true });
   const [problem] = document.errors;
-  if (problem === undefined) return document.toJS();
+  if (problem === undefined) return toValue(document, source);
   const place = problem.linePos?.[0];
   const where = place === undefined ? "" : ` at line ${place.line}, column ${place.col}`;
   const message = problem.message
@@ -54,6 +54,16 @@ const parseText = (text: string, source: string): unknown => {
     ?.replace(/ at line \d+, column \d+:?$/, "")
     .replace(/\.$/, "");
   throw new ConfigError(`${source} is not valid YAML${where}: ${message}.`);
+};
+
+/** Aliases are looked up only here: one without its anchor, or too many of them, is found now. */
+const toValue = (document: Document.Parsed, source: string): unknown => {
+  try {
+    return document.toJS();
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    throw new ConfigError(`${source} is not valid YAML: ${error.message.replace(/\.$/, "")}.`, { cause: error });
+  }
 };
 
 /** Sets one value by its dotted path; numbers in it are positions in a list that must exist. */

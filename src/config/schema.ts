@@ -107,6 +107,13 @@ const runKeys = {
   resume_every: z
     .union([whole(1), z.string().regex(/^\d+(s|m|h)$/, "a number of steps, or a time such as 10m")])
     .describe("Steps, or time, between two resume states."),
+  worker_timeout: z
+    .number()
+    .positive()
+    .describe("Seconds without a sign of life after which a busy worker is taken for hung and restarted."),
+  trust_remote_code: z
+    .boolean()
+    .describe("Whether Python code that comes with the model may run on this machine; few models need it."),
 };
 
 const Data = z.strictObject(dataKeys);

@@ -1,21 +1,28 @@
-import { closeSync, openSync, writeSync } from "node:fs";
-import { cannotWrite } from "../checkpoint/output-folder.ts";
+import { closeSync, fstatSync, fsync, openSync, writeSync } from "node:fs";
+import { promisify } from "node:util";
+import { cannotWrite } from "../checkpoint/index.ts";
 import type { RunEvent } from "../train/events.ts";
 
 /**
  * `metrics.jsonl`: one object per logged step, and one per event. Everything but `seconds` and the two `_per_second`
- * fields is the same in every run of a config. NaN and the infinities, which JSON lacks, become null.
+ * fields is the same in every run of a config, resumed ones included: only a resume that is not exact leaves a line. NaN and the infinities, which JSON lacks, become null.
  */
 export class JsonlSink implements Disposable {
   readonly #path: string;
   readonly #file: number;
   readonly #dictionary: string;
   readonly #started = performance.now();
+  #bytes: number;
 
   constructor(path: string, dictionary: string) {
     this.#path = path;
     this.#dictionary = dictionary;
-    this.#file = openSync(path, "a");
+    try {
+      this.#file = openSync(path, "a");
+    } catch (error) {
+      throw cannotWrite(path, error);
+    }
+    this.#bytes = fstatSync(this.#file).size;
   }
 
   /** Writes the events of this sink's dictionary, and those of the buffer that it shares. */
@@ -24,6 +31,16 @@ export class JsonlSink implements Disposable {
     const line = this.#line(event);
     if (line !== undefined) this.#write(line);
   };
+
+  /** Bytes of the file so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Settles when everything that was written is on the disk. */
+  async sync(): Promise<void> {
+    await promisify(fsync)(this.#file);
+  }
 
   [Symbol.dispose](): void {
     closeSync(this.#file);
@@ -47,6 +64,8 @@ export class JsonlSink implements Disposable {
         const { step, rows, contexts, exhausted, seconds } = event;
         return { event: "refreshed", step, rows, contexts, exhausted, seconds };
       }
+      case "resumed":
+        return event.exact ? undefined : { event: "resumed", step: event.step };
       case "finished":
         return { event: "finished", reason: event.reason, ...event.metrics };
       default:
@@ -56,7 +75,10 @@ export class JsonlSink implements Disposable {
 
   #write(line: object): void {
     try {
-      writeSync(this.#file, `${JSON.stringify(line)}\n`);
+      const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+      // A full disk may take a part of it.
+      for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done);
+      this.#bytes += bytes.length;
     } catch (error) {
       throw cannotWrite(this.#path, error);
     }

@@ -11,6 +11,8 @@ export interface LanguageModelOptions {
   readonly dtype?: "float32" | "float64" | "bfloat16" | null;
   /** Revision of a hub model: branch, tag or commit. */
   readonly revision?: string | null;
+  /** Whether code that comes with the model may run, with all your rights. Needed by few models; off unless given. */
+  readonly trustRemoteCode?: boolean;
   /** A worker to load the model into; without one, a worker is started and closed with the model. */
   readonly worker?: Worker;
   /** The interpreter of a worker that is started here; without one, the managed environment's. */
@@ -54,6 +56,7 @@ export class LanguageModel implements AsyncDisposable {
         device,
         dtype: options.dtype ?? null,
         cache: cacheFolder(),
+        trust_remote_code: options.trustRemoteCode ?? false,
       };
       const facts = await worker.call("model.load", params, { signal: options.signal, onProgress: options.onProgress });
       return new LanguageModel(worker, path, device, facts, options.worker === undefined);

@@ -69,6 +69,8 @@ export const dataMethods = {
       device: z.string(),
       dtype: z.nullable(Dtype),
       cache: z.string(),
+      /** Whether code that comes with the model may run. */
+      trust_remote_code: z.boolean(),
     },
     {
       model: Handle,
@@ -137,7 +139,10 @@ export const dataMethods = {
     { contexts: Handle },
   ),
 
-  /** Preallocates `rows` rows for every site. `randperm-each`: each draw permutes all unread rows; `shuffled`: `buffer.shuffle` does once for all. */
+  /**
+   * Preallocates `rows` rows for every site. `randperm-each`: each draw permutes all unread rows; `shuffled`:
+   * `buffer.shuffle` does once for all. `keep_contexts`: remember the tokens of the rows held, for `state.save`.
+   */
   "buffer.create": method(
     {
       sites: z.array(Site),
@@ -147,6 +152,7 @@ export const dataMethods = {
       device: z.string(),
       generator: Handle,
       draws: z.enum(["shuffled", "randperm-each"]),
+      keep_contexts: z.boolean(),
     },
     { source: Handle },
   ),
@@ -294,6 +300,42 @@ export const dataMethods = {
       resampling: Resampling,
     },
     { features: z.array(int()), fresh: z.boolean() },
+  ),
+
+  /**
+   * Copies what a run has become, and writes the copy to a safetensors file on a thread of its own. `rows`: also which
+   * rows the source holds, as the tokens that they are computed from again.
+   */
+  "state.save": method(
+    {
+      path: z.string(),
+      trainees: z.array(Handle),
+      generators: z.array(Handle),
+      source: Handle,
+      contexts: z.nullable(Handle),
+      rows: z.boolean(),
+    },
+    { write: Handle },
+  ),
+  /** Whether that file is written and synced (`wait`: once it is), with its size and hash. */
+  "state.written": method(
+    { write: Handle, wait: z.boolean() },
+    { done: z.boolean(), bytes: int(), sha256: z.string() },
+  ),
+  /**
+   * Fills freshly made objects from such a file. `differing` counts the batches of contexts, of all `recomputed` ones,
+   * whose rows are not those of before to the last bit.
+   */
+  "state.load": method(
+    {
+      path: z.string(),
+      trainees: z.array(Handle),
+      generators: z.array(Handle),
+      source: Handle,
+      contexts: z.nullable(Handle),
+      model: z.nullable(Handle),
+    },
+    { recomputed: int(), differing: int() },
   ),
 } satisfies Record<string, Method>;
 

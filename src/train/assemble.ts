@@ -5,6 +5,7 @@ import {
   bufferOptions,
   CachedRows,
   contextsOptions,
+  type ResumableSource,
   type RowSource,
 } from "../buffer/index.ts";
 import type { ResolvedDictionary, RunConfig } from "../config/index.ts";
@@ -21,7 +22,7 @@ import { siteIndex } from "./sites.ts";
 import { Trainee } from "./trainee.ts";
 
 /** A source of rows that can be closed. */
-export type RunSource = RowSource & AsyncDisposable;
+export type RunSource = ResumableSource & AsyncDisposable;
 
 export interface SourceOptions {
   readonly sites: readonly SiteSpec[];
@@ -39,11 +40,18 @@ export class Generators {
   readonly #worker: Worker;
   readonly #seed: number;
   readonly #shared: HandleRef | undefined;
+  readonly #handles: HandleRef[] = [];
 
   private constructor(worker: Worker, seed: number, shared: HandleRef | undefined) {
     this.#worker = worker;
     this.#seed = seed;
     this.#shared = shared;
+    if (shared !== undefined) this.#handles.push(shared);
+  }
+
+  /** All streams, in the order in which they were made, which is the same in every run of a config. */
+  get handles(): readonly HandleRef[] {
+    return this.#handles;
   }
 
   static async create(
@@ -57,7 +65,9 @@ export class Generators {
   /** The stream for `purpose`. It does not depend on what else the run holds. */
   async stream(purpose: "buffer" | "dictionary", seed = this.#seed): Promise<HandleRef> {
     if (this.#shared !== undefined) return this.#shared;
-    return (await this.#worker.call("generator.create", { seed: deriveSeed(seed, purpose) })).generator;
+    const { generator } = await this.#worker.call("generator.create", { seed: deriveSeed(seed, purpose) });
+    this.#handles.push(generator);
+    return generator;
   }
 }
 
@@ -79,6 +89,7 @@ export const openSource = async (worker: Worker, config: RunConfig, options: Sou
     device: options.device,
     dtype: config.model_dtype,
     revision: config.revision,
+    trustRemoteCode: config.trust_remote_code,
     ...(signal === undefined ? {} : { signal }),
     onProgress: ({ stage, done, total }) => observe({ type: "stage", message: stage, done, total }),
   });
@@ -101,6 +112,7 @@ export const openSource = async (worker: Worker, config: RunConfig, options: Sou
     dtype,
     device: resolveDevice(worker, buffer.device),
     generator: await options.generators.stream("buffer"),
+    keepContexts: config.resume === "exact",
     events: options.events,
   });
 };

@@ -21,6 +21,10 @@ export type RunEvent =
       readonly features: readonly number[];
       readonly fresh: boolean;
     }
+  /** A resume state is on the disk: `bytes` of tensors after `step` steps. */
+  | { readonly type: "kept"; readonly step: number; readonly bytes: number }
+  /** Training goes on after `step` steps. Not `exact`: the result will not be an undisturbed run's, byte for byte. */
+  | { readonly type: "resumed"; readonly step: number; readonly exact: boolean }
   | { readonly type: "saved"; readonly dictionary: string; readonly step: number; readonly path: string }
   | {
       readonly type: "finished";

@@ -2,6 +2,7 @@ import type { RowSource } from "../buffer/index.ts";
 import { CallWindow } from "../worker/index.ts";
 import type { FinishReason, Observer, StepMetrics } from "./events.ts";
 import { stepsPerMessage } from "./plan.ts";
+import type { Progress, StateKeeper } from "./state-keeper.ts";
 import type { Trainee } from "./trainee.ts";
 
 /** Messages in flight: enough that the worker never waits, few enough that a stop is near. */
@@ -12,6 +13,10 @@ export interface LoopOptions {
   readonly signal?: AbortSignal | undefined;
   /** Where to save the dictionary after `step`; undefined saves nothing. */
   readonly checkpointPath?: (trainee: Trainee, step: number) => string;
+  /** Where an interrupted run is taken up again. */
+  readonly from?: Progress;
+  /** Saves the state that a run can be taken up from. */
+  readonly keeper?: StateKeeper | undefined;
 }
 
 export interface LoopResult {
@@ -31,13 +36,12 @@ export const trainLoop = async (
   trainees: readonly Trainee[],
   options: LoopOptions,
 ): Promise<LoopResult> => {
-  const { observe, signal } = options;
+  const { observe, signal, keeper } = options;
   const window = new CallWindow(source.worker, WINDOW_DEPTH);
   const end = trainees.some(({ settings }) => settings.steps === null)
     ? null
     : Math.max(...trainees.map(({ settings }) => settings.steps ?? 0));
-  let step = 0;
-  let tokens = 0;
+  let { step, tokens } = options.from ?? { step: 0, tokens: 0 };
   let reason: FinishReason = "steps";
 
   for (;;) {
@@ -47,8 +51,12 @@ export const trainLoop = async (
       reason = "interrupted";
       break;
     }
-    const most = Math.min(...active.map((trainee) => trainee.stepsUntilStop(step)), stepLimit(source, active));
-    const rows = await nextBatches(source, most, signal);
+    const most = Math.min(
+      ...active.map((trainee) => trainee.stepsUntilStop(step)),
+      stepLimit(source, active),
+      keeper?.stepsUntilDue(step) ?? Number.POSITIVE_INFINITY,
+    );
+    const rows = await nextBatches(source, most, { signal, window });
     if (rows === undefined) {
       reason = "interrupted";
       break;
@@ -63,8 +71,11 @@ export const trainLoop = async (
     const numbers = active.map((trainee) => trainee.numbers(step - rows.length, rows.length));
     await window.push("train.steps", { source: source.ref, rows: [...rows], trainees: numbers }, () => observe(done));
     for (const trainee of active) await afterStep(trainee, step - 1, tokens, { window, source, options });
+    await keeper?.afterSteps(window, { step, tokens });
   }
   await window.drain();
+  if (reason === "interrupted") await keeper?.save({ step, tokens });
+  else await keeper?.settle();
   // dictionary_learning ddac948 takes a batch before it looks whether there is a step left.
   if (reason === "steps" && trainees.some(({ settings }) => settings.fetch_surplus_batch)) await fetchSurplus(source);
   return { reason, steps: step, tokens };
@@ -84,7 +95,7 @@ const afterStep = async (
   { window, source, options }: After,
 ): Promise<void> => {
   const { observe, checkpointPath } = options;
-  const resampling = await whetherToResample(trainee, step, { window, source, options });
+  const resampling = await whetherToResample(trainee, step, { window, source });
   if (resampling === "due") await resample(trainee, step, { window, source, options });
   if (resampling === "too-late") {
     observe({
@@ -107,16 +118,12 @@ const afterStep = async (
 };
 
 /** The schedule's word, and where it says yes, whether the source has enough rows left to train what is new. */
-const whetherToResample = async (trainee: Trainee, step: number, { window, source, options }: After) => {
+const whetherToResample = async (trainee: Trainee, step: number, { window, source }: Omit<After, "options">) => {
   const planned = trainee.resamplingAt(step);
   if (planned !== "due" || trainee.settings.resample_last_step) return planned;
   await window.drain();
-  try {
-    return trainee.resamplingAt(step, await source.batchesLeft(options.signal));
-  } catch (error) {
-    if (options.signal?.aborted) return "no";
-    throw error;
-  }
+  // Not stopped by the signal: the state after this step must hold its resampling.
+  return trainee.resamplingAt(step, await source.batchesLeft());
 };
 
 const resample = async (trainee: Trainee, step: number, { window, source, options }: After): Promise<void> => {
@@ -166,10 +173,16 @@ const stepLimit = (source: RowSource, active: readonly Trainee[]): number =>
   );
 
 /** undefined when the signal fired while rows were being made. */
-const nextBatches = async (source: RowSource, most: number, signal: AbortSignal | undefined) => {
+const nextBatches = async (
+  source: RowSource,
+  most: number,
+  { signal, window }: { readonly signal: AbortSignal | undefined; readonly window: CallWindow },
+) => {
   try {
     return await source.next(most, signal);
   } catch (error) {
+    // A step that failed explains what failed behind it.
+    await window.drain();
     if (signal?.aborted) return undefined;
     throw error;
   }

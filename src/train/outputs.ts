@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { RowSource } from "../buffer/index.ts";
 import { configJson, type DictionaryFolder, type OutputFolder, writeJson } from "../checkpoint/index.ts";
 import type { ResolvedRun } from "../config/index.ts";
@@ -8,12 +9,12 @@ import type { Observer } from "./events.ts";
 import { type LoopResult, measure } from "./loop.ts";
 import type { Trainee } from "./trainee.ts";
 
-/** Makes the dictionaries' folders and writes each one's config.json. */
+/** Makes the dictionaries' folders and writes each one's config.json, unless a run that is taken up has it already. */
 export const prepareFolders = async (
   output: OutputFolder,
   source: RowSource,
   trainees: readonly Trainee[],
-  { run, device }: { readonly run: ResolvedRun; readonly device: string },
+  { run, device, fresh }: { readonly run: ResolvedRun; readonly device: string; readonly fresh: boolean },
 ): Promise<DictionaryFolder[]> => {
   const versions = { dictlearn: version, ...source.worker.info.versions };
   const folders: DictionaryFolder[] = [];
@@ -21,7 +22,9 @@ export const prepareFolders = async (
     const folder = output.dictionary(dictionary.name, { alone: run.dictionaries.length === 1 });
     const widths = source.widths[trainees[index]?.site ?? 0];
     if (widths === undefined) throw new Error(`No rows for ${dictionary.name}.`);
-    await writeJson(folder.config, configJson({ config: run.config, dictionary, widths, device, versions }));
+    if (fresh || !existsSync(folder.config)) {
+      await writeJson(folder.config, configJson({ config: run.config, dictionary, widths, device, versions }));
+    }
     folders.push(folder);
   }
   return folders;
@@ -74,3 +77,12 @@ export const explainFailure = (error: unknown, { trainees, steps, lastCheckpoint
 };
 
 const FAILURES_OF_NUMBERS = new Set(["non_finite_loss", "non_finite_weights", "all_dead"]);
+
+/** Says how to go on once the cause of a failure is gone: nothing up to the last state is lost. */
+export const explainStop = (error: unknown, output: OutputFolder | undefined): unknown => {
+  if (!output?.resume.exists || !(error instanceof DictlearnError)) return error;
+  if (error.exitCode === 2 || FAILURES_OF_NUMBERS.has(error.code)) return error;
+  const first = error.code === "cannot_write" ? "Make room or mend the permissions." : (error.hint ?? "");
+  const hint = `${first} Then continue with \`dictlearn train --resume ${output.path}\`.`.trim();
+  return new DictlearnError(error.message, { code: error.code, hint, cause: error });
+};

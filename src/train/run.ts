@@ -4,11 +4,15 @@ import { DictlearnError } from "../errors.ts";
 import { JsonlSink } from "../metrics/index.ts";
 import { resolveDevice } from "../nnsight/index.ts";
 import type { Worker } from "../worker/index.ts";
-import { createTrainees, Generators, openSource } from "./assemble.ts";
-import type { Observer, RunEvent } from "./events.ts";
+import { createTrainees, Generators, openSource, type RunSource } from "./assemble.ts";
+import type { Observer } from "./events.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
-import { explainFailure, prepareFolders, saveResults } from "./outputs.ts";
+import { explainFailure, explainStop, prepareFolders, saveResults } from "./outputs.ts";
+import { Place } from "./place.ts";
 import { requireResources } from "./resources.ts";
+import { withRestarts } from "./restart.ts";
+import { createKeeper, openRun, rewindFolders, takeUp } from "./resume.ts";
+import { RunLog } from "./run-log.ts";
 import { distinctSites } from "./sites.ts";
 import type { Trainee } from "./trainee.ts";
 
@@ -17,6 +21,10 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Replace what an earlier run left in the output folder. */
   readonly overwrite?: boolean;
+  /** Continue the run that the output folder holds, from its last state. */
+  readonly resume?: boolean;
+  /** Starts another worker when the first is lost; without it, the run ends there. */
+  readonly startWorker?: () => Promise<Worker>;
 }
 
 export interface RunResult extends LoopResult {
@@ -24,53 +32,75 @@ export interface RunResult extends LoopResult {
   readonly folders: readonly string[];
 }
 
-/** One run, from the config to the folder: text → contexts → activations → buffer → steps → `ae.pt`. */
+/**
+ * One run, from the config to the folder: text → contexts → activations → buffer → steps → `ae.pt`. A worker that is lost
+ * is replaced, and the run taken up from its last state.
+ */
 export const runTraining = async (run: ResolvedRun, worker: Worker, options: RunOptions): Promise<RunResult> => {
-  const { config, dictionaries } = run;
-  const { signal, overwrite = false } = options;
-  const log = new RunLog(options.observe);
-  const { observe } = log;
-
   // Whatever can be wrong with the input is found before the output folder exists.
   requireAvailable(run);
-  OutputFolder.check(config.output, { overwrite });
+  OutputFolder.check(run.config.output, options);
+  const log = new RunLog(options.observe);
+  await using place = new Place(run.config.output, options);
+  const start = run.config.resume === "off" ? undefined : options.startWorker;
+  const attempt = async (each: Worker) => await trainOnce(run, each, { ...options, log, place });
+  try {
+    return await withRestarts(worker, attempt, { start, observe: log.observe, signal: options.signal });
+  } catch (error) {
+    throw explainStop(error, place.output);
+  }
+};
+
+/** The run as far as one worker's life goes: from its beginning or its last state to its end. */
+const trainOnce = async (
+  run: ResolvedRun,
+  worker: Worker,
+  { log, place, signal }: RunOptions & { readonly log: RunLog; readonly place: Place },
+): Promise<RunResult> => {
+  const { config, dictionaries } = run;
+  const { observe } = log;
+  log.begin();
   const device = resolveDevice(worker, config.device);
   await worker.call("configure", { tf32: config.tf32, deterministic: config.deterministic });
   observe({ type: "worker", pid: worker.pid, device });
   const generators = await Generators.create(worker, config);
   const sites = config.activations ? [] : distinctSites(dictionaries);
-  const events = {
-    filling: (unread: number, capacity: number, tokens: number) =>
-      observe({ type: "filling", unread, capacity, tokens }),
-    refreshed: (refresh: { rows: number; contexts: number; seconds: number; exhausted: boolean }) =>
-      observe({ type: "refreshed", step: log.step, ...refresh }),
-  };
   await using source = await openSource(worker, config, {
     sites,
     generators,
     device,
     observe,
-    events,
+    events: log.bufferEvents,
     signal,
     approve: (rows) => void requireResources(run, worker, sites, rows),
   });
   const trainees = await createTrainees(source, dictionaries, { config, sites, device, generators });
 
-  await using output = await OutputFolder.claim(config.output, { overwrite });
-  if (!(await source.fill(signal))) {
-    throw nothingToTrainOn(config);
-  }
-  for (const trainee of trainees) if (trainee.settings.normalize_activations) await trainee.normalize(source);
-  const folders = await prepareFolders(output, source, trainees, { run, device });
-  using _sinks = log.open(folders.map(({ metrics }, index) => new JsonlSink(metrics, trainees[index]?.name ?? "")));
+  const output = await place.claim();
+  const onDisk = await openRun(output, config, { worker, device, observe });
+  const from = await takeUp(onDisk, { source, trainees, generators, observe, signal });
+  log.step = from.step;
+  if (!(await source.fill(signal)) && from.step === 0) throw nothingToTrainOn(config);
+  if (onDisk.last === undefined) await normalizeAll(source, trainees);
+  const folders = await prepareFolders(output, source, trainees, { run, device, fresh: onDisk.fresh });
+  place.keep();
+  rewindFolders(onDisk, trainees, { output, folders });
+  const sinks = folders.map(({ metrics }, index) => new JsonlSink(metrics, trainees[index]?.name ?? ""));
+  using _sinks = log.open(sinks);
+  const keeper = createKeeper(source, trainees, { config, output, onDisk, generators, sinks, observe });
   const checkpointPath = (trainee: Trainee, step: number) => folders[trainees.indexOf(trainee)]?.checkpoint(step) ?? "";
   try {
-    const result = await trainLoop(source, trainees, { observe, signal, checkpointPath });
+    const result = await trainLoop(source, trainees, { observe, signal, checkpointPath, from, keeper });
     await saveResults(source, trainees, folders, { result, observe });
+    if (result.reason !== "interrupted") output.resume.remove();
     return { ...result, folders: folders.map(({ path }) => path) };
   } catch (error) {
     throw explainFailure(error, { trainees, steps: log.step, lastCheckpoints: log.lastCheckpoints });
   }
+};
+
+const normalizeAll = async (source: RunSource, trainees: readonly Trainee[]): Promise<void> => {
+  for (const trainee of trainees) if (trainee.settings.normalize_activations) await trainee.normalize(source);
 };
 
 const nothingToTrainOn = ({ buffer }: RunConfig): DictlearnError =>
@@ -86,36 +116,3 @@ const nothingToTrainOn = ({ buffer }: RunConfig): DictlearnError =>
         code: "no_tokens",
         hint: "Check data.path and data.text_field.",
       });
-
-/** Passes events on to the caller and to the metrics files, and remembers what a failure has to mention. */
-class RunLog {
-  readonly lastCheckpoints = new Map<string, string>();
-  /** Steps run so far. */
-  step = 0;
-  readonly #observe: Observer;
-  #sinks: readonly JsonlSink[] = [];
-  /** What happened before the files were there. */
-  #early: RunEvent[] = [];
-
-  constructor(observe: Observer) {
-    this.#observe = observe;
-  }
-
-  readonly observe: Observer = (event) => {
-    if (event.type === "step") this.step = event.step;
-    if (event.type === "saved") this.lastCheckpoints.set(event.dictionary, event.path);
-    if (this.#sinks.length === 0) this.#early.push(event);
-    for (const sink of this.#sinks) sink.observe(event);
-    this.#observe(event);
-  };
-
-  open(sinks: readonly JsonlSink[]): Disposable {
-    this.#sinks = sinks;
-    for (const event of this.#early.splice(0)) for (const sink of sinks) sink.observe(event);
-    return { [Symbol.dispose]: () => closeAll(sinks) };
-  }
-}
-
-const closeAll = (sinks: readonly JsonlSink[]): void => {
-  for (const sink of sinks) sink[Symbol.dispose]();
-};

@@ -21,6 +21,12 @@ export interface TraineeOptions {
 /** Rows whose losses are computed at once during a resampling. */
 const RESAMPLE_CHUNK_ROWS = 8192;
 
+/** Where a trainee is, besides what the worker holds of it. */
+export interface TraineePosition {
+  readonly resampledAt: number | null;
+  readonly scale: number;
+}
+
 /** One dictionary in training: its settings, and the numbers that its next steps take. */
 export class Trainee {
   readonly name: string;
@@ -157,5 +163,16 @@ export class Trainee {
   /** The rate grows anew from the step after this one. */
   resampled(step: number): void {
     this.#resampledAt = step;
+  }
+
+  /** What of it is on this side, for a resume state: the step after which it was resampled last, and its rows' scale. */
+  position(): TraineePosition {
+    return { resampledAt: this.#resampledAt ?? null, scale: this.#scale };
+  }
+
+  /** Takes up such a position. */
+  resumeAt({ resampledAt, scale }: TraineePosition): void {
+    this.#resampledAt = resampledAt ?? undefined;
+    this.#scale = scale;
   }
 }

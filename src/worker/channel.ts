@@ -5,8 +5,14 @@ export class Channel {
   readonly #socket = new Dealer({ linger: 0, sendHighWaterMark: 0, receiveHighWaterMark: 0 });
   #lastSend: Promise<void> = Promise.resolve();
 
-  async bind(endpoint: string): Promise<void> {
+  /** Binds, with `secretKey` as a CURVE server; returns the endpoint, with its port where that was left open. */
+  async bind(endpoint: string, secretKey?: string): Promise<string> {
+    if (secretKey !== undefined) {
+      this.#socket.curveServer = true;
+      this.#socket.curveSecretKey = secretKey;
+    }
     await this.#socket.bind(endpoint);
+    return this.#socket.lastEndpoint ?? endpoint;
   }
 
   /** Frames leave in the order of the calls. */

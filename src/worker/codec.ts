@@ -47,6 +47,16 @@ export const decode = (frame: Uint8Array): Incoming => {
   if (envelope === null || typeof envelope !== "object" || !("id" in envelope) || !("v" in envelope)) {
     throw new Error("The worker sent a frame that is not a reply.");
   }
+  if (!Number.isSafeInteger(envelope.id)) throw new Error("The worker's reply has no number.");
   if (envelope.v !== ENVELOPE_VERSION) throw new Error(`The worker sent envelope version ${String(envelope.v)}.`);
+  if (!("ok" in envelope || "event" in envelope || ("error" in envelope && isFailure(envelope.error)))) {
+    throw new Error("The worker's reply is neither a result, nor an error, nor an event.");
+  }
   return envelope as Incoming & { v: number };
+};
+
+const isFailure = (error: unknown): error is RemoteFailure => {
+  if (error === null || typeof error !== "object") return false;
+  const texts = ["code", "type", "message"].map((key) => (error as Record<string, unknown>)[key]);
+  return texts.every((text) => typeof text === "string") && "data" in error;
 };

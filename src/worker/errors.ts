@@ -62,12 +62,17 @@ export class WorkerStartError extends EnvironmentError {
   }
 }
 
+const OUT_OF_MEMORY = "The system may have run out of memory: lower buffer.n_ctxs or out_batch_size.";
+const HUNG = "If it only was slow, raise worker_timeout.";
+
 /** How a worker process ended. */
 export interface WorkerEnd {
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly stderr: readonly string[];
   readonly method: string | undefined;
+  /** Milliseconds without a sign of life, after which it was killed. */
+  readonly hungFor?: number | undefined;
 }
 
 /** The worker process ended while it was needed. */
@@ -78,12 +83,11 @@ export class WorkerDiedError extends DictlearnError {
     const how = end.signal === null ? `with exit code ${end.exitCode}` : `by signal ${end.signal}`;
     const during = end.method === undefined ? "" : ` during ${end.method}`;
     const last = end.stderr.at(-1);
-    super(`The Python worker ended unexpectedly ${how}${during}${last === undefined ? "" : ` (${last.trim()})`}.`, {
+    const words = last === undefined ? "" : ` (${last.trim()})`;
+    const hung = end.hungFor === undefined ? undefined : `gave no sign of life for ${end.hungFor / 1000} s`;
+    super(`The Python worker ${hung ?? `ended unexpectedly ${how}`}${during}${words}.`, {
       code: "worker_died",
-      hint:
-        end.signal === "SIGKILL"
-          ? "The system may have run out of memory: lower buffer.n_ctxs or out_batch_size."
-          : undefined,
+      hint: end.signal === "SIGKILL" ? (hung === undefined ? OUT_OF_MEMORY : HUNG) : undefined,
       cause: end.stderr.length === 0 ? undefined : new Error(end.stderr.join("\n")),
     });
     this.end = end;
@@ -103,6 +107,8 @@ export const fromRemote = (failure: RemoteFailure, method: string): DictlearnErr
       return new StaleHandleError(failure.message);
     case "protocol_mismatch":
       return new ProtocolMismatchError(failure.message, { code: failure.code, hint: failure.hint ?? undefined });
+    case "device_failed":
+      return new RemoteError(failure, method, `The device failed during ${method}: ${firstLine(failure.message)}.`);
     case "defect":
       return new RemoteError(failure, method, `${method} failed: ${failure.type}: ${firstLine(failure.message)}`);
     default:

@@ -1,36 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import type { Endpoints } from "./endpoints.ts";
 import { WorkerStartError } from "./errors.ts";
 
 /** The folder that holds the Python package `dictlearn_worker`; the same from `src/` and from `dist/`. */
 export const workerFolder = fileURLToPath(new URL("../../py_worker", import.meta.url));
 
-/** A Unix socket's path must fit this many bytes. */
-const MAX_SOCKET_PATH = 107;
 const STDERR_LINES = 40;
 const TERM_AFTER_MS = 2_000;
 const KILL_AFTER_MS = 1_000;
-
-export interface Endpoints {
-  readonly folder: string;
-  readonly data: string;
-  readonly control: string;
-}
-
-/** Fresh endpoints in a directory that only this user can enter. */
-export const createEndpoints = (): Endpoints => {
-  let folder = mkdtempSync(join(tmpdir(), "dictlearn-"));
-  if (Buffer.byteLength(join(folder, "control")) > MAX_SOCKET_PATH) {
-    rmSync(folder, { recursive: true });
-    folder = mkdtempSync("/tmp/dictlearn-");
-  }
-  return { folder, data: `ipc://${join(folder, "data")}`, control: `ipc://${join(folder, "control")}` };
-};
 
 /** How a process ended: its exit code, or the signal that ended it. */
 export interface ProcessEnd {
@@ -48,7 +28,7 @@ export class WorkerProcess {
 
   constructor(
     python: string,
-    endpoints: Endpoints,
+    endpoints: Pick<Endpoints, "environment">,
     options: { command?: readonly string[]; environment?: NodeJS.ProcessEnv } = {},
   ) {
     const inherited = process.env.PYTHONPATH;
@@ -63,8 +43,7 @@ export class WorkerProcess {
         ...options.environment,
         PYTHONPATH: inherited ? `${workerFolder}:${inherited}` : workerFolder,
         PYTHONUNBUFFERED: "1",
-        DICTLEARN_DATA: endpoints.data,
-        DICTLEARN_CONTROL: endpoints.control,
+        ...endpoints.environment,
         DICTLEARN_PARENT: String(process.pid),
       },
     });

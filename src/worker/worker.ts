@@ -1,12 +1,13 @@
-import { rmSync } from "node:fs";
 import { CancelledError } from "../errors.ts";
 import type { controlMethods, MethodName, Params, Progress, Result } from "../protocol/index.ts";
 import { schemaHash } from "../protocol/index.ts";
 import { Channel } from "./channel.ts";
 import { encode } from "./codec.ts";
+import { bindEndpoints, type Endpoints } from "./endpoints.ts";
 import { ProtocolMismatchError, WorkerDiedError, WorkerStartError } from "./errors.ts";
 import { PendingCalls, type Reply } from "./pending.ts";
-import { createEndpoints, type Endpoints, WorkerProcess } from "./process.ts";
+import { WorkerProcess } from "./process.ts";
+import { Pulse } from "./pulse.ts";
 
 export interface WorkerOptions {
   /** The interpreter that runs the worker. */
@@ -14,8 +15,12 @@ export interface WorkerOptions {
   /** Arguments of the interpreter instead of `-m dictlearn_worker`; for tests with fake workers. */
   readonly command?: readonly string[];
   readonly environment?: NodeJS.ProcessEnv;
+  /** `ipc`, `tcp` or `tcp://ADDRESS`; DICTLEARN_ENDPOINT, if not given. */
+  readonly endpoint?: string | undefined;
   /** How long the worker may take to import torch and say hello, in milliseconds. */
   readonly startTimeout?: number;
+  /** How long it may give no sign of life while it has something to do, in milliseconds; without it, for ever. */
+  readonly hangTimeout?: number;
 }
 
 export interface CallOptions {
@@ -40,29 +45,35 @@ let generations = 0;
 export class Worker implements AsyncDisposable {
   readonly #process: WorkerProcess;
   readonly #endpoints: Endpoints;
-  readonly #data = new Channel();
-  readonly #control = new Channel();
+  readonly #data: Channel;
+  readonly #control: Channel;
   readonly #calls = new PendingCalls();
   readonly #controlCalls = new PendingCalls();
   #hello: Result<"hello"> | undefined;
   #closing: Promise<void> | undefined;
   #windows = 0;
   #alive = true;
+  #pulse: Pulse | undefined;
   /** Counts the worker processes of this Node process; handles carry it. */
   readonly generation = ++generations;
 
-  private constructor(options: WorkerOptions) {
-    this.#endpoints = createEndpoints();
-    this.#process = new WorkerProcess(options.python, this.#endpoints, options);
+  private constructor(channels: { data: Channel; control: Channel }, endpoints: Endpoints, options: WorkerOptions) {
+    this.#data = channels.data;
+    this.#control = channels.control;
+    this.#endpoints = endpoints;
+    this.#process = new WorkerProcess(options.python, endpoints, options);
   }
 
   /** Starts a worker and agrees on the protocol with it. Throws `WorkerStartError` or `ProtocolMismatchError`. */
   static async start(options: WorkerOptions): Promise<Worker> {
-    const worker = new Worker(options);
+    const channels = { data: new Channel(), control: new Channel() };
+    const endpoints = await bindEndpoints(channels, options.endpoint ?? process.env.DICTLEARN_ENDPOINT);
+    const worker = new Worker(channels, endpoints, options);
     try {
       await worker.#process.spawned(options.python);
-      await worker.#connect();
+      worker.#listenToAll();
       await worker.#greet(options);
+      if (options.hangTimeout !== undefined) worker.#watch(options.hangTimeout);
       return worker;
     } catch (error) {
       await worker.#abandon();
@@ -140,12 +151,12 @@ export class Worker implements AsyncDisposable {
     this.#process.kill("SIGKILL");
   }
 
-  async #connect(): Promise<void> {
-    await Promise.all([this.#data.bind(this.#endpoints.data), this.#control.bind(this.#endpoints.control)]);
+  #listenToAll(): void {
     this.#listen(this.#data, this.#calls);
     this.#listen(this.#control, this.#controlCalls);
     void this.#process.ended.then((end) => {
-      const died = new WorkerDiedError({ ...end, stderr: this.#process.stderr, method: this.#calls.oldest });
+      const { stderr } = this.#process;
+      const died = new WorkerDiedError({ ...end, stderr, method: this.#calls.oldest, hungFor: this.#pulse?.lostAfter });
       this.#shut(this.#closing === undefined ? died : new CancelledError("The worker was closed."));
     });
   }
@@ -191,6 +202,15 @@ export class Worker implements AsyncDisposable {
     }
   }
 
+  /** Ends the process when its control thread does not answer while calls are pending. */
+  #watch(timeout: number): void {
+    this.#pulse = new Pulse(timeout, {
+      busy: () => this.#calls.size > 0,
+      ping: async () => await this.ping(),
+      onLost: () => this.#process.kill("SIGKILL"),
+    });
+  }
+
   async #controlCall<M extends ControlName>(method: M, params: Params<M>): Promise<Result<M>> {
     const { id, reply } = this.#controlCalls.open(method);
     this.#control.send([encode({ id, method, params })]).catch(() => undefined);
@@ -212,10 +232,11 @@ export class Worker implements AsyncDisposable {
 
   #shut(error: Error): void {
     this.#alive = false;
+    this.#pulse?.stop();
     this.#calls.close(error);
     this.#controlCalls.close(error);
     this.#data.close();
     this.#control.close();
-    rmSync(this.#endpoints.folder, { recursive: true, force: true });
+    this.#endpoints.remove();
   }
 }

@@ -44,6 +44,14 @@ class CachedRows(Source):
         x = self.inputs[where]
         return x, x if self.targets is None else self.targets[where]
 
+    def state(self, *, rows: bool) -> dict[str, torch.Tensor]:
+        """Where the current batch is: the rows themselves are in the file."""
+        return {"batch": torch.tensor([self._start, self._end])}
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Goes back to that batch."""
+        self._start, self._end = map(int, state["batch"])
+
 
 def open_cached(path: Path, batch_rows: int, dtype: torch.dtype, device: torch.device) -> CachedRows:
     """Reads and checks the file; every mistake in it is one sentence."""

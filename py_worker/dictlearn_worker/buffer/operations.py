@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from ..models.language_model import LanguageModel, Read
 from ..registry import Context, method
 from ..text.contexts import Batch, Contexts
 from .cached import open_cached
+from .origins import fingerprint
 from .rows import ActivationRows
 from .source import Source
 
@@ -30,6 +32,7 @@ def create(context: Context, params: p.BufferCreateParams) -> p.BufferCreateResu
         device=torch.device(params.device),
         generator=context.objects.get(params.generator, torch.Generator),
         randperm_each=params.draws == "randperm-each",
+        keep_contexts=params.keep_contexts,
     )
     return p.BufferCreateResult(source=context.objects.put(rows))
 
@@ -43,7 +46,12 @@ def append(context: Context, params: p.BufferAppendParams) -> p.BufferAppendResu
     batch = contexts.next(params.n_contexts)
     rows = 0
     if batch is not None:
-        rows = harvest(buffer, model, batch, stop=params.forward == "partial", most=params.max_norm_multiple)
+        try:
+            rows = harvest(buffer, model, batch, stop=params.forward == "partial", most=params.max_norm_multiple)
+        except Exception:
+            # The caller may try again with fewer contexts at once.
+            contexts.put_back()
+            raise
     return p.BufferAppendResult(
         contexts=0 if batch is None else len(batch.ids),
         rows=rows,
@@ -63,8 +71,7 @@ def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop:
 
     `most`: rows whose norm is above this multiple of the median are left out.
     """
-    values = model.read(batch.ids, batch.mask, list(buffer.values), stop=stop)
-    kept = {read: value[batch.keep.to(value.device)] for read, value in values.items()}
+    kept = activations(buffer, model, batch, stop=stop)
     count = int(batch.keep.sum())
     for read, rows in kept.items():
         if not torch.isfinite(rows).all():
@@ -78,8 +85,34 @@ def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop:
         usual = within_norm(kept, most)
         kept = {read: rows[usual.to(rows.device)] for read, rows in kept.items()}
         count = int(usual.sum())
-    buffer.append(kept, count)
+        # What is computed again later is these rows and no others.
+        batch = replace(batch, keep=batch.keep.masked_scatter(batch.keep, usual))
+    slots = buffer.append(kept, count)
+    if buffer.origins is not None:
+        buffer.origins.record(slots, batch, kept.values())
     return count
+
+
+def activations(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop: bool) -> dict[Read, torch.Tensor]:
+    """The values (rows, width) of everything that the buffer reads, at the kept positions."""
+    values = model.read(batch.ids, batch.mask, list(buffer.values), stop=stop)
+    return {read: values[read][batch.keep.to(values[read].device)] for read in buffer.values}
+
+
+def recompute(context: Context, buffer: ActivationRows, model: LanguageModel) -> tuple[int, int]:
+    """Fills the slots of a restored buffer; returns how many batches that took, and how many came out otherwise."""
+    if buffer.origins is None:
+        return 0, 0
+    differing = 0
+    for done, (number, held) in enumerate(buffer.origins.held.items()):
+        context.progress("Computing the buffer's rows again", done, len(buffer.origins.held))
+        rows = activations(buffer, model, held.batch, stop=True)
+        slots, numbers = buffer.origins.slots_of(number)
+        buffer.put(slots, {read: value[numbers.to(value.device)] for read, value in rows.items()})
+        if not torch.equal(fingerprint(rows.values()), held.sums):
+            differing += 1
+            held.sums = fingerprint(rows.values())
+    return len(buffer.origins.held), differing
 
 
 @method("buffer.shuffle")

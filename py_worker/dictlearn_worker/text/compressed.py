@@ -16,23 +16,38 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 DAMAGED = (zstandard.ZstdError, gzip.BadGzipFile, zlib.error, EOFError)
 
 
-def byte_lines(file: Path) -> Iterator[bytes]:
-    """The lines of the decompressed file, with their ends. Raises one of `DAMAGED`, or OSError."""
+def byte_lines(file: Path, start: int = 0) -> Iterator[tuple[bytes, int]]:
+    """The lines from byte `start` of the decompressed file on, with their ends, each with the byte behind it.
+
+    Raises one of `DAMAGED`, or OSError.
+    """
     with file.open("rb") as raw:
-        lines = opened(file, raw)
-        first = next(lines, b"").removeprefix(BYTE_ORDER_MARK)
-        if first:
-            yield first
-        yield from lines
+        offset = start
+        for line in opened(file, raw, start):
+            text = line if offset else line.removeprefix(BYTE_ORDER_MARK)
+            offset += len(line)
+            if text:
+                yield text, offset
 
 
-def opened(file: Path, raw: BinaryIO) -> Iterator[bytes]:
-    """Decompresses by the file's ending."""
+def opened(file: Path, raw: BinaryIO, start: int) -> Iterator[bytes]:
+    """Decompresses by the file's ending. A plain file skips to `start`; the others are decompressed up to it."""
     if file.name.endswith(".gz"):
-        return iter(gzip.open(raw))
+        unpacked = gzip.GzipFile(fileobj=raw)
+        unpacked.seek(start)
+        return iter(unpacked)
     if file.name.endswith(".zst"):
-        return split_lines(zstd_chunks(raw))
+        return split_lines(without(start, zstd_chunks(raw)))
+    raw.seek(start)
     return iter(raw)
+
+
+def without(count: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The chunks without their first `count` bytes."""
+    for chunk in chunks:
+        if len(chunk) > count:
+            yield chunk[count:]
+        count = max(0, count - len(chunk))
 
 
 def zstd_chunks(raw: BinaryIO) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 
 from ..errors import WorkerError
 from ..protocol import ContextsOpenParams
-from .stream import TextStream
+from .stream import State, TextStream
 
 # Documents per call of the tokeniser: enough to keep its threads busy, few enough to stay ahead by little.
 DOCUMENTS_PER_CALL = 64
@@ -54,6 +55,8 @@ class Contexts:
         # Tokens (pack) or whole contexts (truncate) that were read and not yet given out.
         self._tokens: list[int] = []
         self._contexts: list[list[int]] = []
+        # The contexts that were given out last.
+        self._given: list[list[int]] = []
         self.starved = False
         self.exhausted = False
 
@@ -67,7 +70,32 @@ class Contexts:
             self.exhausted = True
             if self.params.drop_partial_batch:
                 return None
+        self._given = rows
         return self._batch(rows) if rows else None
+
+    def put_back(self) -> None:
+        """Takes back the contexts that were given out last, because nothing could be done with them."""
+        if self.params.contexts == "pack":
+            self._tokens = [*itertools.chain.from_iterable(self._given), *self._tokens]
+        else:
+            self._contexts = [*self._given, *self._contexts]
+        self._given = []
+        self.exhausted = False
+
+    def state(self) -> State:
+        """Where the text is, and what was read of it and not yet given out."""
+        return {
+            "text": self.text.state(),
+            "tokens": self._tokens,
+            "contexts": self._contexts,
+            "exhausted": self.exhausted,
+        }
+
+    def restore(self, state: State) -> None:
+        """Continues where another one with the same settings stood."""
+        self.text.restore(state["text"])
+        self._tokens, self._contexts = state["tokens"], state["contexts"]
+        self.exhausted = state["exhausted"]
 
     def _packed(self, count: int) -> list[list[int]]:
         length = self.params.ctx_len

@@ -4,15 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ..errors import WorkerError
 from .compressed import DAMAGED, byte_lines
+from .stream import Documents, State
 
 ENDINGS = (".txt", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 ROWS_PER_READ = 256
+
+
+class Place(NamedTuple):
+    """Between two documents: the file's number, its lines (rows of a Parquet file) and decompressed bytes so far."""
+
+    file: int = 0
+    line: int = 0
+    offset: int = 0
+
+
+class FileDocuments(Documents):
+    """Every document of every file, in order. Blank documents are left out."""
+
+    def __init__(self, files: list[Path], field: str, txt_documents: str) -> None:
+        self._files = files
+        self._field = field
+        self._txt_documents = txt_documents
+        self._place = Place()
+        self._reader: Iterator[tuple[str, Place]] | None = None
+
+    def __next__(self) -> str:
+        """Raises `broken_file`, `malformed_line` or `missing_field`."""
+        if self._reader is None:
+            self._reader = read_files(self._files, self._field, self._txt_documents, self._place)
+        document, self._place = next(self._reader)
+        return document
+
+    def state(self) -> State:
+        """The place behind the last document."""
+        return self._place._asdict()
+
+    def restore(self, state: State) -> None:
+        """Goes back to that place."""
+        self._place = Place(**state)
+        self._reader = None
 
 
 def find_files(path: str) -> list[Path]:
@@ -38,13 +74,14 @@ def find_files(path: str) -> list[Path]:
     return files
 
 
-def read_files(files: list[Path], field: str, txt_documents: str) -> Iterator[str]:
-    """Every document of every file, in order. Blank documents are left out."""
-    for file in files:
+def read_files(files: list[Path], field: str, txt_documents: str, start: Place) -> Iterator[tuple[str, Place]]:
+    """The non-blank documents behind `start`, each with the place behind it."""
+    for number, file in enumerate(files[start.file :], start=start.file):
+        begin = start if number == start.file else Place(number)
         try:
-            for document in read_file(file, field, txt_documents):
+            for document, place in read_file(file, field, txt_documents, begin):
                 if document.strip():
-                    yield document
+                    yield document, place
         except DAMAGED as error:
             raise WorkerError(
                 "broken_file",
@@ -58,14 +95,14 @@ def read_files(files: list[Path], field: str, txt_documents: str) -> Iterator[st
             ) from error
 
 
-def read_file(file: Path, field: str, txt_documents: str) -> Iterator[str]:
-    """The documents of one file."""
+def read_file(file: Path, field: str, txt_documents: str, start: Place) -> Iterator[tuple[str, Place]]:
+    """The documents of one file behind `start`, each with the place behind it."""
     if file.name.endswith(".txt"):
-        yield from read_txt(file, txt_documents)
+        yield from read_txt(file, txt_documents, start)
     elif file.name.endswith(".parquet"):
-        yield from read_parquet(file, field)
+        yield from read_parquet(file, field, start)
     else:
-        yield from read_jsonl(file, field)
+        yield from read_jsonl(file, field, start)
 
 
 def utf8(line: bytes, number: int, file: Path) -> str:
@@ -82,47 +119,48 @@ def utf8(line: bytes, number: int, file: Path) -> str:
         ) from error
 
 
-def text_lines(file: Path) -> Iterator[str]:
-    """The lines of a plain file, with whatever ends a line as a newline."""
-    for number, line in enumerate(byte_lines(file), start=1):
-        yield utf8(line, number, file).replace("\r\n", "\n")
+def lines_behind(file: Path, start: Place) -> Iterator[tuple[str, Place]]:
+    """The lines of a file behind `start`, with the place behind each."""
+    for number, (line, offset) in enumerate(byte_lines(file, start.offset), start=start.line + 1):
+        yield utf8(line, number, file), Place(start.file, number, offset)
 
 
-def read_txt(file: Path, documents: str) -> Iterator[str]:
-    """A document is a line, a paragraph (blank lines between), or the file."""
-    lines = text_lines(file)
+def read_txt(file: Path, documents: str, start: Place) -> Iterator[tuple[str, Place]]:
+    """A document is a line, a paragraph (blank lines between), or the file. Whatever ends a line becomes a newline."""
+    lines = ((line.replace("\r\n", "\n"), place) for line, place in lines_behind(file, start))
     if documents == "file":
-        yield "".join(lines)
+        yield "".join(line for line, _ in lines), Place(start.file + 1)
     elif documents == "line":
-        yield from (line.rstrip("\n") for line in lines)
+        yield from ((line.rstrip("\n"), place) for line, place in lines)
     else:
         paragraph: list[str] = []
-        for line in lines:
+        place = start
+        for line, place in lines:
             if line.strip():
                 paragraph.append(line)
             elif paragraph:
-                yield "".join(paragraph)
+                yield "".join(paragraph), place
                 paragraph = []
-        yield "".join(paragraph)
+        yield "".join(paragraph), place
 
 
-def read_jsonl(file: Path, field: str) -> Iterator[str]:
+def read_jsonl(file: Path, field: str, start: Place) -> Iterator[tuple[str, Place]]:
     """One JSON object a line. A malformed line names its file and number."""
     decode = msgspec.json.Decoder().decode
-    for number, line in enumerate(byte_lines(file), start=1):
+    for line, place in lines_behind(file, start):
         if not line.strip():
             continue
         try:
-            row = decode(utf8(line, number, file))
+            row = decode(line)
         except msgspec.DecodeError as error:
             raise WorkerError(
                 "malformed_line",
-                f"Line {number} of {file} is not valid JSON: {str(error).rstrip('.')}.",
+                f"Line {place.line} of {file} is not valid JSON: {str(error).rstrip('.')}.",
                 hint="Mend or remove the line.",
                 file=str(file),
-                line=number,
+                line=place.line,
             ) from error
-        yield text_of(row, field, f"line {number} of {file}")
+        yield text_of(row, field, f"line {place.line} of {file}"), place
 
 
 def text_of(row: Any, field: str, where: str) -> str:
@@ -156,8 +194,8 @@ def not_text(what: str, kind: str) -> WorkerError:
     )
 
 
-def read_parquet(file: Path, field: str) -> Iterator[str]:
-    """One record a row; null is an empty document."""
+def read_parquet(file: Path, field: str, start: Place) -> Iterator[tuple[str, Place]]:
+    """One record a row; null is an empty document. Row groups before `start` are not read."""
     import pyarrow
     from pyarrow import parquet
 
@@ -171,11 +209,19 @@ def read_parquet(file: Path, field: str) -> Iterator[str]:
                 hint=f"Set data.text_field to one of its columns: {', '.join(names)}.",
                 fields=names,
             )
-        for batch in table.iter_batches(batch_size=ROWS_PER_READ, columns=[field]):
-            for text in batch.column(0).to_pylist():
-                if text is not None and not isinstance(text, str):
-                    raise not_text(f"The column {field!r} in {file}", type(text).__name__)
-                yield text or ""
+        row = 0
+        for group in range(table.num_row_groups):
+            rows = table.metadata.row_group(group).num_rows
+            if row + rows <= start.line:
+                row += rows
+                continue
+            for batch in table.iter_batches(batch_size=ROWS_PER_READ, columns=[field], row_groups=[group]):
+                for text in batch.column(0).to_pylist():
+                    row += 1
+                    if text is not None and not isinstance(text, str):
+                        raise not_text(f"The column {field!r} in {file}", type(text).__name__)
+                    if row > start.line:
+                        yield text or "", Place(start.file, row)
     except (pyarrow.ArrowException, OSError) as error:
         # pyarrow says "not a Parquet file" and "corrupt page" with either.
         raise WorkerError(

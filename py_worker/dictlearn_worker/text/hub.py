@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from ..errors import WorkerError
 from .files import text_of
+from .stream import Documents, State
 
 NETWORK = {"ConnectionError", "ConnectError", "ConnectTimeout", "ReadTimeout", "OfflineModeIsEnabled", "gaierror"}
 
@@ -64,16 +64,46 @@ def kinds(error: BaseException | None) -> Iterator[str]:
         error = error.__cause__
 
 
-def read_dataset(dataset: Any, path: str, split: str, field: str) -> Iterator[str]:
-    """Every non-blank document of the dataset, in order. Files are fetched on the way, so this can fail at any row."""
-    rows = iter(dataset)
-    for number in itertools.count(1):
+class DatasetDocuments(Documents):
+    """Every non-blank document of a dataset, in order. Files are fetched on the way, so this can fail at any row."""
+
+    def __init__(self, dataset: Any, path: str, split: str, field: str, *, rewinds: bool) -> None:
+        """`rewinds`: the dataset's own state is exact. It is not when it shuffles: then the rows are read again."""
+        self._dataset = dataset
+        self._path, self._split, self._field = path, split, field
+        self._rewinds = rewinds
+        self._rows: Iterator[Any] | None = None
+        self._number = 0
+
+    def __next__(self) -> str:
+        """Raises what `explain` makes of the failure."""
+        while True:
+            text = text_of(self._next_row(), self._field, f"record {self._number} of {self._path}")
+            if text.strip():
+                return text
+
+    def state(self) -> State:
+        """The number of rows read, and the dataset's own state where it is exact."""
+        own = self._dataset.state_dict() if self._rewinds and self._rows is not None else None
+        return {"number": self._number, "dataset": own}
+
+    def restore(self, state: State) -> None:
+        """Continues behind the row with that number."""
+        self._rows, self._number = None, 0
+        if state["dataset"] is not None:
+            self._dataset.load_state_dict(state["dataset"])
+            self._number = state["number"]
+        while self._number < state["number"]:
+            self._next_row()
+
+    def _next_row(self) -> Any:
         try:
-            row = next(rows)
+            if self._rows is None:
+                self._rows = iter(self._dataset)
+            row = next(self._rows)
         except StopIteration:
-            return
+            raise
         except Exception as error:
-            raise explain(error, path, split) from error
-        text = text_of(row, field, f"record {number} of {path}")
-        if text.strip():
-            yield text
+            raise explain(error, self._path, self._split) from error
+        self._number += 1
+        return row

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-
 from .. import protocol as p
 from ..models.language_model import LanguageModel
 from ..registry import Context, method
 from . import files, hub, python_docs
 from .contexts import Contexts
-from .stream import PushedStream, TextStream, prepared
+from .stream import ListedDocuments, Prepared, PushedStream, TextStream
 
 # The special path of Python's own documentation.
 PYTHON_DOCS = "python-docs"
@@ -20,11 +17,11 @@ PYTHON_DOCS = "python-docs"
 def open_files(context: Context, params: p.TextFilesParams) -> p.TextFilesResult:
     """Local files; the first document is read at once, so that most mistakes show here."""
     if params.path == PYTHON_DOCS:
-        found, documents = 1, iter(python_docs.documents())
+        found, documents = 1, ListedDocuments(python_docs.documents())
     else:
         paths = files.find_files(params.path)
-        found, documents = len(paths), files.read_files(paths, params.text_field, params.txt_documents)
-    stream = TextStream(prepared(peeked(documents), params.skip, params.shuffle_buffer, params.seed))
+        found, documents = len(paths), files.FileDocuments(paths, params.text_field, params.txt_documents)
+    stream = TextStream(Prepared(documents, params.skip, params.shuffle_buffer, params.seed)).peek()
     return p.TextFilesResult(text=context.objects.put(stream), files=found)
 
 
@@ -36,14 +33,10 @@ def open_hub(context: Context, params: p.TextHubParams) -> p.TextHubResult:
         dataset = dataset.skip(params.skip)
     if params.shuffle_buffer:
         dataset = dataset.shuffle(seed=params.seed % 2**32, buffer_size=params.shuffle_buffer)
-    documents = hub.read_dataset(dataset, params.path, params.split, params.text_field)
-    return p.TextHubResult(text=context.objects.put(TextStream(peeked(documents))))
-
-
-def peeked(documents: Iterator[str]) -> Iterator[str]:
-    """The same documents, the first of them read now."""
-    first = list(itertools.islice(documents, 1))
-    return itertools.chain(first, documents)
+    documents = hub.DatasetDocuments(
+        dataset, params.path, params.split, params.text_field, rewinds=params.shuffle_buffer == 0
+    )
+    return p.TextHubResult(text=context.objects.put(TextStream(documents).peek()))
 
 
 @method("text.pushed")

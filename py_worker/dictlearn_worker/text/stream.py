@@ -4,29 +4,153 @@ from __future__ import annotations
 
 import itertools
 import random
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import WorkerError
+
+# What JSON can hold.
+State = dict[str, Any]
+
+
+class Documents(ABC):
+    """Documents one after the other, from a place that can be written down and gone back to."""
+
+    def __iter__(self) -> Iterator[str]:
+        """It is its own iterator."""
+        return self
+
+    @abstractmethod
+    def __next__(self) -> str:
+        """The next document."""
+
+    @abstractmethod
+    def state(self) -> State:
+        """Where the next document is."""
+
+    @abstractmethod
+    def restore(self, state: State) -> None:
+        """Goes to where another object of the same kind stood."""
+
+
+class ListedDocuments(Documents):
+    """Documents that are all in memory."""
+
+    def __init__(self, documents: list[str]) -> None:
+        self._documents = documents
+        self._next = 0
+
+    def __next__(self) -> str:
+        """The next of the list."""
+        if self._next >= len(self._documents):
+            raise StopIteration
+        self._next += 1
+        return self._documents[self._next - 1]
+
+    def state(self) -> State:
+        """How many were taken, of how many."""
+        return {"taken": self._next, "of": len(self._documents)}
+
+    def restore(self, state: State) -> None:
+        """Raises `changed_input` when the list has another length."""
+        if state["of"] != len(self._documents):
+            raise WorkerError(
+                "changed_input", f"The text has {len(self._documents)} documents now, but had {state['of']} before."
+            )
+        self._next = state["taken"]
+
+
+class Prepared(Documents):
+    """Without the first `skip` documents, and shuffled in a window of `shuffle_buffer` documents if that is not 0."""
+
+    def __init__(self, documents: Documents, skip: int, shuffle_buffer: int, seed: int) -> None:
+        self._documents = documents
+        self._skip = skip
+        self._size = shuffle_buffer
+        self._random = random.Random(seed)
+        # The documents that are held back; None until the first one is asked for.
+        self._window: list[str] | None = None
+        self._drained = False
+
+    def __next__(self) -> str:
+        """Gives out a random one of those held back for each that comes in, and at the end those that are left."""
+        for _ in itertools.islice(self._documents, self._skip):
+            pass
+        self._skip = 0
+        if self._size == 0:
+            return next(self._documents)
+        if self._window is None:
+            self._window = list(itertools.islice(self._documents, self._size))
+        document = None if self._drained else next(self._documents, None)
+        if document is None:
+            if not self._drained:
+                self._random.shuffle(self._window)
+                self._window.reverse()
+            self._drained = True
+            if not self._window:
+                raise StopIteration
+            return self._window.pop()
+        index = self._random.randrange(len(self._window))
+        self._window[index], document = document, self._window[index]
+        return document
+
+    def state(self) -> State:
+        """The documents that are held back, the generator, and where the rest of the text is."""
+        return {
+            "source": self._documents.state(),
+            "skip": self._skip,
+            "window": self._window,
+            "drained": self._drained,
+            "random": self._random.getstate() if self._size else None,
+        }
+
+    def restore(self, state: State) -> None:
+        """As another one with the same settings was."""
+        self._documents.restore(state["source"])
+        self._skip, self._window, self._drained = state["skip"], state["window"], state["drained"]
+        if state["random"] is not None:
+            version, numbers, gauss = state["random"]
+            self._random.setstate((version, tuple(numbers), gauss))
 
 
 class TextStream:
     """Documents on demand. `next_documents` gives fewer than asked for only at the end, or when it is starved."""
 
-    def __init__(self, documents: Iterable[str]) -> None:
-        self._documents = iter(documents)
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        # The first document, read when the stream was opened and not given out yet.
+        self._first: list[str] = []
         self.ended = False
+
+    def peek(self) -> TextStream:
+        """Reads the first document now, so that most mistakes show early; returns itself."""
+        self._first = list(itertools.islice(self._documents, 1))
+        return self
 
     def next_documents(self, count: int) -> list[str]:
         """Up to `count` documents; an empty list when none is left or none is there yet (see `ended`)."""
-        taken = list(itertools.islice(self._documents, count))
+        first, self._first = self._first[:count], self._first[count:]
+        taken = [*first, *itertools.islice(self._documents, count - len(first))]
         self.ended = len(taken) < count
         return taken
+
+    def state(self) -> State:
+        """Where the next document is."""
+        return {"documents": self._documents.state(), "first": self._first, "ended": self.ended}
+
+    def restore(self, state: State) -> None:
+        """Goes to where another stream of the same text stood."""
+        self._documents.restore(state["documents"])
+        self._first, self.ended = state["first"], state["ended"]
 
 
 class PushedStream(TextStream):
     """A stream that the caller feeds."""
 
     def __init__(self) -> None:
-        super().__init__(())
+        super().__init__(ListedDocuments([]))
         self._queue: deque[str] = deque()
         self._closed = False
 
@@ -43,19 +167,10 @@ class PushedStream(TextStream):
         self.ended = self._closed and not self._queue
         return taken
 
-
-def prepared(documents: Iterable[str], skip: int, shuffle_buffer: int, seed: int) -> Iterator[str]:
-    """Without the first `skip` documents, and shuffled in a window of `shuffle_buffer` documents if that is not 0."""
-    rest = itertools.islice(documents, skip, None)
-    return rest if shuffle_buffer == 0 else shuffled(rest, shuffle_buffer, random.Random(seed))
-
-
-def shuffled(documents: Iterator[str], size: int, rng: random.Random) -> Iterator[str]:
-    """Holds back `size` documents and gives out a random one for each that comes in."""
-    window = list(itertools.islice(documents, size))
-    for document in documents:
-        index = rng.randrange(len(window))
-        window[index], document = document, window[index]
-        yield document
-    rng.shuffle(window)
-    yield from window
+    def state(self) -> State:
+        """Raises `cannot_rewind`: the documents came from a script, and nobody can ask for them again."""
+        raise WorkerError(
+            "cannot_rewind",
+            "The text comes from a script, so its position cannot be kept.",
+            hint="Read the text from files or from a dataset where a run has to be resumed.",
+        )

@@ -93,3 +93,16 @@ class ConstrainedAdam:
     def place(self, parameter: torch.Tensor) -> int:
         """Which of the parameters it is."""
         return next(place for place, each in enumerate(self.parameters) if each is parameter)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Moments, counters and masters, by the parameter's place."""
+        kinds = {"first": self.first_moments, "second": self.second_moments, "step": self.counters}
+        if self.rounded:
+            kinds["master"] = [*self.masters]
+        return {f"{kind}.{place}": each for kind, tensors in kinds.items() for place, each in enumerate(tensors)}
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Takes over the state of an optimiser of the same shape."""
+        for name, tensor in self.state().items():
+            tensor.copy_(state[name])

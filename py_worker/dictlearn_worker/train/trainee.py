@@ -52,3 +52,20 @@ class Trainee:
     def dead(self, since: int) -> torch.Tensor:
         """Mask (m) of the features that have not fired at step `since` or later."""
         return self.last_fired < since
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Weights, moments, step counters, and when each feature last fired."""
+        state = {f"dictionary.{name}": value for name, value in self.dictionary.state_dict().items()}
+        state |= {f"optimiser.{name}": value for name, value in self.optimiser.state().items()}
+        return state | {"last_fired": self.last_fired}
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Takes over the state of a trainee of the same shape."""
+        self.dictionary.load_state_dict(beneath(state, "dictionary"))
+        self.optimiser.restore(beneath(state, "optimiser"))
+        self.last_fired.copy_(state["last_fired"])
+
+
+def beneath(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """The entries whose name begins with `prefix` and a dot, without that."""
+    return {name.removeprefix(f"{prefix}."): value for name, value in state.items() if name.startswith(f"{prefix}.")}

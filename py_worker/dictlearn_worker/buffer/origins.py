@@ -1,0 +1,88 @@
+"""What the rows of a buffer were computed from: enough to compute them again, at a small part of their size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+
+from ..text.contexts import Batch
+
+NOWHERE = -1
+
+
+@dataclass
+class Held:
+    """One batch of contexts that went through the model together, of which `live` rows are still in the buffer.
+
+    `sums` (reads) tells whether rows that are computed again are the same, see `fingerprint`.
+    """
+
+    batch: Batch
+    sums: torch.Tensor
+    live: int
+
+
+class Origins:
+    """For every slot the batch that its row came from, `append` (rows), and the row's number in it, `row` (rows).
+
+    A whole batch is kept while one of its rows is: the last bits of a row depend on what it is computed together with.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.append = torch.full((rows,), NOWHERE, dtype=torch.int32)
+        self.row = torch.zeros(rows, dtype=torch.int32)
+        self.held: dict[int, Held] = {}
+        self._appends = 0
+
+    def record(self, slots: torch.Tensor, batch: Batch, values: Iterable[torch.Tensor]) -> None:
+        """The rows of `batch` (read -> values (count, width)) went into `slots` (count), over what was there."""
+        before = self.append[slots]
+        numbers, counts = before[before != NOWHERE].unique(return_counts=True)
+        for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
+            self.held[number].live -= count
+            if self.held[number].live == 0:
+                del self.held[number]
+        if len(slots) == 0:
+            return
+        self.append[slots] = self._appends
+        self.row[slots] = torch.arange(len(slots), dtype=torch.int32)
+        self.held[self._appends] = Held(batch, fingerprint(values), len(slots))
+        self._appends += 1
+
+    def slots_of(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The slots that hold rows of a batch, and the numbers of these rows in it."""
+        slots = (self.append == number).nonzero().flatten()
+        return slots, self.row[slots].long()
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Both maps and the tokens of every batch held: 8 bytes a row, and 6 a token."""
+        state = {"append": self.append, "row": self.row, "appends": torch.tensor(self._appends)}
+        for number, held in self.held.items():
+            state[f"held.{number}.ids"] = held.batch.ids.int()
+            state[f"held.{number}.keep"] = held.batch.keep
+            state[f"held.{number}.sums"] = held.sums
+            if held.batch.mask is not None:
+                state[f"held.{number}.mask"] = held.batch.mask.bool()
+        return state
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Takes over such a state."""
+        self.append, self.row, self._appends = state["append"], state["row"], int(state["appends"])
+        numbers, counts = self.append[self.append != NOWHERE].unique(return_counts=True)
+        for number, live in zip(numbers.tolist(), counts.tolist(), strict=True):
+            mask = state.get(f"held.{number}.mask")
+            batch = Batch(
+                ids=state[f"held.{number}.ids"].long(),
+                mask=None if mask is None else mask.long(),
+                keep=state[f"held.{number}.keep"],
+            )
+            self.held[number] = Held(batch, state[f"held.{number}.sums"], live)
+
+
+def fingerprint(values: Iterable[torch.Tensor]) -> torch.Tensor:
+    """For each tensor the sum of its bits, read as whole numbers, modulo 2^64: any flipped bit changes it."""
+    whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+    sums = [value.contiguous().view(whole[value.element_size()]).sum(dtype=torch.int64).cpu() for value in values]
+    return torch.stack(sums)

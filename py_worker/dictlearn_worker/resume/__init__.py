@@ -1,0 +1,1 @@
+"""What a run has become, as one file, and back."""

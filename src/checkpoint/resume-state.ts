@@ -1,0 +1,64 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { SourcePosition } from "../buffer/index.ts";
+import { RunConfig } from "../config/index.ts";
+import { InputFile } from "./input-files.ts";
+
+const FORMAT = 1;
+const count = () => z.int().min(0);
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** What a run is: its config, and what it read and ran on when it was started. */
+export const RunRecord = z.strictObject({
+  config: RunConfig,
+  inputs: z.array(InputFile),
+  /** Of dictlearn, Python and the packages that compute. */
+  versions: z.record(z.string(), z.string()),
+  device: z.string(),
+  threads: count(),
+});
+export type RunRecord = z.output<typeof RunRecord>;
+
+/** Everything of a run after some step that is not a tensor; the tensors are in `file`. */
+export const ResumeState = z.strictObject({
+  run: RunRecord,
+  /** `light`: the rows are not kept, and training goes on with fresh ones. */
+  kind: z.enum(["exact", "light"]),
+  /** Steps done. */
+  step: count(),
+  /** Rows trained on. */
+  tokens: count(),
+  source: SourcePosition,
+  /** In the config's order. `metrics`: bytes of metrics.jsonl that were written. `resampledAt`: step; null: never. `scale`: of its rows. */
+  trainees: z.array(
+    z.strictObject({ name: z.string(), resampledAt: z.nullable(count()), scale: z.number(), metrics: count() }),
+  ),
+  file: z.strictObject({ name: z.string().regex(/^[\w-]+\.safetensors$/), bytes: count(), sha256: Sha256 }),
+});
+export type ResumeState = z.output<typeof ResumeState>;
+
+const Sealed = z.strictObject({ format: z.literal(FORMAT), sha256: Sha256, content: z.unknown() });
+
+/** JSON that carries the hash of its own content, so that any damage shows. */
+export const seal = (content: unknown): string =>
+  `${JSON.stringify({ format: FORMAT, sha256: digest(content), content }, undefined, 1)}\n`;
+
+/** The content of sealed JSON. Throws an `Error` whose message is the reason, as the end of a sentence. */
+export const unseal = <S extends z.ZodType>(text: string, schema: S): z.output<S> => {
+  const sealed = Sealed.safeParse(parseJson(text));
+  if (!sealed.success) throw new Error("it is cut off, or was written by another program or version");
+  if (digest(sealed.data.content) !== sealed.data.sha256) throw new Error("its checksum does not fit");
+  const content = schema.safeParse(sealed.data.content);
+  if (!content.success) throw new Error("it lacks what this version needs");
+  return content.data;
+};
+
+const digest = (content: unknown): string => createHash("sha256").update(JSON.stringify(content)).digest("hex");
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};

@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { DictlearnError } from "../errors.ts";
+import { RemoteError, type Worker, WorkerDiedError, WorkerStartError } from "../worker/index.ts";
+import type { Observer } from "./events.ts";
+
+const MOST_RESTARTS = 3;
+const FIRST_PAUSE_MS = 500;
+const PAUSE_FACTOR = 3;
+/** A worker that lived for so long did not die of what the one before it died of. */
+const STABLE_MS = 120_000;
+
+/**
+ * What to do after a worker was lost that had lived for `lived` milliseconds and was the last of `restarts` restarts in a
+ * row: the new count and the pause before the next one, in milliseconds; undefined: give up.
+ */
+export const nextRestart = (restarts: number, lived: number): { restarts: number; pause: number } | undefined => {
+  const inRow = lived >= STABLE_MS ? 0 : restarts;
+  if (inRow >= MOST_RESTARTS) return undefined;
+  return { restarts: inRow + 1, pause: FIRST_PAUSE_MS * PAUSE_FACTOR ** inRow };
+};
+
+export interface RestartOptions {
+  /** Starts another worker; without it a lost worker is the end. */
+  readonly start: (() => Promise<Worker>) | undefined;
+  readonly observe: Observer;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Does `work` with a worker, and does it again with a new one when that is lost: killed, hung, or its device broken. */
+export const withRestarts = async <T>(
+  first: Worker,
+  work: (worker: Worker) => Promise<T>,
+  { start, observe, signal }: RestartOptions,
+): Promise<T> => {
+  let restarts = 0;
+  for (let worker: Worker | undefined = first; ; worker = undefined) {
+    const since = performance.now();
+    let pause: number;
+    try {
+      worker ??= await start?.();
+      if (worker === undefined) throw new Error("There is no way to start a worker.");
+      return await work(worker);
+    } catch (error) {
+      if (start === undefined || signal?.aborted || !isLoss(error, restarts > 0)) throw error;
+      const next = nextRestart(restarts, performance.now() - since);
+      if (next === undefined) throw gaveUp(error, restarts);
+      ({ restarts, pause } = next);
+      const when = `Another one is started in ${pause / 1000} s (${restarts} of ${MOST_RESTARTS})`;
+      observe({ type: "notice", message: `${error.message} ${when}.` });
+      await worker?.close();
+    } finally {
+      if (worker !== first) await worker?.close();
+    }
+    await sleep(pause, undefined, { signal }).catch(() => undefined);
+  }
+};
+
+/** Whether an error says that the worker is gone or good for nothing, rather than that the run cannot go on. */
+const isLoss = (error: unknown, restarted: boolean): error is DictlearnError =>
+  error instanceof WorkerDiedError ||
+  (restarted && error instanceof WorkerStartError) ||
+  (error instanceof RemoteError && error.code === "device_failed");
+
+const gaveUp = (error: DictlearnError, restarts: number): DictlearnError =>
+  new DictlearnError(`${error.message} It was restarted ${restarts} times.`, {
+    code: error.code,
+    hint: error.hint,
+    cause: error,
+  });

@@ -1,0 +1,160 @@
+import type { ResumableSource } from "../buffer/index.ts";
+import { withoutRows } from "../buffer/index.ts";
+import type { ResumeFolder, ResumeState, RunRecord } from "../checkpoint/index.ts";
+import type { JsonlSink } from "../metrics/index.ts";
+import type { HandleRef, Result } from "../protocol/index.ts";
+import type { CallWindow } from "../worker/index.ts";
+import type { Generators } from "./assemble.ts";
+import type { Observer } from "./events.ts";
+import { type ResumeEvery, saveIsDue, stepsUntilSave } from "./resume-policy.ts";
+import type { Trainee } from "./trainee.ts";
+
+export interface StateKeeperOptions {
+  readonly folder: ResumeFolder;
+  readonly run: RunRecord;
+  readonly kind: "exact" | "light";
+  readonly every: ResumeEvery;
+  readonly generators: Generators;
+  /** In the order of the trainees. */
+  readonly sinks: readonly JsonlSink[];
+  readonly observe: Observer;
+  /** Called before a state becomes valid; throws when it must not. */
+  readonly approve: () => void;
+}
+
+/** Steps done, and rows that they were trained on. */
+export interface Progress {
+  readonly step: number;
+  readonly tokens: number;
+}
+
+interface Pending {
+  readonly write: HandleRef;
+  readonly state: Omit<ResumeState, "file">;
+}
+
+/**
+ * Saves the run's state while it trains. The worker copies its tensors between two steps and writes the copy on a thread
+ * of its own; this side asks from time to time whether it is done, and then makes the state valid. Training never waits.
+ */
+export class StateKeeper {
+  readonly #source: ResumableSource;
+  readonly #trainees: readonly Trainee[];
+  readonly #options: StateKeeperOptions;
+  #starting = false;
+  #pending: Pending | undefined;
+  /** Whether a question is under way: the handle must outlive it. */
+  #looking = false;
+  #commit: Promise<void> = Promise.resolve();
+  #failure: { readonly error: unknown } | undefined;
+  #lastStep: number | undefined;
+  #lastTime = performance.now();
+
+  /** `from`: steps of the state that the run was taken up from, if any. */
+  constructor(
+    source: ResumableSource,
+    trainees: readonly Trainee[],
+    { from, ...options }: StateKeeperOptions & { readonly from: number | undefined },
+  ) {
+    this.#source = source;
+    this.#trainees = trainees;
+    this.#options = options;
+    this.#lastStep = from;
+  }
+
+  /** How many steps may be sent at once after `step` steps. */
+  stepsUntilDue(step: number): number {
+    return stepsUntilSave(step, this.#options.every);
+  }
+
+  /** Called after every message of steps: begins a state when one is due, and looks after the one that is being written. */
+  async afterSteps(window: CallWindow, progress: Progress): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    const pending = this.#pending;
+    if (pending !== undefined) {
+      if (this.#looking) return;
+      this.#looking = true;
+      const params = { write: pending.write, wait: false };
+      await window.push("state.written", params, (written) => this.#look(pending, written));
+      return;
+    }
+    // A disk that is slower than the interval gets fewer states.
+    if (this.#starting || !saveIsDue(progress.step, performance.now() - this.#lastTime, this.#options.every)) return;
+    const state = this.#describe(progress);
+    await window.push("state.save", this.#params(progress), ({ write }) => this.#started(state, write));
+  }
+
+  /** Saves the state and waits until it is on the disk. The window must be drained. */
+  async save(progress: Progress): Promise<void> {
+    await this.settle();
+    if (this.#lastStep === progress.step) return;
+    const state = this.#describe(progress);
+    const { write } = await this.#source.worker.call("state.save", this.#params(progress));
+    this.#started(state, write);
+    await this.settle();
+  }
+
+  /** Waits for the state that is being written. The window must be drained. */
+  async settle(): Promise<void> {
+    const pending = this.#pending;
+    if (pending !== undefined) {
+      const params = { write: pending.write, wait: true };
+      this.#look(pending, await this.#source.worker.call("state.written", params));
+    }
+    await this.#commit;
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  #params({ step }: Progress) {
+    this.#starting = true;
+    this.#lastTime = performance.now();
+    return {
+      path: this.#options.folder.prepare(step),
+      trainees: this.#trainees.map(({ ref }) => ref),
+      generators: [...this.#options.generators.handles],
+      source: this.#source.ref,
+      contexts: this.#source.contexts,
+      rows: this.#options.kind === "exact",
+    };
+  }
+
+  #describe({ step, tokens }: Progress): Omit<ResumeState, "file"> {
+    const { run, kind } = this.#options;
+    const position = this.#source.position();
+    return {
+      run,
+      kind,
+      step,
+      tokens,
+      source: kind === "exact" ? position : withoutRows(position),
+      trainees: this.#trainees.map((each) => ({ name: each.name, ...each.position(), metrics: 0 })),
+    };
+  }
+
+  /** Answers come in order: what the metrics files hold now is what the steps before the copy have written. */
+  #started(state: Omit<ResumeState, "file">, write: HandleRef): void {
+    const { sinks } = this.#options;
+    const trainees = state.trainees.map((each, index) => ({ ...each, metrics: sinks[index]?.bytes ?? 0 }));
+    this.#starting = false;
+    this.#pending = { write, state: { ...state, trainees } };
+  }
+
+  #look(pending: Pending, { done, bytes, sha256 }: Result<"state.written">): void {
+    this.#looking = false;
+    if (!done || this.#pending !== pending) return;
+    this.#pending = undefined;
+    this.#commit = this.#finish(pending, { bytes, sha256 }).catch((error: unknown) => {
+      this.#failure ??= { error };
+    });
+  }
+
+  async #finish({ write, state }: Pending, written: { bytes: number; sha256: string }): Promise<void> {
+    const { folder, sinks, observe, approve } = this.#options;
+    await this.#source.worker.call("release", { handles: [write] });
+    await Promise.all(sinks.map(async (sink) => await sink.sync()));
+    approve();
+    await folder.commit(state, written);
+    this.#lastStep = state.step;
+    observe({ type: "kept", step: state.step, bytes: written.bytes });
+  }
+}

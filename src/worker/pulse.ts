@@ -1,0 +1,57 @@
+/** Looks per timeout. A machine that slept wakes up between two of them, and then all is well again. */
+const LOOKS = 4;
+
+export interface PulseOptions {
+  /** Whether an answer is being waited for. */
+  readonly busy: () => boolean;
+  /** Settles when the worker gives a sign of life. */
+  readonly ping: () => Promise<unknown>;
+  readonly onLost: () => void;
+}
+
+/** Feels whether a busy worker lives, and says so when no sign of life came for `timeout` milliseconds. */
+export class Pulse {
+  readonly #timeout: number;
+  readonly #options: PulseOptions;
+  readonly #timer: NodeJS.Timeout;
+  #silent = 0;
+  #waiting = false;
+  #lost = false;
+
+  constructor(timeout: number, options: PulseOptions) {
+    this.#timeout = timeout;
+    this.#options = options;
+    this.#timer = setInterval(() => this.#look(), timeout / LOOKS);
+    this.#timer.unref();
+  }
+
+  /** The timeout in milliseconds, once it has passed without a sign of life. */
+  get lostAfter(): number | undefined {
+    return this.#lost ? this.#timeout : undefined;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    if (!this.#options.busy()) {
+      this.#silent = 0;
+      return;
+    }
+    if (this.#waiting) this.#silent += 1;
+    if (this.#silent >= LOOKS) {
+      this.stop();
+      this.#lost = true;
+      this.#options.onLost();
+      return;
+    }
+    if (this.#waiting) return;
+    this.#waiting = true;
+    const alive = () => {
+      this.#waiting = false;
+      this.#silent = 0;
+    };
+    this.#options.ping().then(alive, () => undefined);
+  }
+}

@@ -1,0 +1,10 @@
+import { expect, it } from "vitest";
+import { survivesKills } from "./random-kills.ts";
+import { liveRun } from "./runs.ts";
+
+// DICTLEARN_FAULT_SEED replays a failure.
+const seed = Number(process.env.DICTLEARN_FAULT_SEED ?? 2);
+
+it("a live model: 30 kills at random moments leave the bytes of an undisturbed run", async () => {
+  expect(await survivesKills({ config: liveRun, seed, kills: 30 })).toBeGreaterThan(0);
+}, 900_000);
