@@ -3,10 +3,11 @@ import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
 import { ensureEnvironment, setupProgress } from "../src/environment/index.ts";
 import { benchLoop } from "./loop.ts";
+import { benchResume } from "./resume.ts";
 import { benchRpc } from "./rpc.ts";
 import { printTable } from "./table.ts";
 
-const benches = { rpc: benchRpc, loop: benchLoop };
+const benches = { rpc: benchRpc, loop: benchLoop, resume: benchResume };
 type Name = keyof typeof benches;
 
 const names = Object.keys(benches) as Name[];
