@@ -1,20 +1,18 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { temporaryFolder, writeConfig } from "../cli/support.ts";
 import { path } from "../support.ts";
 import { Life, type RunLine } from "./life.ts";
 import { outputs, undisturbed } from "./outputs.ts";
-import { liveRun } from "./runs.ts";
+import { cachedRun, liveRun } from "./runs.ts";
+
+// Each test starts the program several times.
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 300_000 });
 
 const config = { ...liveRun, train: { ...liveRun.train, steps: 45, resample_steps: 20 } };
 const hooks = path("test/faults/hooks");
-let expected: Record<string, string>;
-
-beforeAll(async () => {
-  expected = await undisturbed(config);
-});
 
 interface Rename {
   readonly what: string;
@@ -34,6 +32,11 @@ const renames: Rename[] = [
 ];
 
 describe("a kill between the temporary file and the rename", () => {
+  let expected: Record<string, string>;
+  beforeAll(async () => {
+    expected = await undisturbed(cachedRun);
+  });
+
   it.each(renames)("of $what, by the death of $victim", async ({ name, nth, victim }) => {
     const marker = join(temporaryFolder(), "happened");
     const env = {
@@ -41,7 +44,7 @@ describe("a kill between the temporary file and the rename", () => {
       PYTHONPATH: hooks,
       NODE_OPTIONS: `--import ${pathToFileURL(join(hooks, "kill-node.mjs")).href}`,
     };
-    const { file, output } = writeConfig(config);
+    const { file, output } = writeConfig(cachedRun);
     const first = await (await Life.start([file], undefined, { env })).end();
     expect(existsSync(marker), first.stderr).toBe(true);
     if (victim === "worker") expect(first.code, first.stderr).toBe(0);
@@ -56,6 +59,11 @@ describe("a kill between the temporary file and the rename", () => {
 });
 
 describe("a kill at a chosen event", () => {
+  let expected: Record<string, string>;
+  beforeAll(async () => {
+    expected = await undisturbed(config);
+  });
+
   const nth = (count: number, matches: (line: RunLine) => boolean) => {
     let seen = 0;
     return (line: RunLine) => matches(line) && ++seen === count;

@@ -1,7 +1,7 @@
 import { appendFileSync, copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { ResumeFolder } from "../../src/checkpoint/index.ts";
 import { dictlearn, GOLDEN, temporaryFolder, writeConfig } from "../cli/support.ts";
 import { Life, type RunLine } from "./life.ts";
@@ -9,7 +9,10 @@ import { outputs, undisturbed } from "./outputs.ts";
 import { liveRun } from "./runs.ts";
 import { SmallDisk } from "./small-disk.ts";
 
-const config = { ...liveRun, train: { ...liveRun.train, steps: 60, resample_steps: 25 } };
+// Each test starts the program several times.
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 300_000 });
+
+const config = liveRun;
 /** Checkpoints and states of a size that a full disk notices. */
 const large = {
   ...config,
@@ -210,6 +213,6 @@ describe("what --resume does not do", () => {
     expect(await resumed(output)).toContainEqual({ type: "resumed", step, exact: false });
     const metrics = readFileSync(join(output, "metrics.jsonl"), "utf8");
     expect(metrics).toContain(`{"event":"resumed","step":${step}}`);
-    expect(metrics).toMatch(/"event":"finished","reason":"steps","step":59/);
+    expect(metrics).toMatch(/"event":"finished","reason":"steps","step":109/);
   });
 });
