@@ -34,7 +34,12 @@ export const lockFolder = async (path: string): Promise<FolderLock> => {
     lost = error;
   };
   const release = await acquire(path, onCompromised);
-  writeFileSync(join(path, OWNER), `${JSON.stringify({ pid: process.pid, host: hostname() })}\n`);
+  try {
+    writeFileSync(join(path, OWNER), `${JSON.stringify({ pid: process.pid, host: hostname() })}\n`);
+  } catch (error) {
+    await release().catch(() => undefined);
+    throw cannotWrite(path, error);
+  }
   return {
     check() {
       if (lost === undefined) return;
@@ -45,20 +50,22 @@ export const lockFolder = async (path: string): Promise<FolderLock> => {
     },
     async [Symbol.asyncDispose]() {
       if (lost !== undefined) return;
-      rmSync(join(path, OWNER), { force: true });
-      await release();
+      try {
+        rmSync(join(path, OWNER), { force: true });
+        await release();
+      } catch {
+        // The disk is gone or read-only, and the run's own error says so; the lock goes stale with this process.
+      }
     },
   };
 };
 
 /** Throws `output_in_use` when a living run holds the folder. Takes nothing and waits for nothing. */
 export const checkUnlocked = (path: string): void => {
+  const lockfilePath = join(path, LOCK);
   const owner = readOwner(path);
-  const stale = owner !== undefined && isDead(owner) ? STALE_OF_DEAD_MS : STALE_MS;
-  const options = { lockfilePath: join(path, LOCK), stale, realpath: false };
-  if (existsSync(join(path, LOCK)) && !(owner && isDead(owner)) && lockfile.checkSync(path, options)) {
-    throw inUse(path, owner);
-  }
+  if (!existsSync(lockfilePath) || (owner !== undefined && isDead(owner))) return;
+  if (lockfile.checkSync(path, { lockfilePath, stale: STALE_MS, realpath: false })) throw inUse(path, owner);
 };
 
 const acquire = async (path: string, onCompromised: (error: Error) => void): Promise<() => Promise<void>> => {

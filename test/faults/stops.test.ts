@@ -1,10 +1,10 @@
-import { appendFileSync, copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { ResumeFolder } from "../../src/checkpoint/index.ts";
 import { dictlearn, GOLDEN, temporaryFolder, writeConfig } from "../cli/support.ts";
-import { Life, type RunLine } from "./life.ts";
+import { Life, type RunLine, SECRET } from "./life.ts";
 import { outputs, undisturbed } from "./outputs.ts";
 import { liveRun } from "./runs.ts";
 import { SmallDisk } from "./small-disk.ts";
@@ -27,6 +27,10 @@ beforeAll(async () => {
 });
 
 const resumed = async (output: string): Promise<readonly RunLine[]> => {
+  for (const name of readdirSync(output, { recursive: true }) as string[]) {
+    const path = join(output, name);
+    if (statSync(path).isFile()) expect(readFileSync(path).includes(SECRET), path).toBe(false);
+  }
   const { code, stderr, lines } = await (await Life.start(["--resume", output])).end();
   expect(code, stderr).toBe(0);
   return lines;
@@ -66,6 +70,24 @@ describe("Ctrl-C", () => {
     expect(outputs(output)).toEqual(expected);
     expect((await dictlearn(["train", "--resume", output])).stdout).toMatch(/is done; nothing is left to do/);
   });
+});
+
+it("several dictionaries, of which one is done already, go on together", async () => {
+  const several = {
+    ...config,
+    dictionaries: [
+      { name: "short", submodule: "gpt_neox.layers.0", dictionary_size: 48, steps: 20, normalize_activations: true },
+      { name: "long", submodule: "gpt_neox.layers.1.mlp", io: "in_to_out", dictionary_size: 64 },
+    ],
+  };
+  const { file, output } = writeConfig(several);
+  const { code } = await disturb(file, afterStep(40), (life) => life.kill("node", "SIGINT"));
+  expect(code).toBe(130);
+  await resumed(output);
+  const whole = writeConfig(several);
+  const end = await (await Life.start([whole.file])).end();
+  expect(end.code, end.stderr).toBe(0);
+  expect(outputs(output)).toEqual(outputs(whole.output));
 });
 
 describe("a worker", () => {
