@@ -33,6 +33,7 @@ const describe = (estimate: Estimate): string[] => [
   `gradients     ${prettyBytes(estimate.gradients)}`,
   `optimisers    ${prettyBytes(estimate.optimisers)}`,
   `features      ${prettyBytes(estimate.features)} for one batch`,
+  `resume        ${prettyBytes(estimate.state)} for one state`,
   `memory        ${prettyBytes(estimate.memory)} besides the model`,
   `disk          ${prettyBytes(estimate.disk)}${estimate.checkpoints === null ? " and more, until the text ends" : ""}`,
 ];

@@ -29,6 +29,8 @@ export interface Estimate {
   readonly optimisers: number;
   /** Features and their gradient for one batch of the largest dictionary. */
   readonly features: number;
+  /** One resume state: on the disk, and its copy in memory while it is written. */
+  readonly state: number;
   readonly memory: number;
   readonly checkpoints: number | null;
   readonly disk: number;
@@ -36,6 +38,10 @@ export interface Estimate {
 
 /** A bfloat16 dictionary's moments, and the master copy that it is the rounding of, are float32. */
 const OPTIMISER_BYTES = { float32: 2 * 4, float64: 2 * 8, bfloat16: 3 * 4 } as const;
+/** For each row of the buffer: four numbers of its slot, and the tokens of nine buffers, see docs/log.md. */
+const ORIGIN_BYTES = 16 + 9 * 6;
+/** Two resume states, and one that is being written. */
+const STATES = 3;
 const BYTES = { float32: 4, float64: 8, bfloat16: 2 } as const;
 
 /** Computes what a run needs from its config and the widths of its rows. */
@@ -63,17 +69,21 @@ export const estimateRun = ({ config, dictionaries }: ResolvedRun, facts: Estima
   }
   const weights = parameters * bytes;
   const features = 2 * facts.batchRows * largest * bytes;
+  const optimisers = parameters * OPTIMISER_BYTES[config.dtype];
+  const origins = config.resume === "exact" && buffer > 0 ? capacity * ORIGIN_BYTES : 0;
+  const state = config.resume === "off" ? 0 : weights + optimisers + origins;
   return {
     steps,
     tokens: steps === null ? null : steps * facts.batchRows,
     buffer,
     dictionaries: weights,
     gradients: weights,
-    optimisers: parameters * OPTIMISER_BYTES[config.dtype],
+    optimisers,
     features,
-    memory: buffer + 2 * weights + parameters * OPTIMISER_BYTES[config.dtype] + features,
+    state,
+    memory: buffer + origins + 2 * weights + optimisers + features + state,
     checkpoints,
-    disk,
+    disk: disk + STATES * state,
   };
 };
 
