@@ -35,6 +35,7 @@ class Evaluated:
             "model.load",
             path=str(FOLDER / "tiny-neox"),
             revision=None,
+            trust_remote_code=False,
             device="cpu",
             dtype=dtype,
             cache="",
