@@ -15,8 +15,24 @@ export {
 } from "./dictionary/index.ts";
 export { ensureEnvironment } from "./environment/index.ts";
 export { CancelledError, ConfigError, DictlearnError, EnvironmentError } from "./errors.ts";
+export {
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  type FeatureContext,
+  type FeatureContexts,
+  type FeatureFrequencies,
+  type FeatureFrequenciesOptions,
+  type FrequencyHistogram,
+  featureFrequencies,
+  type ReferenceStatistics,
+  type Statistic,
+  type StatisticName,
+  type TopContextsOptions,
+  topContexts,
+} from "./evaluate/index.ts";
 export { LanguageModel, type LanguageModelOptions } from "./nnsight/index.ts";
-export { type Documents, PYTHON_DOCS, type TextSource } from "./text/index.ts";
+export { type Documents, PYTHON_DOCS, type TextPart, type TextSource } from "./text/index.ts";
 export {
   type RunEvent,
   type RunOptions,

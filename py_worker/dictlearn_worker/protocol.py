@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "7845b6f50be075b8"
+SCHEMA_HASH = "4f20590526120fff"
 
 
 class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,6 +116,11 @@ class ModelWidthsResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     widths: list[SiteWidths]
 
 
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    every: int
+    take: Literal["training", "evaluation"]
+
+
 class TextFilesParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: str
     text_field: str
@@ -123,6 +128,7 @@ class TextFilesParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     skip: int
     shuffle_buffer: int
     seed: int
+    part: Part | None
 
 
 class TextFilesResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,6 +145,7 @@ class TextHubParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     skip: int
     shuffle_buffer: int
     seed: int
+    part: Part | None
 
 
 class TextHubResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -146,7 +153,7 @@ class TextHubResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TextPushedParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    pass
+    part: Part | None
 
 
 class TextPushedResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -552,6 +559,127 @@ class StateLoadResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     differing: int
 
 
+class EvaluateOpenParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    dictionary: Handle
+    model: Handle | None
+    site: Site | None
+
+
+class EvaluateOpenResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    evaluation: Handle
+
+
+class EvaluateGatherParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    evaluation: Handle
+    contexts: Handle
+    n_contexts: int
+    mean_contexts: int
+    count_rows: list[int]
+
+
+class EvaluateGatherResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    contexts: int
+    rows: int
+    exhausted: bool
+    starved: bool
+
+
+class EvaluateGatherRowsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    evaluation: Handle
+    source: Handle
+    groups: list[int]
+    draw: bool
+    count_rows: list[int]
+
+
+class EvaluateGatherRowsResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class EvaluateFiringsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    evaluation: Handle
+    count: int
+
+
+class EvaluateFiringsResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    rows: TensorFrame
+    groups: TensorFrame
+
+
+class EvaluateContextsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    evaluation: Handle
+    contexts: Handle
+    n_contexts: int
+    replace: Literal["kept", "all"]
+    losses: bool
+
+
+class RowSums(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    rows: list[int]
+    squared_error: list[float]
+    squared_deviation: list[float]
+    l1: list[float]
+    l0: list[float]
+    directed_rows: list[int]
+    cosine: list[float]
+    relative_norm: list[float]
+
+
+class LossSums(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    predictions: list[int]
+    original: list[float]
+    reconstructed: list[float]
+    zero: list[float]
+    mean: list[float]
+    positions: list[int]
+    divergence: list[float]
+
+
+class EvaluateContextsResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    contexts: int
+    rows: RowSums
+    losses: LossSums | None
+    exhausted: bool
+    starved: bool
+
+
+class EvaluateRowsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    evaluation: Handle
+    source: Handle
+    groups: list[int]
+    draw: bool
+
+
+class EvaluateRowsResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    rows: RowSums
+
+
+class EvaluateTopContextsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    evaluation: Handle
+    contexts: Handle
+    n_contexts: int
+    features: list[int]
+    floors: list[float]
+    most: int
+
+
+class FeatureContext(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    feature: int
+    context: int
+    highest: float
+    tokens: list[int]
+    text: list[str]
+    activations: list[float]
+
+
+class EvaluateTopContextsResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    contexts: int
+    rows: int
+    found: list[FeatureContext]
+    exhausted: bool
+    starved: bool
+
+
 class PingParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
@@ -614,6 +742,13 @@ DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "state.save": (StateSaveParams, StateSaveResult),
     "state.written": (StateWrittenParams, StateWrittenResult),
     "state.load": (StateLoadParams, StateLoadResult),
+    "evaluate.open": (EvaluateOpenParams, EvaluateOpenResult),
+    "evaluate.gather": (EvaluateGatherParams, EvaluateGatherResult),
+    "evaluate.gather_rows": (EvaluateGatherRowsParams, EvaluateGatherRowsResult),
+    "evaluate.firings": (EvaluateFiringsParams, EvaluateFiringsResult),
+    "evaluate.contexts": (EvaluateContextsParams, EvaluateContextsResult),
+    "evaluate.rows": (EvaluateRowsParams, EvaluateRowsResult),
+    "evaluate.top_contexts": (EvaluateTopContextsParams, EvaluateTopContextsResult),
 }
 
 CONTROL_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {

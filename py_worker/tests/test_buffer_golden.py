@@ -44,7 +44,15 @@ def test_golden_batches(name: str, tmp_path) -> None:
     ).model
     path = first_texts(60 if name == "exhausted" else 400, tmp_path)
     text = call(
-        context, "text.files", path=path, text_field="text", txt_documents="line", skip=0, shuffle_buffer=0, seed=0
+        context,
+        "text.files",
+        path=path,
+        text_field="text",
+        txt_documents="line",
+        skip=0,
+        shuffle_buffer=0,
+        seed=0,
+        part=None,
     ).text
     contexts = call(
         context,

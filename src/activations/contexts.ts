@@ -70,13 +70,19 @@ export class Contexts implements AsyncDisposable {
       forward: this.#options.forward,
       max_norm_multiple: this.#options.maxNormMultiple,
     };
+    return await this.fed(async () => await this.worker.call("buffer.append", params, { signal }));
+  }
+
+  /** Makes a call that takes contexts, and makes it again after more text was sent while there is too little of it. */
+  async fed<T extends { readonly starved: boolean }>(call: () => Promise<T>): Promise<T> {
     for (;;) {
-      const added = await this.worker.call("buffer.append", params, { signal });
-      if (!added.starved) return added;
+      const result = await call();
+      if (!result.starved) return result;
       await this.#text.feed();
     }
   }
 
+  /** Releases the contexts; the text below them has an owner of its own. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#handle.release();
   }

@@ -121,6 +121,11 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
     return this.#contexts.model.ref;
   }
 
+  /** The model that fills it. */
+  get languageModel(): LanguageModel {
+    return this.#contexts.model;
+  }
+
   get batchRows(): number {
     return this.shape.outBatchSize;
   }

@@ -7,7 +7,7 @@ import { checkUnlocked, type FolderLock, LOCK_FILES, lockFolder } from "./folder
 import { ResumeFolder } from "./resume-folder.ts";
 
 /** What a run writes; `--overwrite` removes these and nothing else. */
-const OWN_FILES = ["ae.pt", "config.json", "metrics.jsonl", "checkpoints", "resume"];
+const OWN_FILES = ["ae.pt", "config.json", "evaluation.json", "metrics.jsonl", "checkpoints", "resume"];
 
 export interface ClaimOptions {
   /** Replace what an earlier run left there. */
@@ -22,6 +22,7 @@ export interface DictionaryFolder {
   readonly weights: string;
   readonly config: string;
   readonly metrics: string;
+  readonly evaluation: string;
   readonly checkpoint: (step: number) => string;
 }
 
@@ -99,6 +100,7 @@ export class OutputFolder implements AsyncDisposable {
       weights: join(path, "ae.pt"),
       config: join(path, "config.json"),
       metrics: join(path, "metrics.jsonl"),
+      evaluation: join(path, "evaluation.json"),
       checkpoint: (step) => join(path, "checkpoints", `ae_${step}.pt`),
     };
   }

@@ -1,4 +1,5 @@
 import type { ResolvedRun } from "../config/index.ts";
+import type { Evaluation } from "../evaluate/index.ts";
 import type { RunResult, StepMetrics } from "../train/index.ts";
 
 const integer = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
@@ -20,14 +21,38 @@ export const metricsLine = (metrics: StepMetrics): string =>
     `dead ${count(metrics.dead_features)}`,
   ].join(" · ");
 
+/** The most telling numbers of an evaluation on one line. */
+export const evaluationLine = ({ statistics, tokens }: Evaluation): string => {
+  const value = (name: keyof Evaluation["statistics"], scale = 1) =>
+    number((statistics[name]?.value ?? Number.NaN) * scale);
+  const recovered =
+    statistics.loss_recovered_zero === undefined ? [] : [`loss recovered ${value("loss_recovered_zero", 100)} %`];
+  return [
+    ...recovered,
+    `L0 ${value("l0")}`,
+    `explained ${value("fraction_variance_explained", 100)} %`,
+    `alive ${value("alive", 100)} %`,
+    `${count(tokens)} tokens`,
+  ].join(" · ");
+};
+
 /** The closing words of a run: what was made, where it is, and what to try next. */
-export const summary = (run: ResolvedRun, result: RunResult, last: ReadonlyMap<string, StepMetrics>): string => {
+export const summary = (
+  run: ResolvedRun,
+  result: RunResult,
+  {
+    last,
+    evaluations,
+  }: { readonly last: ReadonlyMap<string, StepMetrics>; readonly evaluations: ReadonlyMap<string, Evaluation> },
+): string => {
   const lines: string[] = [];
   for (const [index, { name, dictionary_size }] of run.dictionaries.entries()) {
     const metrics = last.get(name);
     lines.push(
       `  ${name}: ${count(dictionary_size)} features${metrics === undefined ? "" : ` · ${metricsLine(metrics)}`}`,
     );
+    const evaluation = evaluations.get(name);
+    if (evaluation !== undefined) lines.push(`    on text it was not trained on: ${evaluationLine(evaluation)}`);
     const folder = result.folders[index];
     if (folder !== undefined) lines.push(`    ${folder}`);
   }

@@ -5,6 +5,7 @@ import { ConfigError } from "../errors.ts";
 import { version } from "../version.ts";
 import { convertCommand } from "./convert.ts";
 import { doctorCommand } from "./doctor.ts";
+import { evaluateCommand } from "./evaluate.ts";
 import { reportFailure } from "./failure.ts";
 import { inspectCommand } from "./inspect.ts";
 import { setupCommand } from "./setup.ts";
@@ -24,16 +25,18 @@ try {
       "boolean-negation": false,
     })
     .command(trainCommand)
+    .command(evaluateCommand)
     .command(convertCommand)
     .command(inspectCommand)
     .command(setupCommand)
     .command(doctorCommand)
-    .demandCommand(1, "Say what to do: train, convert, inspect, setup or doctor.")
+    .demandCommand(1, "Say what to do: train, evaluate, convert, inspect, setup or doctor.")
     .strictCommands()
     .recommendCommands()
     .option("verbose", { type: "boolean", default: false, describe: "With an error, print its traceback too" })
     .example("$0 train", "Train a first dictionary, on SmolLM2 and Python's documentation")
     .example("$0 train configs/quickstart.yaml --train.lr 1e-3", "The same with another learning rate")
+    .example("$0 evaluate runs/quickstart", "Say how good it is")
     .example("$0 doctor", "Say what is installed and what is missing")
     .epilogue("`dictlearn <command> --help` explains a command.")
     .version(version)

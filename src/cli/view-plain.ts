@@ -1,4 +1,5 @@
 import type { ResolvedRun } from "../config/index.ts";
+import type { Evaluation } from "../evaluate/index.ts";
 import type { Observer, RunEvent, RunResult, StepMetrics } from "../train/index.ts";
 import { count, metricsLine, summary } from "./format.ts";
 import type { View } from "./view.ts";
@@ -10,6 +11,7 @@ const QUIET_SECONDS = 5;
 export class PlainView implements View {
   readonly #run: ResolvedRun;
   readonly #last = new Map<string, StepMetrics>();
+  readonly #evaluations = new Map<string, Evaluation>();
   #lastLine = Number.NEGATIVE_INFINITY;
   #lastStage = "";
 
@@ -27,7 +29,7 @@ export class PlainView implements View {
   }
 
   finish(result: RunResult): void {
-    process.stdout.write(`${summary(this.#run, result, this.#last)}\n`);
+    process.stdout.write(`${summary(this.#run, result, { last: this.#last, evaluations: this.#evaluations })}\n`);
   }
 
   stop(): void {}
@@ -56,6 +58,13 @@ export class PlainView implements View {
         return `step ${count(event.step)} · ${event.dictionary} · resampled ${count(event.features.length)} dead features${event.fresh ? "; none was alive, so they start afresh" : ""}`;
       case "finished":
         this.#last.set(event.dictionary, event.metrics);
+        return undefined;
+      case "evaluating":
+        return this.#due()
+          ? `${event.dictionary} · ${event.stage.toLowerCase()}: ${count(event.done)} of ${count(event.total)} contexts`
+          : undefined;
+      case "evaluated":
+        this.#evaluations.set(event.dictionary, event.evaluation);
         return undefined;
       case "resumed":
         return `Resumed after ${count(event.step)} steps`;

@@ -1,5 +1,6 @@
 import cliProgress from "cli-progress";
 import type { ResolvedRun } from "../config/index.ts";
+import type { Evaluation } from "../evaluate/index.ts";
 import type { Observer, RunResult, StepMetrics } from "../train/index.ts";
 import { count, metricsLine, summary } from "./format.ts";
 import type { View } from "./view.ts";
@@ -24,6 +25,8 @@ export class TerminalView implements View {
   #steps: cliProgress.SingleBar | undefined;
   #stepsSince: { step: number; time: number } | undefined;
   #filling: { tokens: number; time: number } | undefined;
+  readonly #evaluations = new Map<string, Evaluation>();
+  #evaluation: cliProgress.SingleBar | undefined;
   #stage = "";
   #stopped = false;
 
@@ -73,6 +76,17 @@ export class TerminalView implements View {
       case "finished":
         this.#last.set(event.dictionary, event.metrics);
         break;
+      case "evaluating": {
+        const { stage, done, total } = event;
+        const format = " {stage} {bar} {value} of {total} contexts";
+        this.#evaluation ??= this.#bars.create(total, 0, { stage }, { format });
+        this.#evaluation.setTotal(total);
+        this.#evaluation.update(done, { stage: this.#label(event.dictionary) + stage.toLowerCase() });
+        break;
+      }
+      case "evaluated":
+        this.#evaluations.set(event.dictionary, event.evaluation);
+        break;
       case "resumed":
         this.note(`Resumed after ${count(event.step)} steps`);
         break;
@@ -90,7 +104,7 @@ export class TerminalView implements View {
 
   finish(result: RunResult): void {
     this.stop();
-    process.stdout.write(`\n${summary(this.#run, result, this.#last)}\n`);
+    process.stdout.write(`\n${summary(this.#run, result, { last: this.#last, evaluations: this.#evaluations })}\n`);
   }
 
   stop(): void {

@@ -11,6 +11,13 @@ const dataDefaults: Omit<Data, "path"> = {
   shuffle_buffer: 0,
   skip: 0,
   txt_documents: "line",
+  evaluation_every: 50,
+};
+
+export const evaluationDefaults: NonNullable<RunConfig["evaluation"]> = {
+  contexts: 32,
+  alive_tokens: 8192,
+  frequency_tokens: 16_384,
 };
 
 export const bufferDefaults: RunConfig["buffer"] = {
@@ -36,7 +43,7 @@ export const bufferDefaults: RunConfig["buffer"] = {
 };
 
 /** What `compat: ddac948` changes in `buffer`. */
-const bufferQuirks: Partial<RunConfig["buffer"]> = {
+export const bufferQuirks: Partial<RunConfig["buffer"]> = {
   contexts: "truncate",
   padding: "left-unmasked",
   draws: "randperm-each",
@@ -56,7 +63,7 @@ export const given = <T extends object>(keys: T | undefined): { [K in keyof T]?:
 
 /** Fills in what was not given: the defaults, or under `compat` the reference's way. */
 export const withDefaults = (input: RunInput): RunConfig => {
-  const { $schema: _, data, buffer, train, dictionaries, ...rest } = input;
+  const { $schema: _, data, buffer, evaluation, train, dictionaries, ...rest } = input;
   const compat = input.compat === "ddac948";
   return {
     seed: 0,
@@ -77,8 +84,12 @@ export const withDefaults = (input: RunInput): RunConfig => {
     worker_timeout: 300,
     trust_remote_code: false,
     ...given(rest),
-    data: data === undefined || data === null ? null : withDataDefaults(data),
+    data: data === undefined || data === null ? null : withDataDefaults(data, compat),
     buffer: { ...bufferDefaults, ...(compat ? bufferQuirks : {}), ...given(buffer) },
+    evaluation:
+      evaluation === null || (evaluation === undefined && compat)
+        ? null
+        : { ...evaluationDefaults, ...given(evaluation) },
     train: { ...trainDefaults, ...(compat ? trainQuirks : {}), ...given(train) },
     dictionaries: dictionaries.map((each) => {
       const io = each.io ?? "out";
@@ -87,8 +98,10 @@ export const withDefaults = (input: RunInput): RunConfig => {
   };
 };
 
-const withDataDefaults = (data: NonNullable<RunInput["data"]>): Data =>
-  typeof data === "string" ? { ...dataDefaults, path: data } : { ...dataDefaults, ...given(data), path: data.path };
+const withDataDefaults = (input: NonNullable<RunInput["data"]>, compat: boolean): Data => {
+  const data = typeof input === "string" ? { path: input } : input;
+  return { ...dataDefaults, ...(compat ? { evaluation_every: null } : {}), ...given(data), path: data.path };
+};
 
 const derivedName = ({
   submodule,

@@ -1,3 +1,4 @@
+export { evaluationDefaults } from "./defaults.ts";
 export { checkFits, type Estimate, estimateRun, type ResourceFacts } from "./estimate.ts";
 export { notices, requireAvailable } from "./features.ts";
 export { loadConfig, type Overrides, parseConfig } from "./load.ts";

@@ -85,7 +85,7 @@ const override = (root: Node, key: string, text: string): void => {
 };
 
 /** Groups that an override may create. */
-const GROUPS = new Set(["data", "buffer", "train"]);
+const GROUPS = new Set(["data", "buffer", "evaluation", "train"]);
 
 const outOfRange = (path: string, list: readonly unknown[]): ConfigError =>
   new ConfigError(`--${path} names an entry that does not exist: the list has ${list.length}, counted from 0.`);

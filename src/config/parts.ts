@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { bufferDefaults, given } from "./defaults.ts";
+import { bufferDefaults, bufferQuirks, given } from "./defaults.ts";
 import { configError } from "./errors.ts";
 import { Buffer, type RunConfig } from "./schema.ts";
 import { type Train, TrainInput, trainDefaults } from "./train-schema.ts";
@@ -8,9 +8,10 @@ export type BufferSettings = RunConfig["buffer"];
 export type BufferInput = Partial<BufferSettings>;
 export type TrainSettingsInput = Partial<Train>;
 
-/** The `buffer` part of a config, for scripts: checked, with the config's defaults. */
-export const parseBuffer = (input: BufferInput): BufferSettings => ({
+/** The `buffer` part of a config, for scripts: checked, with the config's defaults, or under `compat` the reference's way. */
+export const parseBuffer = (input: BufferInput, compat: RunConfig["compat"] = "none"): BufferSettings => ({
   ...bufferDefaults,
+  ...(compat === "ddac948" ? bufferQuirks : {}),
   ...given(check(Buffer.partial(), input, "buffer")),
 });
 

@@ -16,6 +16,15 @@ export const dataKeys = {
   shuffle_buffer: whole(0).describe("Documents that are held back and drawn from at random; 0 keeps the order."),
   skip: whole(0).describe("Documents to leave out at the beginning."),
   txt_documents: z.enum(["line", "paragraph", "file"]).describe("What one document is in a .txt file."),
+  evaluation_every: z
+    .nullable(whole(2))
+    .describe("Every so many documents one is never trained on but kept for evaluation; null trains on all."),
+};
+
+export const evaluationKeys = {
+  contexts: whole(1).describe("Contexts of reserved text on which a trained dictionary is evaluated."),
+  alive_tokens: whole(1).describe("Tokens on which a feature must fire once to count as alive."),
+  frequency_tokens: whole(1).describe("Tokens on which the features' frequencies are counted."),
 };
 
 export const bufferKeys = {
@@ -117,6 +126,7 @@ const runKeys = {
 };
 
 const Data = z.strictObject(dataKeys);
+const Evaluation = z.strictObject(evaluationKeys);
 export const Buffer = z.strictObject(bufferKeys);
 const { submodule, io, dictionary_size, name, seed } = dictionaryKeys;
 
@@ -130,6 +140,7 @@ export const RunInput = z.strictObject({
     .optional()
     .describe("The text."),
   buffer: Buffer.partial().optional().describe("How activations are gathered and served."),
+  evaluation: Evaluation.partial().nullable().optional().describe("The evaluation at the end of a run; null for none."),
   train: TrainInput.optional().describe("How every dictionary is trained; entries of dictionaries may override it."),
   dictionaries: z
     .array(
@@ -152,6 +163,7 @@ export const RunConfig = z.strictObject({
   ...runKeys,
   data: z.nullable(Data),
   buffer: Buffer,
+  evaluation: z.nullable(Evaluation),
   train: Train,
   dictionaries: z.array(
     z.strictObject({
@@ -171,10 +183,12 @@ export const knownPaths = (): string[] => [
   ...Object.keys(runKeys),
   "data",
   "buffer",
+  "evaluation",
   "train",
   "dictionaries",
   ...Object.keys(dataKeys).map((key) => `data.${key}`),
   ...Object.keys(bufferKeys).map((key) => `buffer.${key}`),
+  ...Object.keys(evaluationKeys).map((key) => `evaluation.${key}`),
   ...Object.keys(trainKeys).map((key) => `train.${key}`),
   ...[...Object.keys(dictionaryKeys), ...Object.keys(trainKeys)].map((key) => `dictionaries.${key}`),
 ];

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { evaluateMethods } from "./evaluate-methods.ts";
+import { type Method, method } from "./method.ts";
 import {
   Adam,
   Container,
@@ -8,24 +10,16 @@ import {
   int,
   Layout as LayoutSchema,
   Loss,
+  type LossSums,
+  Part,
   Resampling,
+  type RowSums,
   Site,
   SiteWidths,
   StepNumbers,
   TensorFrame,
   TensorInfo as TensorInfoSchema,
 } from "./types.ts";
-
-/** One method of the worker: what it takes and what it answers. Events travel as `Progress`. */
-export interface Method {
-  readonly params: z.ZodObject;
-  readonly result: z.ZodObject;
-}
-
-const method = <P extends z.ZodRawShape, R extends z.ZodRawShape>(params: P, result: R) => ({
-  params: z.object(params),
-  result: z.object(result),
-});
 
 /** What a long call reports while it runs. `total` is 0 where it is not known. */
 export const Progress = z.object({ stage: z.string(), done: int(), total: int() }).meta({ id: "Progress" });
@@ -95,6 +89,7 @@ export const dataMethods = {
       skip: int(),
       shuffle_buffer: int(),
       seed: int(),
+      part: z.nullable(Part),
     },
     { text: Handle, files: int() },
   ),
@@ -109,11 +104,12 @@ export const dataMethods = {
       skip: int(),
       shuffle_buffer: int(),
       seed: int(),
+      part: z.nullable(Part),
     },
     { text: Handle },
   ),
   /** A stream that the caller feeds with `text.push`. */
-  "text.pushed": method({}, { text: Handle }),
+  "text.pushed": method({ part: z.nullable(Part) }, { text: Handle }),
   "text.push": method({ text: Handle, documents: z.array(z.string()), end: z.boolean() }, {}),
 
   /** Cuts a stream of documents into contexts of at most `ctx_len` tokens of the model's tokenizer. */
@@ -337,6 +333,7 @@ export const dataMethods = {
     },
     { recomputed: int(), differing: int() },
   ),
+  ...evaluateMethods,
 } satisfies Record<string, Method>;
 
 /** The methods of the `control` channel, answered by a thread of its own while torch is busy. */
@@ -355,6 +352,9 @@ export type Result<M extends MethodName> = z.output<AnyMethods[M]["result"]>;
 export type ProgressEvent = z.output<typeof Progress>;
 export type HandleRef = z.output<typeof Handle>;
 export type ResamplingMessage = z.output<typeof Resampling>;
+export type PartOfText = z.output<typeof Part>;
+export type RowSumsMessage = z.output<typeof RowSums>;
+export type LossSumsMessage = z.output<typeof LossSums>;
 export type StepNumbersMessage = z.output<typeof StepNumbers>;
 export type Layout = z.output<typeof LayoutSchema>;
 export type TensorInfo = z.output<typeof TensorInfoSchema>;

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { controlMethods, dataMethods, type Method, Progress } from "./methods.ts";
+import type { Method } from "./method.ts";
+import { controlMethods, dataMethods, Progress } from "./methods.ts";
 
 /** Version of the envelope; it changes when the frames' layout does. The methods have their own hash. */
 export const ENVELOPE_VERSION = 1;

@@ -13,6 +13,9 @@ export const TensorFrame = z
   .object({ frame: int(), shape: z.array(int()), dtype: z.enum(["float32", "float64", "int64"]) })
   .meta({ id: "TensorFrame" });
 
+/** Every `every`th document is reserved for evaluation: `evaluation` takes these, `training` all others. */
+export const Part = z.object({ every: int(), take: z.enum(["training", "evaluation"]) }).meta({ id: "Part" });
+
 export const Dtype = z.enum(["float32", "float64", "bfloat16"]);
 export const Io = z.enum(["out", "in", "in_to_out"]);
 
@@ -48,6 +51,59 @@ export const Resampling = z
     all_dead: z.enum(["fresh", "stop"]),
   })
   .meta({ id: "Resampling" });
+
+/**
+ * Sums over the kept positions (rows) of each context, one entry per context. y is the target, ŷ its reconstruction, ȳ
+ * the mean of y over all rows, f the features.
+ */
+export const RowSums = z
+  .object({
+    rows: z.array(int()),
+    /** Σ |y − ŷ|² */
+    squared_error: z.array(float),
+    /** Σ |y − ȳ|² */
+    squared_deviation: z.array(float),
+    /** Σ |f|₁ */
+    l1: z.array(float),
+    /** Σ |{i : f_i ≠ 0}| */
+    l0: z.array(float),
+    /** Rows with y ≠ 0: those that have a direction. */
+    directed_rows: z.array(int()),
+    /** Σ y·ŷ / (|y| |ŷ|), over the directed rows. */
+    cosine: z.array(float),
+    /** Σ |ŷ| / |y|, over the directed rows. */
+    relative_norm: z.array(float),
+  })
+  .meta({ id: "RowSums" });
+
+/** Sums over the predictions of each context, one entry per context: cross-entropies in nats of the next token. */
+export const LossSums = z
+  .object({
+    predictions: z.array(int()),
+    original: z.array(float),
+    reconstructed: z.array(float),
+    zero: z.array(float),
+    mean: z.array(float),
+    /** Positions whose distribution over the next token is compared. */
+    positions: z.array(int()),
+    /** Σ KL(original ‖ reconstructed) */
+    divergence: z.array(float),
+  })
+  .meta({ id: "LossSums" });
+
+/** A feature's activations in one context: what the model read there, and how strongly each position fired. */
+export const FeatureContext = z
+  .object({
+    feature: int(),
+    /** Number of the context in the batch. */
+    context: int(),
+    highest: float,
+    tokens: z.array(int()),
+    /** The tokens as text; parts of a character come out as U+FFFD. */
+    text: z.array(z.string()),
+    activations: z.array(float),
+  })
+  .meta({ id: "FeatureContext" });
 
 /** The numbers of consecutive steps of one dictionary, computed ahead by the schedules. */
 export const StepNumbers = z

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import type { Part } from "../protocol/index.ts";
 import { Handle, type Worker } from "../worker/index.ts";
 
 /** Text on disk or on the hub, as the config's `data` names it. */
@@ -18,7 +19,12 @@ export interface TextSource {
   /** What one document is in a .txt file. */
   readonly txtDocuments?: "line" | "paragraph" | "file";
   readonly seed?: number;
+  /** Which documents to take; all of them without it. */
+  readonly part?: TextPart | null | undefined;
 }
+
+/** Of every `every` documents the last is reserved for evaluation; `training` takes the others. */
+export type TextPart = Part;
 
 /** Anything that yields strings. */
 export type Documents = Iterable<string> | AsyncIterable<string>;
@@ -49,6 +55,7 @@ export class TextStream implements AsyncDisposable {
       skip: source.skip ?? 0,
       shuffle_buffer: source.shuffleBuffer ?? 0,
       seed: source.seed ?? 0,
+      part: source.part ?? null,
     };
     const { text } = isLocal(source.path)
       ? await worker.call("text.files", { ...common, txt_documents: source.txtDocuments ?? "line" })
@@ -62,8 +69,8 @@ export class TextStream implements AsyncDisposable {
   }
 
   /** Reads the documents from this process, as they are needed. */
-  static async from(worker: Worker, documents: Documents): Promise<TextStream> {
-    const { text } = await worker.call("text.pushed", {});
+  static async from(worker: Worker, documents: Documents, part: TextPart | null = null): Promise<TextStream> {
+    const { text } = await worker.call("text.pushed", { part });
     const iterator =
       Symbol.asyncIterator in documents ? documents[Symbol.asyncIterator]() : documents[Symbol.iterator]();
     return new TextStream(new Handle(worker, text, "text stream"), iterator);

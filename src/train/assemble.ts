@@ -13,7 +13,7 @@ import { AutoEncoder } from "../dictionary/index.ts";
 import { ConfigError, DictlearnError } from "../errors.ts";
 import { LanguageModel, resolveDevice, type SiteSpec } from "../nnsight/index.ts";
 import type { HandleRef } from "../protocol/index.ts";
-import { TextStream } from "../text/index.ts";
+import { TextStream, textSource } from "../text/index.ts";
 import type { Worker } from "../worker/index.ts";
 import type { Observer } from "./events.ts";
 import type { RowFacts } from "./resources.ts";
@@ -95,17 +95,7 @@ export const openSource = async (worker: Worker, config: RunConfig, options: Sou
   });
   options.approve({ widths: await model.widths(options.sites), batchRows: buffer.out_batch_size });
   const { data } = config;
-  const text = await TextStream.open(worker, {
-    path: data.path,
-    split: data.split,
-    textField: data.text_field,
-    name: data.name,
-    revision: data.revision,
-    skip: data.skip,
-    shuffleBuffer: data.shuffle_buffer,
-    txtDocuments: data.txt_documents,
-    seed: deriveSeed(config.seed, "text"),
-  });
+  const text = await TextStream.open(worker, textSource(data, "training", deriveSeed(config.seed, "text")));
   const contexts = await Contexts.open(model, text, contextsOptions(buffer));
   return await ActivationBuffer.open(contexts, options.sites, {
     ...bufferOptions(buffer),

@@ -1,3 +1,5 @@
+import type { Evaluation } from "../evaluate/evaluation.ts";
+
 /** What a run tells whoever watches it. Steps count from 0; `dictionary` is the dictionary's name. */
 export type RunEvent =
   | { readonly type: "stage"; readonly message: string; readonly done?: number; readonly total?: number }
@@ -25,6 +27,14 @@ export type RunEvent =
   | { readonly type: "kept"; readonly step: number; readonly bytes: number }
   /** Training goes on after `step` steps. Not `exact`: the result will not be an undisturbed run's, byte for byte. */
   | { readonly type: "resumed"; readonly step: number; readonly exact: boolean }
+  | {
+      readonly type: "evaluating";
+      readonly dictionary: string;
+      readonly stage: string;
+      readonly done: number;
+      readonly total: number;
+    }
+  | { readonly type: "evaluated"; readonly dictionary: string; readonly evaluation: Evaluation; readonly path: string }
   | { readonly type: "saved"; readonly dictionary: string; readonly step: number; readonly path: string }
   | {
       readonly type: "finished";

@@ -6,6 +6,7 @@ import { resolveDevice } from "../nnsight/index.ts";
 import type { Worker } from "../worker/index.ts";
 import { createTrainees, Generators, openSource, type RunSource } from "./assemble.ts";
 import type { Observer } from "./events.ts";
+import { evaluateRun } from "./final-evaluation.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
 import { explainFailure, explainStop, prepareFolders, saveResults } from "./outputs.ts";
 import { Place } from "./place.ts";
@@ -92,7 +93,10 @@ const trainOnce = async (
   try {
     const result = await trainLoop(source, trainees, { observe, signal, checkpointPath, from, keeper });
     await saveResults(source, trainees, folders, { result, observe });
-    if (result.reason !== "interrupted") output.resume.remove();
+    if (result.reason !== "interrupted") {
+      await evaluateRun(source, folders, { run, observe, signal });
+      output.resume.remove();
+    }
     return { ...result, folders: folders.map(({ path }) => path) };
   } catch (error) {
     throw explainFailure(error, { trainees, steps: log.step, lastCheckpoints: log.lastCheckpoints });

@@ -73,10 +73,13 @@ class Origins:
         numbers, counts = self.append[self.append != NOWHERE].unique(return_counts=True)
         for number, live in zip(numbers.tolist(), counts.tolist(), strict=True):
             mask = state.get(f"held.{number}.mask")
+            keep = state[f"held.{number}.keep"]
+            # Which positions hold text matters to evaluation alone; here the kept ones stand for them.
             batch = Batch(
                 ids=state[f"held.{number}.ids"].long(),
                 mask=None if mask is None else mask.long(),
-                keep=state[f"held.{number}.keep"],
+                keep=keep,
+                real=keep,
             )
             self.held[number] = Held(batch, state[f"held.{number}.sums"], live)
 

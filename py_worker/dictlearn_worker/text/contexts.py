@@ -18,14 +18,15 @@ DOCUMENTS_PER_CALL = 64
 
 @dataclass
 class Batch:
-    """ids, keep: (contexts, positions). mask: the same, or None where the model gets none.
+    """ids, keep, real: (contexts, positions). mask: the same, or None where the model gets none.
 
-    `keep` marks the positions whose activations are stored.
+    `keep` marks the positions whose activations are stored, `real` those that hold text and not padding.
     """
 
     ids: torch.Tensor
     mask: torch.Tensor | None
     keep: torch.Tensor
+    real: torch.Tensor
 
 
 class Contexts:
@@ -135,18 +136,19 @@ class Contexts:
         longest = max(map(len, rows))
         left = self.params.padding == "left-unmasked"
         ids = torch.full((len(rows), longest), self.pad, dtype=torch.int64)
-        real = torch.zeros((len(rows), longest), dtype=torch.bool)
+        filled = torch.zeros((len(rows), longest), dtype=torch.bool)
         for index, row in enumerate(rows):
             place = slice(longest - len(row), longest) if left else slice(0, len(row))
             ids[index, place] = torch.tensor(row, dtype=torch.int64)
-            real[index, place] = True
-        keep = real
+            filled[index, place] = True
+        real = filled
         if self.params.keep == "pad-token" and self.dropped is not None:
-            keep = keep & (ids != self.dropped)
+            real = real & (ids != self.dropped)
+        keep = real
         if self.params.exclude_special_tokens:
             keep = keep & ~torch.isin(ids, self.special)
         if left:
             # nnsight of December 2023 had the model attend to the padding too.
-            return Batch(ids=ids, mask=torch.ones_like(ids), keep=keep)
-        mask = real.to(torch.int64) if self.params.attention_mask == "tokens" else None
-        return Batch(ids=ids, mask=mask, keep=keep)
+            return Batch(ids=ids, mask=torch.ones_like(ids), keep=keep, real=real)
+        mask = filled.to(torch.int64) if self.params.attention_mask == "tokens" else None
+        return Batch(ids=ids, mask=mask, keep=keep, real=real)

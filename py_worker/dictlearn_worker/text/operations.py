@@ -21,7 +21,7 @@ def open_files(context: Context, params: p.TextFilesParams) -> p.TextFilesResult
     else:
         paths = files.find_files(params.path)
         found, documents = len(paths), files.FileDocuments(paths, params.text_field, params.txt_documents)
-    stream = TextStream(Prepared(documents, params.skip, params.shuffle_buffer, params.seed)).peek()
+    stream = TextStream(Prepared(documents, params.skip, params.shuffle_buffer, params.seed), params.part).peek()
     return p.TextFilesResult(text=context.objects.put(stream), files=found)
 
 
@@ -36,13 +36,13 @@ def open_hub(context: Context, params: p.TextHubParams) -> p.TextHubResult:
     documents = hub.DatasetDocuments(
         dataset, params.path, params.split, params.text_field, rewinds=params.shuffle_buffer == 0
     )
-    return p.TextHubResult(text=context.objects.put(TextStream(documents).peek()))
+    return p.TextHubResult(text=context.objects.put(TextStream(documents, params.part).peek()))
 
 
 @method("text.pushed")
 def open_pushed(context: Context, params: p.TextPushedParams) -> p.TextPushedResult:
     """A stream that TypeScript feeds."""
-    return p.TextPushedResult(text=context.objects.put(PushedStream()))
+    return p.TextPushedResult(text=context.objects.put(PushedStream(params.part)))
 
 
 @method("text.push")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import WorkerError
+from ..protocol import Part
 
 # What JSON can hold.
 State = dict[str, Any]
@@ -115,49 +116,76 @@ class Prepared(Documents):
             self._random.setstate((version, tuple(numbers), gauss))
 
 
+class Share:
+    """Says of one document after the other whether it belongs to the part that is taken; without a part all do.
+
+    The last of every `every` documents is reserved for evaluation, so training and evaluation never share one.
+    """
+
+    def __init__(self, part: Part | None) -> None:
+        self.part = part
+        # Documents numbered so far.
+        self.number = 0
+
+    def takes(self, _: str) -> bool:
+        """Numbers the next document."""
+        if self.part is None:
+            return True
+        self.number += 1
+        return (self.number % self.part.every == 0) == (self.part.take == "evaluation")
+
+
 class TextStream:
     """Documents on demand. `next_documents` gives fewer than asked for only at the end, or when it is starved."""
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, part: Part | None = None) -> None:
+        self.share = Share(part)
         self._documents = documents
+        self._taken = filter(self.share.takes, documents)
         # The first document, read when the stream was opened and not given out yet.
         self._first: list[str] = []
         self.ended = False
 
     def peek(self) -> TextStream:
         """Reads the first document now, so that most mistakes show early; returns itself."""
-        self._first = list(itertools.islice(self._documents, 1))
+        self._first = list(itertools.islice(self._taken, 1))
         return self
 
     def next_documents(self, count: int) -> list[str]:
         """Up to `count` documents; an empty list when none is left or none is there yet (see `ended`)."""
         first, self._first = self._first[:count], self._first[count:]
-        taken = [*first, *itertools.islice(self._documents, count - len(first))]
+        taken = [*first, *itertools.islice(self._taken, count - len(first))]
         self.ended = len(taken) < count
         return taken
 
     def state(self) -> State:
         """Where the next document is."""
-        return {"documents": self._documents.state(), "first": self._first, "ended": self.ended}
+        return {
+            "documents": self._documents.state(),
+            "first": self._first,
+            "ended": self.ended,
+            "number": self.share.number,
+        }
 
     def restore(self, state: State) -> None:
         """Goes to where another stream of the same text stood."""
         self._documents.restore(state["documents"])
         self._first, self.ended = state["first"], state["ended"]
+        self.share.number = state["number"]
 
 
 class PushedStream(TextStream):
     """A stream that the caller feeds."""
 
-    def __init__(self) -> None:
-        super().__init__(ListedDocuments([]))
+    def __init__(self, part: Part | None = None) -> None:
+        super().__init__(ListedDocuments([]), part)
         self._queue: deque[str] = deque()
         self._closed = False
 
     def push(self, documents: list[str], end: bool) -> None:
         """Adds documents; `end` says that no more will come."""
         assert not (self._closed and documents), "the caller said that no more would come"
-        self._queue.extend(document for document in documents if document.strip())
+        self._queue.extend(document for document in documents if document.strip() and self.share.takes(document))
         self._closed = self._closed or end
         self.ended = self._closed and not self._queue
 

@@ -1,0 +1,98 @@
+import type { EvaluatedDictionary } from "../evaluate/evaluate-folders.ts";
+import type { Evaluation, Statistic } from "../evaluate/index.ts";
+import { count, number } from "./format.ts";
+
+type Name = keyof Evaluation["statistics"];
+
+/** What each statistic is called for people, in the order of the table; shares are shown in per cent. */
+const LABELS: readonly (readonly [name: Name, label: string, percent?: boolean])[] = [
+  ["mean_square_error", "mean square error"],
+  ["root_mean_square_error", "root mean square error"],
+  ["fraction_variance_explained", "variance explained", true],
+  ["cosine_similarity", "cosine similarity"],
+  ["relative_norm", "relative norm"],
+  ["l1", "L1"],
+  ["l0", "L0"],
+  ["alive", "alive features", true],
+  ["loss_original", "loss, untouched model"],
+  ["loss_reconstructed", "loss, reconstruction"],
+  ["loss_zero_ablation", "loss, zero ablation"],
+  ["loss_mean_ablation", "loss, mean ablation"],
+  ["loss_recovered_zero", "loss recovered, of zero ablation", true],
+  ["loss_recovered_mean", "loss recovered, of mean ablation", true],
+  ["kl_divergence", "KL divergence"],
+];
+
+/** The columns of a set, after the seed's tables. */
+const SET: readonly (readonly [name: Name, label: string, percent?: boolean])[] = [
+  ["mean_square_error", "MSE"],
+  ["root_mean_square_error", "RMSE"],
+  ["l1", "L1"],
+  ["l0", "L0"],
+  ["alive", "alive", true],
+  ["fraction_variance_explained", "explained", true],
+  ["loss_recovered_zero", "recovered", true],
+];
+
+/** One dictionary: every statistic with its interval. Several: one line each, with the most telling statistics. */
+export const evaluationTable = (results: readonly EvaluatedDictionary[]): string => {
+  const [first] = results;
+  if (results.length === 1 && first !== undefined) return single(first);
+  const rows = results.map(({ name, evaluation: { statistics } }) => [
+    name,
+    ...SET.map(([key, , percent]) => shown(statistics[key], percent)),
+  ]);
+  const notes = results.map(({ evaluation }) => evaluation.tokens);
+  return [
+    aligned([["dictionary", ...SET.map(([, label]) => label)], ...rows]),
+    "",
+    `On ${count(Math.min(...notes))}${Math.max(...notes) > Math.min(...notes) ? ` to ${count(Math.max(...notes))}` : ""} tokens each; recovered: of the loss that zero ablation costs. evaluation.json has the rest.`,
+  ].join("\n");
+};
+
+const single = ({ name, subject, evaluation }: EvaluatedDictionary): string => {
+  const { statistics } = evaluation;
+  const rows = LABELS.flatMap(([key, label, percent]) => {
+    const statistic = statistics[key];
+    if (statistic === undefined) return [];
+    return [[label, shown(statistic, percent), range(statistic, percent), count(statistic.tokens)]];
+  });
+  const where = subject.submodule === null ? "" : ` at ${subject.submodule} (${subject.io})`;
+  const text = subject.reserved ? `${subject.data}, documents not trained on` : subject.data;
+  const table = aligned([["", "", "95 % interval", "tokens"], ...rows]);
+  const reference = evaluation.reference === undefined ? [] : ["", ...referenceLines(evaluation.reference)];
+  return [`${name}${where}, on ${text}`, "", table, ...reference].join("\n");
+};
+
+const referenceLines = (reference: NonNullable<Evaluation["reference"]>): string[] => [
+  "As dictionary_learning ddac948 prints them (its mse_loss is the root):",
+  aligned(Object.entries(reference).map(([key, value]) => [`  ${key}`, String(Number(value.toPrecision(7)))])),
+];
+
+const shown = (statistic: Statistic | undefined, percent = false): string =>
+  statistic === undefined ? "" : format(statistic.value, percent);
+
+const range = ({ interval }: Statistic, percent = false): string =>
+  interval === null ? "" : `${format(interval[0], percent)} to ${format(interval[1], percent)}`;
+
+const format = (value: number, percent: boolean): string => {
+  if (!Number.isFinite(value)) return "undefined";
+  return percent ? `${(value * 100).toFixed(1)} %` : number4(value);
+};
+
+/** Four significant digits, or three where they say more than enough. */
+const number4 = (value: number): string =>
+  Math.abs(value) >= 1 ? String(Number(value.toPrecision(4))) : number(value);
+
+/** Columns of equal width: the first aligned to the left, the others to the right. */
+const aligned = (rows: readonly (readonly string[])[]): string => {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+        .join("   ")
+        .trimEnd(),
+    )
+    .join("\n");
+};

@@ -1,0 +1,120 @@
+import { writeFileSync } from "node:fs";
+import { extname } from "node:path";
+import cliProgress from "cli-progress";
+import { cannotWrite } from "../checkpoint/cannot-write.ts";
+import { ensureEnvironment, setupProgress } from "../environment/index.ts";
+import { CancelledError, ConfigError } from "../errors.ts";
+import { type EvaluateFoldersOptions, evaluateFolders } from "../evaluate/evaluate-folders.ts";
+import type { EvaluationChoices } from "../evaluate/plan.ts";
+import { type DictionaryOnDisk, dictionariesAt } from "../evaluate/targets.ts";
+import { frequencyBars, frequencyPlot, type NamedHistogram, rasterize } from "../report/index.ts";
+import { Worker } from "../worker/index.ts";
+import { evaluationTable } from "./evaluation-table.ts";
+import { count } from "./format.ts";
+import { Interrupt } from "./interrupt.ts";
+
+interface Options {
+  readonly paths: readonly string[];
+  readonly choices: EvaluationChoices;
+  readonly device: string;
+  readonly plot?: readonly string[] | undefined;
+  readonly json: boolean;
+  readonly python?: string | undefined;
+}
+
+/** Evaluates, writes and prints; returns the exit code. */
+export const runEvaluate = async (options: Options): Promise<number> => {
+  const { paths, choices, device, json, plot = [] } = options;
+  for (const path of plot) checkPlot(path);
+  const dictionaries = distinctNames(paths.flatMap(dictionariesAt));
+  let worker: Worker | undefined;
+  using interrupt = new Interrupt({
+    onFirst: () => process.stderr.write("\nStopping. What is finished is written.\n"),
+    onSecond: () => worker?.kill(),
+  });
+  const { signal } = interrupt;
+  try {
+    const environment = await ensureEnvironment({ python: options.python, signal, onProgress: setupProgress() });
+    worker = await Worker.start(environment);
+    await using closing = worker;
+    using progress = createProgress();
+    const { onProgress } = progress;
+    const results = await evaluateFolders(dictionaries, closing, { choices, device, signal, onProgress });
+    progress[Symbol.dispose]();
+    const histograms = results.map(({ name, evaluation }) => ({ name, frequencies: evaluation.frequencies }));
+    await writePlots(plot, histograms);
+    if (json) {
+      const objects = results.map(({ name, weights, subject, evaluation }) => ({
+        name,
+        weights,
+        ...subject,
+        ...evaluation,
+      }));
+      process.stdout.write(`${JSON.stringify({ evaluations: objects })}\n`);
+    } else {
+      process.stdout.write(`${evaluationTable(results)}\n\n${frequencyBars(histograms)}\n`);
+    }
+    return 0;
+  } catch (error) {
+    if (signal.aborted && error instanceof CancelledError) return 130;
+    throw error;
+  }
+};
+
+/** Dictionaries of several runs may share a name; then their paths tell them apart. */
+const distinctNames = (dictionaries: readonly DictionaryOnDisk[]): DictionaryOnDisk[] => {
+  const times = new Map<string, number>();
+  for (const { name } of dictionaries) times.set(name, (times.get(name) ?? 0) + 1);
+  return dictionaries.map((each) => ((times.get(each.name) ?? 0) > 1 ? { ...each, name: each.weights } : each));
+};
+
+const checkPlot = (path: string): void => {
+  if (![".svg", ".png"].includes(extname(path))) {
+    throw new ConfigError(`--plot is ${path}, but its name must end in .svg or .png.`);
+  }
+};
+
+const writePlots = async (paths: readonly string[], histograms: readonly NamedHistogram[]): Promise<void> => {
+  if (paths.length === 0) return;
+  const svg = await frequencyPlot(histograms);
+  for (const path of paths) {
+    try {
+      writeFileSync(path, extname(path) === ".png" ? await rasterize(svg) : svg);
+    } catch (error) {
+      throw cannotWrite(path, error);
+    }
+  }
+};
+
+const QUIET_MS = 5_000;
+
+/** A bar on a terminal, a plain line every few seconds elsewhere. */
+const createProgress = (): Required<Pick<EvaluateFoldersOptions, "onProgress">> & Disposable => {
+  const { stderr } = process;
+  if (stderr.isTTY) {
+    const format = " {name} · {stage} {bar} {value} of {total}";
+    const bar = new cliProgress.SingleBar(
+      { stream: stderr, format, hideCursor: true, clearOnComplete: true, barsize: 24, fps: 8 },
+      cliProgress.Presets.shades_classic,
+    );
+    let started = false;
+    return {
+      onProgress: ({ done, total, ...labels }) => {
+        if (!started) bar.start(total, done, labels);
+        started = true;
+        bar.setTotal(total);
+        bar.update(done, labels);
+      },
+      [Symbol.dispose]: () => bar.stop(),
+    };
+  }
+  let last = Number.NEGATIVE_INFINITY;
+  return {
+    onProgress: ({ name, stage, done, total }) => {
+      if (performance.now() - last < QUIET_MS) return;
+      last = performance.now();
+      stderr.write(`${name} · ${stage}${total > 0 ? `: ${count(done)} of ${count(total)}` : ""}\n`);
+    },
+    [Symbol.dispose]: () => {},
+  };
+};

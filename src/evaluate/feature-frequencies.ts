@@ -1,0 +1,50 @@
+import { contextsOptions } from "../buffer/index.ts";
+import { evaluationDefaults, parseBuffer } from "../config/index.ts";
+import type { AutoEncoder } from "../dictionary/index.ts";
+import { EvaluationText } from "./evaluation-text.ts";
+import { type FrequencyHistogram, frequencyHistogram } from "./frequencies.ts";
+import { type EvaluationProgress, Measurement } from "./measurement.ts";
+import { DEFAULT_BATCH_SIZE, type SiteOptions } from "./options.ts";
+
+export interface FeatureFrequenciesOptions extends SiteOptions {
+  /** Tokens to count on; fewer where the text ends. */
+  readonly tokens?: number;
+  readonly batchSize?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: EvaluationProgress;
+}
+
+export interface FeatureFrequencies {
+  /** Tokens that were counted. */
+  readonly tokens: number;
+  /** For each feature the share of the tokens on which it is not 0. */
+  readonly frequencies: readonly number[];
+  readonly histogram: FrequencyHistogram;
+}
+
+/** On what share of the tokens each feature fires. The model runs no further than the submodule. */
+export const featureFrequencies = async (
+  dictionary: AutoEncoder,
+  options: FeatureFrequenciesOptions,
+): Promise<FeatureFrequencies> => {
+  const { model, submodule, io = "out", part, buffer = {}, signal } = options;
+  const contexts = { ...contextsOptions(parseBuffer(buffer)), dropPartialBatch: false };
+  const text = new EvaluationText(model, options.data, { contexts, part });
+  await using measurement = await Measurement.open(
+    dictionary,
+    { model, site: { submodule, io } },
+    {
+      batchSize: options.batchSize ?? DEFAULT_BATCH_SIZE,
+      onProgress: options.onProgress ?? (() => {}),
+      signal,
+    },
+  );
+  await measurement.gather(text, { contexts: 0, countTokens: [options.tokens ?? evaluationDefaults.frequency_tokens] });
+  const fired = await measurement.firings(0);
+  const { tokens = 0, rows = Array.from({ length: dictionary.shape.size }, () => 0) } = fired ?? {};
+  return {
+    tokens,
+    frequencies: rows.map((count) => (tokens === 0 ? 0 : count / tokens)),
+    histogram: frequencyHistogram(tokens, rows),
+  };
+};

@@ -1,0 +1,137 @@
+import type { BufferSettings } from "../config/parts.ts";
+import { ConfigError } from "../errors.ts";
+import type { SiteSpec } from "../nnsight/index.ts";
+import { type TextSource, textSource } from "../text/index.ts";
+import { deriveSeed } from "../train/seeds.ts";
+import { DEFAULT_CONTEXTS, type EvaluateOptions } from "./options.ts";
+import type { DictionaryOnDisk } from "./targets.ts";
+
+/** What the user says on the command line; it wins over the dictionary's config. */
+export interface EvaluationChoices {
+  readonly model?: string | undefined;
+  readonly revision?: string | undefined;
+  readonly model_dtype?: "float32" | "float64" | "bfloat16" | undefined;
+  readonly submodule?: string | undefined;
+  readonly io?: SiteSpec["io"] | undefined;
+  /** Other text than the run's. */
+  readonly data?: string | undefined;
+  readonly text_field?: string | undefined;
+  readonly split?: string | undefined;
+  readonly skip?: number | undefined;
+  readonly activations?: string | undefined;
+  readonly ctx_len?: number | undefined;
+  readonly contexts?: number | undefined;
+  readonly batch_size?: number | undefined;
+  readonly alive_tokens?: number | undefined;
+  readonly frequency_tokens?: number | undefined;
+  readonly compat?: "none" | "ddac948" | undefined;
+  readonly seed?: number | undefined;
+}
+
+/** Everything that decides a dictionary's evaluation but the objects in the worker. */
+export interface EvaluationPlan {
+  /** null where cached rows are all there is. */
+  readonly model: { readonly path: string; readonly revision: string | null; readonly dtype: ModelDtype | null } | null;
+  readonly site: SiteSpec | null;
+  readonly data: TextSource | null;
+  readonly options: Pick<
+    EvaluateOptions,
+    "activations" | "contexts" | "batchSize" | "aliveTokens" | "frequencyTokens" | "compat" | "seed" | "buffer"
+  >;
+}
+type ModelDtype = "float32" | "float64" | "bfloat16";
+
+/** Puts the choices and the config of a dictionary together. Throws `ConfigError` for what neither of them says. */
+export const planEvaluation = (
+  { name, config }: Pick<DictionaryOnDisk, "name" | "config">,
+  choices: EvaluationChoices,
+): EvaluationPlan => {
+  const { run } = config;
+  const compat = choices.compat ?? run?.compat ?? "none";
+  const seed = choices.seed ?? run?.seed ?? 0;
+  const options = {
+    contexts: choices.contexts ?? DEFAULT_CONTEXTS,
+    compat,
+    seed,
+    buffer: bufferSettings(config, choices),
+    ...defined({
+      activations: choices.activations,
+      batchSize: choices.batch_size,
+      aliveTokens: choices.alive_tokens ?? run?.evaluation?.alive_tokens,
+      frequencyTokens: choices.frequency_tokens ?? run?.evaluation?.frequency_tokens,
+    }),
+  };
+  if (choices.activations !== undefined && choices.model === undefined) {
+    return { model: null, site: null, data: null, options };
+  }
+  const model = choices.model ?? run?.model ?? config.model;
+  const submodule = choices.submodule ?? config.submodule;
+  if (model === undefined || model === null) throw missing(name, "model", run?.activations);
+  if (submodule === undefined) throw missing(name, "submodule", run?.activations);
+  return {
+    model: {
+      path: model,
+      revision: choices.revision ?? run?.revision ?? null,
+      dtype: choices.model_dtype ?? run?.model_dtype ?? null,
+    },
+    site: { submodule, io: choices.io ?? config.io ?? "out" },
+    data: evaluationData(name, { run, choices, compat, seed }),
+    options,
+  };
+};
+
+/** How the run cut its text into contexts; how it filled a buffer matters to the reference's sampling alone. */
+const bufferSettings = (
+  { run, ctxLen }: DictionaryOnDisk["config"],
+  choices: EvaluationChoices,
+): Partial<BufferSettings> => {
+  const length = choices.ctx_len ?? ctxLen;
+  const own = length === undefined ? {} : { ctx_len: length };
+  if (run === undefined) return own;
+  const { n_ctxs, ctx_len, in_batch_size, out_batch_size } = run.buffer;
+  if (choices.compat !== undefined && choices.compat !== run.compat) {
+    return { n_ctxs, ctx_len, in_batch_size, out_batch_size, ...own };
+  }
+  return { ...run.buffer, ...own };
+};
+
+const missing = (name: string, key: "model" | "submodule", rows: string | null | undefined): ConfigError =>
+  rows
+    ? new ConfigError(`${name} was trained on the rows in ${rows}, and no text goes with them.`, {
+        hint: "Name other rows with --activations FILE, or --model, --submodule and --data.",
+      })
+    : new ConfigError(`${name} has no config.json that names its ${key}.`, {
+        hint: "Name --model, --submodule and --data PATH.",
+      });
+
+interface DataFacts {
+  readonly run: DictionaryOnDisk["config"]["run"];
+  readonly choices: EvaluationChoices;
+  readonly compat: "none" | "ddac948";
+  readonly seed: number;
+}
+
+/** Other text as a whole, or the reserved part of the run's own; the reference reads what it trained on. */
+const evaluationData = (name: string, { run, choices, compat, seed }: DataFacts): TextSource => {
+  if (choices.data !== undefined) {
+    const { data: path, split, skip, text_field: textField } = choices;
+    return { path, ...defined({ split, skip, textField }), seed: deriveSeed(seed, "text") };
+  }
+  const data = run?.data;
+  if (data === undefined || data === null) {
+    throw new ConfigError(`${name} has no config.json that says which text it was trained on.`, {
+      hint: "Name text that it was not trained on with --data PATH.",
+    });
+  }
+  if (data.evaluation_every === null && compat === "none") {
+    throw new ConfigError(`${name} was trained on all of its text: data.evaluation_every is null.`, {
+      hint: "Name text that it was not trained on with --data PATH.",
+    });
+  }
+  const part = compat === "none" ? "evaluation" : "training";
+  return textSource(data, part, deriveSeed(run?.seed ?? seed, "text"));
+};
+
+/** Without the keys that are undefined. */
+const defined = <T extends object>(keys: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== undefined)) as never;

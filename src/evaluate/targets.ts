@@ -1,0 +1,52 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { ConfigError } from "../errors.ts";
+import { type FolderConfig, readFolderConfig } from "./folder-config.ts";
+
+/** A dictionary on disk. */
+export interface DictionaryOnDisk {
+  /** What tells it from others: its name in the run, or its folder's. */
+  readonly name: string;
+  readonly weights: string;
+  readonly config: FolderConfig;
+  /** Where its evaluation is written. */
+  readonly evaluation: string;
+}
+
+const WEIGHTS = "ae.pt";
+const CONFIG = "config.json";
+
+/** The dictionaries at a path: an `ae.pt` or a checkpoint, the folder of one, or a folder of such folders. */
+export const dictionariesAt = (path: string): DictionaryOnDisk[] => {
+  if (!existsSync(path)) {
+    throw new ConfigError(`There is no file or folder ${path}.`, {
+      hint: "Name an ae.pt, the folder of a dictionary, or the output folder of a run.",
+    });
+  }
+  if (!statSync(path).isDirectory()) return [fromFile(path)];
+  if (existsSync(join(path, WEIGHTS))) return [fromFile(join(path, WEIGHTS))];
+  const inside = readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && existsSync(join(path, entry.name, WEIGHTS)))
+    .map((entry) => fromFile(join(path, entry.name, WEIGHTS)));
+  if (inside.length > 0) return inside.sort((a, b) => a.weights.localeCompare(b.weights, "en", { numeric: true }));
+  throw new ConfigError(`The folder ${path} holds no dictionary: neither it nor a folder in it has an ${WEIGHTS}.`, {
+    hint: existsSync(join(path, "checkpoints"))
+      ? "An interrupted run has its weights in checkpoints/: name one of them."
+      : "Name an ae.pt, the folder of a dictionary, or the output folder of a run.",
+  });
+};
+
+const fromFile = (weights: string): DictionaryOnDisk => {
+  const here = dirname(weights);
+  // A checkpoint lies one folder below its dictionary's config.
+  const folder = basename(here) === "checkpoints" ? dirname(here) : here;
+  const stem = basename(weights).replace(/\.[^.]*$/, "");
+  const config = readFolderConfig(join(folder, CONFIG));
+  const own = config.name ?? basename(resolve(folder));
+  return {
+    name: basename(weights) === WEIGHTS ? own : `${own}/${stem}`,
+    weights,
+    config,
+    evaluation: join(here, basename(weights) === WEIGHTS ? "evaluation.json" : `${stem}.evaluation.json`),
+  };
+};

@@ -1,0 +1,69 @@
+import { ActivationBuffer, type RowSource } from "../buffer/index.ts";
+import { type DictionaryFolder, writeJson } from "../checkpoint/index.ts";
+import type { ResolvedRun } from "../config/index.ts";
+import { AutoEncoder } from "../dictionary/index.ts";
+import { CancelledError, DictlearnError } from "../errors.ts";
+import { evaluate } from "../evaluate/evaluate.ts";
+import { subjectOf } from "../evaluate/evaluate-folders.ts";
+import { planEvaluation } from "../evaluate/plan.ts";
+import type { Observer } from "./events.ts";
+
+interface Options {
+  readonly run: ResolvedRun;
+  readonly observe: Observer;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Evaluates what was trained on the text that was reserved for it, and writes `evaluation.json`. It comes after the
+ * weights are saved and changes none of them. A Ctrl-C ends it without harm.
+ */
+export const evaluateRun = async (
+  source: RowSource,
+  folders: readonly DictionaryFolder[],
+  { run, observe, signal }: Options,
+): Promise<void> => {
+  const { config, dictionaries } = run;
+  if (config.evaluation === null || !(source instanceof ActivationBuffer)) return;
+  if (config.data?.evaluation_every === null) {
+    observe({ type: "notice", message: "No evaluation, because data.evaluation_every is null: no text is reserved." });
+    return;
+  }
+  for (const [index, { name, submodule, io }] of dictionaries.entries()) {
+    const folder = folders[index];
+    if (folder === undefined || submodule === undefined) continue;
+    const of = { name, config: { run: config, submodule, io } };
+    const plan = planEvaluation(of, { contexts: config.evaluation.contexts, compat: "none" });
+    if (plan.data === null) continue;
+    try {
+      // The saved weights hold for rows as they are; those in training may be for rows that are scaled.
+      const { worker } = source;
+      await using dictionary = await AutoEncoder.load(folder.weights, { worker, device: config.device });
+      const evaluation = await evaluate(dictionary, {
+        ...plan.options,
+        model: source.languageModel,
+        submodule,
+        io,
+        data: plan.data,
+        signal,
+        onProgress: (progress) => observe({ type: "evaluating", dictionary: name, ...progress }),
+      });
+      await writeJson(folder.evaluation, { ...subjectOf(plan), ...evaluation });
+      observe({ type: "evaluated", dictionary: name, evaluation, path: folder.evaluation });
+    } catch (error) {
+      const message = whyNot(error, signal);
+      if (message === undefined) throw error;
+      observe({ type: "notice", message });
+      return;
+    }
+  }
+};
+
+/** The two ways in which an evaluation may fail to come about although the run is a success. */
+const whyNot = (error: unknown, signal: AbortSignal | undefined): string | undefined => {
+  if (signal?.aborted && error instanceof CancelledError) return "The evaluation was stopped; the weights are saved.";
+  if (error instanceof DictlearnError && error.code === "no_tokens") {
+    return "No evaluation: the text is too short to reserve any of it. `dictlearn evaluate --data PATH` takes other text.";
+  }
+  return undefined;
+};
