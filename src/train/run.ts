@@ -94,6 +94,7 @@ const trainOnce = async (
     const result = await trainLoop(source, trainees, { observe, signal, checkpointPath, from, keeper });
     await saveResults(source, trainees, folders, { result, observe });
     if (result.reason !== "interrupted") {
+      // The state goes last: a worker that is lost in the evaluation costs a few steps, and not the run.
       await evaluateRun(source, folders, { run, observe, signal });
       output.resume.remove();
     }
