@@ -9,7 +9,7 @@ const TEXTS = join(GOLDEN, "texts.jsonl");
 const json = (...parts: string[]) => JSON.parse(readFileSync(join(...parts), "utf8"));
 
 const train = async (over: object = {}) => {
-  const { file, output } = writeConfig({ ...tinyRun, ...over });
+  const { file, output } = writeConfig({ ...tinyRun, evaluation: {}, ...over });
   const result = await dictlearn(["train", file]);
   expect(result.exitCode, result.stderr).toBe(0);
   return { output, stdout: result.stdout, stderr: result.stderr };

@@ -26,8 +26,9 @@ export const writeConfig = (config: object): { file: string; output: string } =>
   return { file, output };
 };
 
-/** A short run on tiny-neox. */
+/** A short run on tiny-neox, without the evaluation at its end. */
 export const tinyRun = {
+  evaluation: null,
   model: TINY,
   data: join(GOLDEN, "texts.jsonl"),
   device: "cpu",

@@ -1,19 +1,26 @@
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { expect } from "vitest";
 import { writeConfig } from "../cli/support.ts";
 import { Life } from "./life.ts";
 
+const LOCK_OWNER = ".lock.json";
 const CLOCK = new Set(["seconds", "steps_per_second", "tokens_per_second"]);
 
-/** Every file of a finished run but config.json, which names the folder: the bytes, and the metrics without the clock. */
+/**
+ * Every file of a finished run: the hash of its bytes, and the metrics without the clock. Not config.json, which names the
+ * folder, nor the name of the lock's owner, which a process that was killed behind its last write could not remove.
+ */
 export const outputs = (folder: string): Record<string, string> => {
   const found: Record<string, string> = {};
   for (const entry of readdirSync(folder, { recursive: true }) as string[]) {
     const file = join(folder, entry);
-    if (!statSync(file).isFile() || entry.endsWith("config.json")) continue;
+    if (!statSync(file).isFile() || entry.endsWith("config.json") || entry === LOCK_OWNER) continue;
     const bytes = readFileSync(file);
-    found[relative(folder, file)] = entry.endsWith("metrics.jsonl") ? withoutClock(bytes) : bytes.toString("base64");
+    found[relative(folder, file)] = entry.endsWith("metrics.jsonl")
+      ? withoutClock(bytes)
+      : createHash("sha256").update(bytes).digest("hex");
   }
   return found;
 };
