@@ -81,7 +81,8 @@ def test_damage_is_one_error_or_harmless(tmp_path):
 
 def batch(tokens: int) -> Batch:
     ids = torch.arange(tokens).reshape(1, -1)
-    return Batch(ids=ids, mask=torch.ones_like(ids), keep=torch.ones_like(ids, dtype=torch.bool))
+    every = torch.ones_like(ids, dtype=torch.bool)
+    return Batch(ids=ids, mask=torch.ones_like(ids), keep=every, real=every)
 
 
 def test_a_batch_is_kept_while_one_of_its_rows_is():
