@@ -49,16 +49,21 @@ def write_atomically(path: Path, data: memoryview) -> None:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~current_umask())
         temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except OSError as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
         reason = (error.strerror or str(error)).lower()
         raise WorkerError("cannot_write", f"{path} could not be written: {reason}.") from error
+
+
+def sync_folder(path: Path) -> None:
+    """Makes new names and renames in a folder outlast a power failure."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def current_umask() -> int:

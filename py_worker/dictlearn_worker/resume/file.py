@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from ..dictionary.files import sync_folder
 from ..errors import WorkerError
 
 WRITER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
@@ -48,11 +49,7 @@ def write(path: Path, tensors: dict[str, torch.Tensor]) -> Written:
             os.fsync(file.fileno())
         size = temporary.stat().st_size
         temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except (OSError, SafetensorError) as error:
         temporary.unlink(missing_ok=True)
         reason = (getattr(error, "strerror", None) or str(error)).lower().rstrip(".")
