@@ -31,7 +31,20 @@ export {
   type TopContextsOptions,
   topContexts,
 } from "./evaluate/index.ts";
-export { LanguageModel, type LanguageModelOptions } from "./nnsight/index.ts";
+export {
+  type Continuation,
+  type Dimension,
+  type GenerateOptions,
+  LanguageModel,
+  type LanguageModelOptions,
+  type ModuleInfo,
+  type ModuleSide,
+  type ModuleTensor,
+  type Prompts,
+  type TokenBatch,
+  type TokenIds,
+  Tokenizer,
+} from "./nnsight/index.ts";
 export { type Documents, PYTHON_DOCS, type TextPart, type TextSource } from "./text/index.ts";
 export {
   type RunEvent,

@@ -6,9 +6,21 @@ from . import system
 from .buffer import operations as buffer
 from .dictionary import operations as dictionary
 from .evaluate import operations as evaluate
-from .models import load
+from .models import generate, load, modules, tokens
 from .resume import operations as resume
 from .text import operations as text
 from .train import operations as train
 
-__all__ = ["buffer", "dictionary", "evaluate", "load", "resume", "system", "text", "train"]
+__all__ = [
+    "buffer",
+    "dictionary",
+    "evaluate",
+    "generate",
+    "load",
+    "modules",
+    "resume",
+    "system",
+    "text",
+    "tokens",
+    "train",
+]

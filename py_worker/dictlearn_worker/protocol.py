@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "4f20590526120fff"
+SCHEMA_HASH = "bae7c589ab4b53a0"
 
 
 class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,6 +95,7 @@ class ModelLoadResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     layers: int | None
     max_context: int | None
     vocabulary: int
+    modules: list[str]
 
 
 class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -680,6 +681,98 @@ class EvaluateTopContextsResult(msgspec.Struct, frozen=True, forbid_unknown_fiel
     starved: bool
 
 
+class ModelModulesParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    model: Handle
+    contexts: int
+    tokens: int
+
+
+class ModuleFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    path: str
+    class_name: str
+    parameters: int
+    calls: int
+    input: ModuleSide | None
+    output: ModuleSide | None
+
+
+class ModuleSide(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    event: int
+    kind: Literal["tensor", "sequence", "mapping", "other"]
+    tensors: list[ModuleTensor]
+
+
+class ModuleTensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    at: list[str]
+    shape: list[int]
+    dtype: str
+
+
+class ModelModulesResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    modules: list[ModuleFacts]
+
+
+class TokenizerEncodeParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    model: Handle
+    texts: list[str]
+    special_tokens: bool
+
+
+class TokenizerEncodeResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    ids: list[list[int]]
+
+
+class TokenizerDecodeParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    model: Handle
+    ids: list[list[int]]
+    skip_special_tokens: bool
+    pieces: bool
+
+
+class TokenizerDecodeResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    texts: list[str]
+    pieces: list[list[str]]
+
+
+class Prompts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    texts: list[str] | None
+    tokens: list[list[int]] | None
+
+
+class TokenizerBatchParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    model: Handle
+    prompts: Prompts
+
+
+class TokenizerBatchResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    ids: list[list[int]]
+    mask: list[list[int]]
+    positions: list[list[int]] | None
+
+
+class Sampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    seed: int
+    temperature: float
+    top_k: int | None
+    top_p: float | None
+
+
+class ModelGenerateParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    model: Handle
+    prompts: Prompts
+    max_new_tokens: int
+    min_new_tokens: int
+    stop: list[str]
+    sample: Sampling | None
+
+
+class ModelGenerateResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    ids: list[list[int]]
+    texts: list[str]
+    prompt_tokens: list[int]
+    stopped: list[Literal["length", "end", "text"]]
+
+
 class PingParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
@@ -749,6 +842,11 @@ DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "evaluate.contexts": (EvaluateContextsParams, EvaluateContextsResult),
     "evaluate.rows": (EvaluateRowsParams, EvaluateRowsResult),
     "evaluate.top_contexts": (EvaluateTopContextsParams, EvaluateTopContextsResult),
+    "model.modules": (ModelModulesParams, ModelModulesResult),
+    "tokenizer.encode": (TokenizerEncodeParams, TokenizerEncodeResult),
+    "tokenizer.decode": (TokenizerDecodeParams, TokenizerDecodeResult),
+    "tokenizer.batch": (TokenizerBatchParams, TokenizerBatchResult),
+    "model.generate": (ModelGenerateParams, ModelGenerateResult),
 }
 
 CONTROL_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {

@@ -2,7 +2,12 @@ import { cacheFolder, ensureEnvironment } from "../environment/index.ts";
 import type { HandleRef, Progress, Result } from "../protocol/index.ts";
 import { Handle, Worker } from "../worker/index.ts";
 import { resolveDevice } from "./device.ts";
+import { type Continuation, type GenerateOptions, generate } from "./generate.ts";
+import { knownPath } from "./module-path.ts";
+import { type ModuleInfo, readModules } from "./modules.ts";
+import type { Prompts } from "./prompts.ts";
 import type { SiteSpec, Widths } from "./site.ts";
+import { Tokenizer } from "./tokenizer.ts";
 
 export interface LanguageModelOptions {
   /** `cpu`, `cuda`, `cuda:1`, or `auto`: CUDA where there is one. */
@@ -29,9 +34,11 @@ export class LanguageModel implements AsyncDisposable {
   /** The path it was loaded from. */
   readonly path: string;
   readonly device: string;
+  readonly tokenizer: Tokenizer;
   readonly #handle: Handle;
   readonly #facts: Facts;
   readonly #ownsWorker: boolean;
+  #modules: Promise<readonly ModuleInfo[]> | undefined;
 
   private constructor(worker: Worker, path: string, device: string, facts: Facts, ownsWorker: boolean) {
     this.worker = worker;
@@ -39,6 +46,7 @@ export class LanguageModel implements AsyncDisposable {
     this.device = device;
     this.#handle = new Handle(worker, facts.model, "model");
     this.#facts = facts;
+    this.tokenizer = new Tokenizer(worker, () => this.ref);
     this.#ownsWorker = ownsWorker;
   }
 
@@ -70,14 +78,35 @@ export class LanguageModel implements AsyncDisposable {
     return this.#handle.ref;
   }
 
-  /** Parameters, bytes, width, layers, longest context, vocabulary. */
+  /** Parameters, bytes, width, layers, longest context, vocabulary, and the paths of all modules. */
   get facts(): Omit<Facts, "model"> {
     return this.#facts;
   }
 
-  /** A submodule by its dotted path, for `new ActivationBuffer(data, model, model.at("…"))`. */
+  /**
+   * The dotted path of a submodule that may be written `layers[1].mlp`, for `ActivationBuffer.create(data, model,
+   * model.at("…"))`. A path that the model does not have is a `ConfigError` with code `unknown_submodule` that names the
+   * nearest ones.
+   */
   at(submodule: string): string {
-    return submodule.replaceAll(/\[(\d+)\]/g, ".$1");
+    return knownPath(submodule, this.#facts.modules);
+  }
+
+  /**
+   * All modules in the model's own order, the model itself first: path, class, parameters, and what one short pass showed of
+   * their inputs and outputs. The pass runs once; later calls give the same list.
+   */
+  async modules(): Promise<readonly ModuleInfo[]> {
+    this.#modules ??= readModules(this.worker, this.ref);
+    return await this.#modules;
+  }
+
+  /**
+   * Continues each prompt, with the likeliest token each time unless `sample` is given. One prompt or several run side by
+   * side. Throws `CancelledError` when `signal` fires.
+   */
+  async generate(prompts: Prompts, options: GenerateOptions = {}): Promise<Continuation[]> {
+    return await generate(this, prompts, options);
   }
 
   /** Widths of the rows of each site, by one short forward pass. An unknown path throws with the nearest ones. */

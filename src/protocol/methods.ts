@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { evaluateMethods } from "./evaluate-methods.ts";
 import { type Method, method } from "./method.ts";
+import { nnsightMethods } from "./nnsight-methods.ts";
 import {
   Adam,
   Container,
@@ -75,6 +76,8 @@ export const dataMethods = {
       layers: z.nullable(int()),
       max_context: z.nullable(int()),
       vocabulary: int(),
+      /** The dotted paths of all modules below the model itself. */
+      modules: z.array(z.string()),
     },
   ),
   /** Runs one short context and reports each site's widths; an unknown path is `unknown_submodule` with the nearest ones in its data. */
@@ -334,6 +337,7 @@ export const dataMethods = {
     { recomputed: int(), differing: int() },
   ),
   ...evaluateMethods,
+  ...nnsightMethods,
 } satisfies Record<string, Method>;
 
 /** The methods of the `control` channel, answered by a thread of its own while torch is busy. */

@@ -155,3 +155,33 @@ export const Layout = z
     ones: z.array(z.string()),
   })
   .meta({ id: "Layout" });
+
+/** What a prompt is: texts, or the ids of tokens; one of the two is null. */
+export const Prompts = z
+  .object({ texts: z.nullable(z.array(z.string())), tokens: z.nullable(z.array(z.array(int()))) })
+  .meta({ id: "Prompts" });
+
+/** Why a continuation ended: its length, the end-of-text token, or a text that was asked to end it. */
+export const StopReason = z.enum(["length", "end", "text"]);
+
+/** A tensor of a module's input or output. `at`: the indices and keys that lead to it, none where it is the value itself. */
+export const ModuleTensor = z
+  .object({ at: z.array(z.string()), shape: z.array(int()), dtype: z.string() })
+  .meta({ id: "ModuleTensor" });
+
+/** What one side of a module was in the trial: its tensors, and when the forward pass first came by it. */
+export const ModuleSide = z
+  .object({ event: int(), kind: z.enum(["tensor", "sequence", "mapping", "other"]), tensors: z.array(ModuleTensor) })
+  .meta({ id: "ModuleSide" });
+
+/** One module. `parameters`: numbers in it and below it. `calls`: how often one pass runs it; input and output null: never. */
+export const ModuleFacts = z
+  .object({
+    path: z.string(),
+    class_name: z.string(),
+    parameters: int(),
+    calls: int(),
+    input: z.nullable(ModuleSide),
+    output: z.nullable(ModuleSide),
+  })
+  .meta({ id: "ModuleFacts" });

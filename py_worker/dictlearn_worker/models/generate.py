@@ -1,0 +1,76 @@
+"""Continuing prompts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from .. import protocol as p
+from ..registry import Context, method
+from .language_model import LanguageModel
+from .load import quiet
+from .tokens import assemble, inputs_of
+
+
+@method("model.generate")
+@torch.no_grad()
+def generate(context: Context, params: p.ModelGenerateParams) -> p.ModelGenerateResult:
+    """Generates through nnsight, on the batch that a trace of these prompts would run on."""
+    model = context.objects.get(params.model, LanguageModel)
+    batch = assemble(model, params.prompts)
+    prompt_tokens = batch["attention_mask"].sum(dim=1).tolist()
+    width = batch["input_ids"].shape[1]
+
+    def watch(ids: torch.Tensor, _: Any, **__: Any) -> torch.Tensor:
+        context.progress("Generating", ids.shape[1] - width, params.max_new_tokens)
+        return torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+
+    options: dict[str, Any] = {"do_sample": False, "num_beams": 1, "stopping_criteria": [watch]}
+    if params.sample is not None:
+        # Zero and one stand for "no limit": the checkpoint's own settings must not come back in.
+        options |= {
+            "do_sample": True,
+            "temperature": params.sample.temperature,
+            "top_k": params.sample.top_k or 0,
+            "top_p": 1.0 if params.sample.top_p is None else params.sample.top_p,
+        }
+    if params.stop:
+        options |= {"stop_strings": params.stop, "tokenizer": model.tokenizer}
+    # transformers draws from torch's global streams: these are seeded for the call, and put back after it.
+    devices = [model.device] if model.device.type == "cuda" else []
+    with quiet(), torch.random.fork_rng(devices=devices):
+        if params.sample is not None:
+            torch.manual_seed(params.sample.seed)
+        sequences = model.traced.generate(
+            inputs_of(model, params.prompts),
+            max_new_tokens=params.max_new_tokens,
+            min_new_tokens=params.min_new_tokens,
+            **options,
+        )
+    ids, stopped = finish(model, sequences[:, width:].tolist(), params.stop)
+    return p.ModelGenerateResult(
+        ids=ids,
+        texts=[model.tokenizer.decode(each, skip_special_tokens=True) for each in ids],
+        prompt_tokens=prompt_tokens,
+        stopped=stopped,
+    )
+
+
+def finish(model: LanguageModel, rows: list[list[int]], stop: list[str]) -> tuple[list[list[int]], list[Any]]:
+    """Each row up to its own end, behind which the longer rows left padding, and why it ended there."""
+    ends = model.module.generation_config.eos_token_id  # pyright: ignore[reportAttributeAccessIssue]
+    ends = set(ends if isinstance(ends, list) else [ends])
+    kept, reasons = [], []
+    for row in rows:
+        length, reason = len(row), "length"
+        for index, token in enumerate(row):
+            if token in ends:
+                length, reason = index + 1, "end"
+                break
+            if stop and any(text in model.tokenizer.decode(row[: index + 1]) for text in stop):
+                length, reason = index + 1, "text"
+                break
+        kept.append(row[:length])
+        reasons.append(reason)
+    return kept, reasons

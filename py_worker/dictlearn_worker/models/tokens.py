@@ -1,0 +1,70 @@
+"""The tokenizer, as scripts use it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from nnsight.modeling.processing import batch_forward
+
+from .. import protocol as p
+from ..errors import WorkerError
+from ..registry import Context, method
+from .language_model import LanguageModel
+
+
+@method("tokenizer.encode")
+def encode(context: Context, params: p.TokenizerEncodeParams) -> p.TokenizerEncodeResult:
+    """Ids without padding."""
+    tokenizer = context.objects.get(params.model, LanguageModel).tokenizer
+    ids = [tokenizer.encode(text, add_special_tokens=params.special_tokens) for text in params.texts]
+    return p.TokenizerEncodeResult(ids=ids)
+
+
+@method("tokenizer.decode")
+def decode(context: Context, params: p.TokenizerDecodeParams) -> p.TokenizerDecodeResult:
+    """Texts of ids; an id that the tokenizer does not have is `unknown_token`."""
+    model = context.objects.get(params.model, LanguageModel)
+    for ids in params.ids:
+        check_ids(model, ids)
+    decoder, skip = model.tokenizer, params.skip_special_tokens
+    texts = [decoder.decode(ids, skip_special_tokens=skip) for ids in params.ids]
+    pieces = [[decoder.decode([each]) for each in ids] for ids in params.ids] if params.pieces else []
+    return p.TokenizerDecodeResult(texts=texts, pieces=pieces)
+
+
+@method("tokenizer.batch")
+def batch(context: Context, params: p.TokenizerBatchParams) -> p.TokenizerBatchResult:
+    """What nnsight itself makes of the prompts before a trace."""
+    encoding = assemble(context.objects.get(params.model, LanguageModel), params.prompts)
+    positions = encoding.get("position_ids")
+    return p.TokenizerBatchResult(
+        ids=encoding["input_ids"].tolist(),
+        mask=encoding["attention_mask"].tolist(),
+        positions=None if positions is None else positions.tolist(),
+    )
+
+
+def assemble(model: LanguageModel, prompts: p.Prompts) -> dict[str, torch.Tensor]:
+    """The keyword arguments of one forward pass over the prompts."""
+    _, encoding = batch_forward(model.traced, [((inputs_of(model, prompts),), {})])
+    return encoding
+
+
+def inputs_of(model: LanguageModel, prompts: p.Prompts) -> Any:
+    """The prompts as nnsight takes them: texts, or lists of ids. Raises `no_prompt` or `unknown_token`."""
+    if prompts.texts:
+        return prompts.texts
+    if not prompts.tokens or not all(prompts.tokens):
+        raise WorkerError("no_prompt", "There is no prompt, or it has no token.", hint="Give at least one prompt.")
+    for ids in prompts.tokens:
+        check_ids(model, ids)
+    return prompts.tokens
+
+
+def check_ids(model: LanguageModel, ids: list[int]) -> None:
+    """Raises `unknown_token` for ids outside the vocabulary."""
+    size = model.module.get_input_embeddings().num_embeddings  # pyright: ignore[reportCallIssue]
+    wrong = next((each for each in ids if not 0 <= each < size), None)
+    if wrong is not None:
+        raise WorkerError("unknown_token", f"The model has {size} tokens, but one of the ids is {wrong}.")

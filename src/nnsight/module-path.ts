@@ -1,0 +1,34 @@
+import { distance } from "fastest-levenshtein";
+import { ConfigError } from "../errors.ts";
+
+const NEAREST = 5;
+/** Paths that share less than this share of their characters are no help. */
+const LIKENESS = 0.4;
+
+/** `layers[1].mlp` as `layers.1.mlp`, the form in which PyTorch names modules. */
+export const dotted = (path: string): string => path.replaceAll(/\[(\d+)\]/g, ".$1");
+
+/** The dotted form of a path that is among `paths`; any other one is `unknown_submodule`, with the nearest ones as a hint. */
+export const knownPath = (path: string, paths: readonly string[]): string => {
+  const wanted = dotted(path);
+  if (paths.includes(wanted)) return wanted;
+  const near = nearest(wanted, paths);
+  throw new ConfigError(`The model has no submodule '${path}'.`, {
+    code: "unknown_submodule",
+    hint:
+      near.length > 0
+        ? `Paths like it: ${near.join(", ")}.`
+        : `Its parts are ${paths
+            .filter((each) => each.split(".").length < 3)
+            .slice(0, 10)
+            .join(", ")}.`,
+  });
+};
+
+const nearest = (path: string, paths: readonly string[]): string[] =>
+  paths
+    .map((each) => ({ each, likeness: 1 - distance(path, each) / Math.max(path.length, each.length) }))
+    .filter(({ likeness }) => likeness >= LIKENESS)
+    .sort((a, b) => b.likeness - a.likeness)
+    .slice(0, NEAREST)
+    .map(({ each }) => each);

@@ -1,0 +1,23 @@
+import { ConfigError } from "../errors.ts";
+import type { Params } from "../protocol/index.ts";
+
+/** One prompt or several: texts, or the ids of tokens. */
+export type Prompts = string | readonly string[] | readonly (readonly number[])[];
+
+/** Prompts as they travel; no prompt, or one without a token, is a `ConfigError`. */
+export const toPrompts = (prompts: Prompts): Params<"tokenizer.batch">["prompts"] => {
+  const list = typeof prompts === "string" ? [prompts] : prompts;
+  const texts = list.filter((each) => typeof each === "string");
+  const tokens = list.filter((each) => typeof each !== "string");
+  if (list.length === 0 || texts.includes("") || tokens.some((ids) => ids.length === 0)) {
+    throw new ConfigError("A prompt must have at least one token, and there must be one.", {
+      hint: 'Give a text such as "The capital of France is", a list of texts, or a list of lists of token ids.',
+    });
+  }
+  if (texts.length > 0 && tokens.length > 0) {
+    throw new ConfigError("Prompts must be texts or lists of token ids, not some of each.");
+  }
+  return texts.length > 0
+    ? { texts: [...texts], tokens: null }
+    : { texts: null, tokens: tokens.map((ids) => Array.from(ids)) };
+};

@@ -1,0 +1,55 @@
+import type { HandleRef, Result } from "../protocol/index.ts";
+import type { Worker } from "../worker/index.ts";
+import { type Prompts, toPrompts } from "./prompts.ts";
+
+/** Ids of one text, as plain or typed numbers. */
+export type TokenIds = Iterable<number | bigint>;
+
+/** Prompts side by side, as a trace runs them: shorter ones are padded on the left. All arrays are (prompts, tokens). */
+export interface TokenBatch {
+  readonly ids: readonly (readonly number[])[];
+  /** 1 for a token, 0 for padding. */
+  readonly mask: readonly (readonly number[])[];
+  /** The position that the model takes each token for; null: it counts them itself. */
+  readonly positions: readonly (readonly number[])[] | null;
+}
+
+/** The tokenizer of a language model. It stays in the worker. */
+export class Tokenizer {
+  readonly #worker: Worker;
+  readonly #model: () => HandleRef;
+
+  constructor(worker: Worker, model: () => HandleRef) {
+    this.#worker = worker;
+    this.#model = model;
+  }
+
+  /** The ids of one text; `specialTokens: false` leaves out those that the tokenizer adds by itself. */
+  async encode(text: string, options: { readonly specialTokens?: boolean } = {}): Promise<number[]> {
+    const params = { model: this.#model(), texts: [text], special_tokens: options.specialTokens ?? true };
+    const { ids } = await this.#worker.call("tokenizer.encode", params);
+    return [...(ids[0] ?? [])];
+  }
+
+  /** The text of some ids. Ids outside the vocabulary are a `RemoteError` with code `unknown_token`. */
+  async decode(ids: TokenIds, options: { readonly skipSpecialTokens?: boolean } = {}): Promise<string> {
+    const { texts } = await this.#decode(ids, { skip: options.skipSpecialTokens ?? false, pieces: false });
+    return texts[0] ?? "";
+  }
+
+  /** The text of every id alone; parts of a character come out as U+FFFD. */
+  async pieces(ids: TokenIds): Promise<string[]> {
+    const { pieces } = await this.#decode(ids, { skip: false, pieces: true });
+    return [...(pieces[0] ?? [])];
+  }
+
+  /** What a trace over these prompts runs on. */
+  async batch(prompts: Prompts): Promise<TokenBatch> {
+    return await this.#worker.call("tokenizer.batch", { model: this.#model(), prompts: toPrompts(prompts) });
+  }
+
+  async #decode(ids: TokenIds, how: { skip: boolean; pieces: boolean }): Promise<Result<"tokenizer.decode">> {
+    const params = { model: this.#model(), ids: [Array.from(ids, Number)], skip_special_tokens: how.skip };
+    return await this.#worker.call("tokenizer.decode", { ...params, pieces: how.pieces });
+  }
+}

@@ -1,0 +1,52 @@
+import { z } from "zod";
+import { method } from "./method.ts";
+import { float, Handle, int, ModuleFacts, Prompts, StopReason } from "./types.ts";
+
+/** The methods behind `LanguageModel`'s tokenizer, modules and generation, on the `data` channel. */
+export const nnsightMethods = {
+  /**
+   * Every module with the shapes of its first input and of its output, and when a forward pass comes by them, learned from
+   * one pass over `contexts` contexts of `tokens` tokens. The model itself has the empty path.
+   */
+  "model.modules": method({ model: Handle, contexts: int(), tokens: int() }, { modules: z.array(ModuleFacts) }),
+  /** Ids of each text. `special_tokens`: with those that the tokenizer adds by itself. */
+  "tokenizer.encode": method(
+    { model: Handle, texts: z.array(z.string()), special_tokens: z.boolean() },
+    { ids: z.array(z.array(int())) },
+  ),
+  /** The text of each list of ids. `pieces`: also that of every id alone, where parts of a character come out as U+FFFD. */
+  "tokenizer.decode": method(
+    { model: Handle, ids: z.array(z.array(int())), skip_special_tokens: z.boolean(), pieces: z.boolean() },
+    { texts: z.array(z.string()), pieces: z.array(z.array(z.string())) },
+  ),
+  /** The batch that a trace over these prompts runs on: ids, attention mask and position ids, (prompts, tokens) each. */
+  "tokenizer.batch": method(
+    { model: Handle, prompts: Prompts },
+    { ids: z.array(z.array(int())), mask: z.array(z.array(int())), positions: z.nullable(z.array(z.array(int()))) },
+  ),
+  /**
+   * Continues each prompt by up to `max_new_tokens` tokens. `sample` null takes the likeliest token each time; otherwise
+   * tokens are drawn from a stream of the seed. Reports progress by the token, and can be cancelled at each.
+   */
+  "model.generate": method(
+    {
+      model: Handle,
+      prompts: Prompts,
+      max_new_tokens: int(),
+      min_new_tokens: int(),
+      stop: z.array(z.string()),
+      sample: z.nullable(
+        z
+          .object({ seed: int(), temperature: float, top_k: z.nullable(int()), top_p: z.nullable(float) })
+          .meta({ id: "Sampling" }),
+      ),
+    },
+    {
+      /** Ids of the new tokens of each prompt, the end-of-text token included where it came. */
+      ids: z.array(z.array(int())),
+      texts: z.array(z.string()),
+      prompt_tokens: z.array(int()),
+      stopped: z.array(StopReason),
+    },
+  ),
+};
