@@ -45,6 +45,19 @@ export {
   type TokenIds,
   Tokenizer,
 } from "./nnsight/index.ts";
+export {
+  PUBLISHED_COLUMNS,
+  PUBLISHED_SETS,
+  type PublishedColumn,
+  type PublishedDictionary,
+  type PublishedHyperparameters,
+  type PublishedSet,
+  type PublishedStatistics,
+  publishedAt,
+  publishedDictionaries,
+  publishedSet,
+  publishedShapes,
+} from "./published/index.ts";
 export { type Documents, PYTHON_DOCS, type TextPart, type TextSource } from "./text/index.ts";
 export {
   type RunEvent,

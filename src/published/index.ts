@@ -1,0 +1,11 @@
+export {
+  PUBLISHED_COLUMN_NAMES,
+  type PublishedColumn,
+  type PublishedDictionary,
+  type PublishedHyperparameters,
+  type PublishedSet,
+  type PublishedSource,
+  type PublishedStatistics,
+} from "./published-set.ts";
+export { PUBLISHED_COLUMNS, publishedAt, publishedDictionaries, publishedSet, publishedShapes } from "./registry.ts";
+export { PUBLISHED_SETS } from "./sets.ts";
