@@ -11,7 +11,7 @@ const message = (work: () => unknown): string => {
   try {
     work();
   } catch (error) {
-    if (error instanceof Error && "hint" in error) return `${error.message} ${error.hint}`;
+    if (error instanceof Error && "hint" in error) return `${error.message} ${String(error.hint)}`;
   }
   throw new Error("Expected an error with a hint.");
 };
