@@ -6,7 +6,7 @@ from . import system
 from .buffer import operations as buffer
 from .dictionary import operations as dictionary
 from .evaluate import operations as evaluate
-from .models import generate, load, modules, tokens
+from .models import flops, generate, load, modules, tokens
 from .resume import operations as resume
 from .text import operations as text
 from .train import operations as train
@@ -15,6 +15,7 @@ __all__ = [
     "buffer",
     "dictionary",
     "evaluate",
+    "flops",
     "generate",
     "load",
     "modules",

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "bae7c589ab4b53a0"
+SCHEMA_HASH = "7e43b4d507c12038"
 
 
 class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,6 +115,17 @@ class SiteWidths(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class ModelWidthsResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     widths: list[SiteWidths]
+
+
+class ModelFlopsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    model: Handle
+    sites: list[Site]
+    ctx_len: int
+
+
+class ModelFlopsResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    partial: int
+    full: int
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -805,6 +816,7 @@ DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "generator.create": (GeneratorCreateParams, GeneratorCreateResult),
     "model.load": (ModelLoadParams, ModelLoadResult),
     "model.widths": (ModelWidthsParams, ModelWidthsResult),
+    "model.flops": (ModelFlopsParams, ModelFlopsResult),
     "text.files": (TextFilesParams, TextFilesResult),
     "text.hub": (TextHubParams, TextHubResult),
     "text.pushed": (TextPushedParams, TextPushedResult),

@@ -251,7 +251,10 @@ export const bufferOptions = (settings: BufferSettings) => ({
 
 const isSource = (data: Documents | TextSource): data is TextSource => "path" in data;
 
-const shapeOf = (options: ActivationBufferOptions): BufferShape => ({
+/** What the policy needs to know of a buffer. */
+export const bufferShape = (settings: BufferSettings): BufferShape => shapeOf(bufferOptions(settings));
+
+const shapeOf = (options: Omit<BufferShape, "capacity"> & { readonly nCtxs: number }): BufferShape => ({
   ...options,
   capacity: options.nCtxs * options.ctxLen,
 });

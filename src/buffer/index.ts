@@ -4,9 +4,10 @@ export {
   type ActivationBufferOptions,
   type BufferEvents,
   bufferOptions,
+  bufferShape,
   contextsOptions,
 } from "./activation-buffer.ts";
 export { CachedRows, type CachedRowsOptions } from "./cached-rows.ts";
-export type { BufferShape } from "./policy.ts";
+export { type BufferShape, rowsAppended } from "./policy.ts";
 export { SourcePosition, withoutRows } from "./position.ts";
 export type { ResumableSource, RowSource } from "./row-source.ts";

@@ -57,3 +57,19 @@ export const drawableBatches = (unread: number, exhausted: boolean, most: number
   }
   return batches;
 };
+
+/** Rows that are put into the buffer until `batches` batches are drawn, where every context is full and the text does not end. */
+export const rowsAppended = (batches: number, shape: BufferShape): number => {
+  let appended = 0;
+  let unread = 0;
+  for (let batch = 0; batch < batches; batch += 1) {
+    if (needsRefresh(unread, shape)) {
+      for (let contexts = contextsToAppend(unread, shape); contexts > 0; contexts = contextsToAppend(unread, shape)) {
+        unread += contexts * shape.ctxLen;
+        appended += contexts * shape.ctxLen;
+      }
+    }
+    unread -= Math.min(shape.outBatchSize, unread);
+  }
+  return appended;
+};

@@ -3,11 +3,11 @@ import { stringify } from "yaml";
 import { OutputFolder } from "../checkpoint/index.ts";
 import { type Estimate, notices, type ResolvedRun, requireAvailable } from "../config/index.ts";
 import { ensureEnvironment, setupProgress } from "../environment/index.ts";
-import { examineRun } from "../train/index.ts";
+import { examineRun, type RunFlops } from "../train/index.ts";
 import { Worker } from "../worker/index.ts";
 import { count } from "./format.ts";
 
-/** Prints the resolved run and what it needs, and refuses what cannot fit. Writes nothing but the model's cache. */
+/** Prints the resolved run and what it needs, and then refuses what cannot fit. Writes nothing but the model's cache. */
 export const dryRun = async (
   run: ResolvedRun,
   options: { readonly json: boolean; readonly overwrite: boolean; readonly python?: string | undefined },
@@ -16,14 +16,24 @@ export const dryRun = async (
   OutputFolder.check(run.config.output, options);
   const environment = await ensureEnvironment({ python: options.python, onProgress: setupProgress() });
   await using worker = await Worker.start(environment);
-  const estimate = await examineRun(run, worker);
+  const { estimate, flops, misfit } = await examineRun(run, worker);
   if (options.json) {
-    process.stdout.write(`${JSON.stringify({ run: run.config, estimate })}\n`);
-    return;
+    process.stdout.write(`${JSON.stringify({ run: run.config, estimate, flops })}\n`);
+  } else {
+    const lines = [...notices(run).map((notice) => `# ${notice}`), ...describe(estimate), ...describeFlops(flops)];
+    process.stdout.write(`${stringify(run.config)}\n${lines.join("\n")}\n`);
   }
-  const lines = [...notices(run).map((notice) => `# ${notice}`), ...describe(estimate)];
-  process.stdout.write(`${stringify(run.config)}\n${lines.join("\n")}\n`);
+  if (misfit !== undefined) throw misfit;
 };
+
+const describeFlops = ({ model, model_per_token, model_tokens, dictionaries, total }: RunFlops): string[] => [
+  `FLOPs         ${total === null ? "until the text ends" : power(total)}`,
+  `  model       ${model === null ? "" : `${power(model)}, `}${power(model_per_token)} for each ${model_tokens === null ? "token" : `of ${count(model_tokens)} tokens`}`,
+  ...(dictionaries === null ? [] : [`  dictionaries ${power(dictionaries)}`]),
+];
+
+/** 1.23e17. */
+const power = (value: number): string => value.toExponential(2).replace("e+", "e");
 
 const describe = (estimate: Estimate): string[] => [
   `steps         ${estimate.steps === null ? "until the text ends" : count(estimate.steps)}`,

@@ -115,6 +115,17 @@ export class LanguageModel implements AsyncDisposable {
     return widths.map(({ input_width, output_width }) => ({ input: input_width, output: output_width }));
   }
 
+  /**
+   * FLOPs of one context of `ctxLen` tokens, counted in a forward pass: up to the last of the sites, and of the whole model
+   * with its head. Products of matrices only, weights and attention alike; 2·a·b·c for (a, b) times (b, c).
+   */
+  async flops(
+    sites: readonly SiteSpec[],
+    ctxLen: number,
+  ): Promise<{ readonly partial: number; readonly full: number }> {
+    return await this.worker.call("model.flops", { model: this.ref, sites: [...sites], ctx_len: ctxLen });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#ownsWorker) await this.worker.close();
     else await this.#handle.release();

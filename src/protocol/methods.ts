@@ -82,6 +82,8 @@ export const dataMethods = {
   ),
   /** Runs one short context and reports each site's widths; an unknown path is `unknown_submodule` with the nearest ones in its data. */
   "model.widths": method({ model: Handle, sites: z.array(Site) }, { widths: z.array(SiteWidths) }),
+  /** Runs one context of `ctx_len` tokens and counts its FLOPs, up to the last site (`partial`) and to the end with the head. */
+  "model.flops": method({ model: Handle, sites: z.array(Site), ctx_len: int() }, { partial: int(), full: int() }),
 
   /** Opens local files, or a folder of them, as a stream of documents. Bad files fail here where they can. */
   "text.files": method(

@@ -30,8 +30,8 @@ export interface SourceOptions {
   readonly device: string;
   readonly observe: Observer;
   readonly events: BufferEvents;
-  /** Called with the widths before memory is taken for the rows; throws when they would not fit. */
-  readonly approve: (rows: RowFacts) => void;
+  /** Called with the widths, and the model, before memory is taken for the rows; throws when they would not fit. */
+  readonly approve: (rows: RowFacts, model?: LanguageModel) => void | Promise<void>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -77,7 +77,7 @@ export const openSource = async (worker: Worker, config: RunConfig, options: Sou
   if (activations) {
     const rows = { path: activations, outBatchSize: buffer.out_batch_size, dtype, device: options.device };
     const cached = await CachedRows.open(worker, rows);
-    options.approve({ widths: cached.widths, batchRows: cached.batchRows, cachedBatches: cached.length });
+    await options.approve({ widths: cached.widths, batchRows: cached.batchRows, cachedBatches: cached.length });
     return cached;
   }
   if (!config.model || !config.data)
@@ -93,7 +93,7 @@ export const openSource = async (worker: Worker, config: RunConfig, options: Sou
     ...(signal === undefined ? {} : { signal }),
     onProgress: ({ stage, done, total }) => observe({ type: "stage", message: stage, done, total }),
   });
-  options.approve({ widths: await model.widths(options.sites), batchRows: buffer.out_batch_size });
+  await options.approve({ widths: await model.widths(options.sites), batchRows: buffer.out_batch_size }, model);
   const { data } = config;
   const text = await TextStream.open(worker, textSource(data, "training", deriveSeed(config.seed, "text")));
   const contexts = await Contexts.open(model, text, contextsOptions(buffer));

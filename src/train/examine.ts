@@ -1,23 +1,44 @@
 import type { Estimate, ResolvedRun } from "../config/index.ts";
-import { resolveDevice } from "../nnsight/index.ts";
+import { DictlearnError } from "../errors.ts";
+import { type LanguageModel, resolveDevice } from "../nnsight/index.ts";
 import type { Worker } from "../worker/index.ts";
 import { Generators, openSource } from "./assemble.ts";
-import { type RowFacts, requireResources } from "./resources.ts";
+import { type RunFlops, runFlops } from "./flops.ts";
+import { dictionaryWidths, estimateResources, type RowFacts, requireResources } from "./resources.ts";
 import { distinctSites } from "./sites.ts";
 
-/** Opens everything that a run reads, without running it, and says what it needs. Throws as the run would. */
-export const examineRun = async (run: ResolvedRun, worker: Worker): Promise<Estimate> => {
+export interface RunExamination {
+  readonly estimate: Estimate;
+  readonly flops: RunFlops;
+  /** Why the run would not fit this machine. */
+  readonly misfit?: DictlearnError;
+}
+
+/**
+ * Opens everything that a run reads, without running it, and says what it needs. Throws as the run would, unless memory or
+ * disk are too small for it: then no memory is taken, and the text not opened.
+ */
+export const examineRun = async (run: ResolvedRun, worker: Worker): Promise<RunExamination> => {
   const { config, dictionaries } = run;
   const generators = await Generators.create(worker, config);
   const sites = config.activations ? [] : distinctSites(dictionaries);
   const device = resolveDevice(worker, config.device);
-  let estimate: Estimate | undefined;
-  const approve = (rows: RowFacts) => {
-    estimate = requireResources(run, worker, sites, rows);
+  let needs: RunExamination | undefined;
+  const approve = async (rows: RowFacts, model?: LanguageModel) => {
+    const estimate = estimateResources(run, sites, rows);
+    const counted = await model?.flops(sites, config.buffer.ctx_len);
+    const facts = { ...rows, estimate, dictionaries: dictionaryWidths(run, sites, rows), model: counted };
+    needs = { estimate, flops: runFlops(run, facts) };
+    requireResources(estimate, run, worker);
   };
-  const events = {};
   const observe = () => {};
-  await using _source = await openSource(worker, config, { sites, generators, device, observe, events, approve });
-  if (estimate === undefined) throw new Error("The rows were never looked at.");
-  return estimate;
+  const options = { sites, generators, device, observe, events: {}, approve };
+  try {
+    await using _source = await openSource(worker, config, options);
+  } catch (error) {
+    if (needs === undefined || !(error instanceof DictlearnError) || error.code !== "does_not_fit") throw error;
+    return { ...needs, misfit: error };
+  }
+  if (needs === undefined) throw new Error("The rows were never looked at.");
+  return needs;
 };

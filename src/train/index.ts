@@ -1,4 +1,5 @@
 export type { FinishReason, Observer, RunEvent, StepMetrics } from "./events.ts";
-export { examineRun } from "./examine.ts";
+export { examineRun, type RunExamination } from "./examine.ts";
+export type { RunFlops } from "./flops.ts";
 export { type RunOptions, type RunResult, runTraining } from "./run.ts";
 export { type TrainSAEOptions, trainSAE } from "./train-sae.ts";

@@ -14,23 +14,25 @@ export interface RowFacts {
   readonly cachedBatches?: number;
 }
 
-/** What a run needs; throws when its memory or disk would not be enough. */
-export const requireResources = (
-  run: ResolvedRun,
-  worker: Worker,
-  sites: readonly SiteSpec[],
-  rows: RowFacts,
-): Estimate => {
-  const widths = (site: number) => rows.widths[site] ?? { input: 0, output: 0 };
-  const estimate = estimateRun(run, {
+/** What a run needs. */
+export const estimateResources = (run: ResolvedRun, sites: readonly SiteSpec[], rows: RowFacts): Estimate =>
+  estimateRun(run, {
     ...rows,
-    sites: sites.map((site, index) => ({ ...widths(index), paired: site.io === "in_to_out" })),
-    dictionaries: run.dictionaries.map((dictionary) => widths(siteIndex(run.config, sites, dictionary))),
+    sites: sites.map((site, index) => ({ ...widthsOf(rows, index), paired: site.io === "in_to_out" })),
+    dictionaries: dictionaryWidths(run, sites, rows),
   });
-  const { output } = run.config;
+
+/** The widths that each dictionary of the run has, in order. */
+export const dictionaryWidths = (run: ResolvedRun, sites: readonly SiteSpec[], rows: RowFacts): Widths[] =>
+  run.dictionaries.map((dictionary) => widthsOf(rows, siteIndex(run.config, sites, dictionary)));
+
+const widthsOf = ({ widths }: RowFacts, site: number): Widths => widths[site] ?? { input: 0, output: 0 };
+
+/** Throws when the memory or the disk of this machine is not enough for the run. */
+export const requireResources = (estimate: Estimate, { config }: ResolvedRun, worker: Worker): void => {
+  const { output } = config;
   const cpu = worker.info.devices.find(({ kind }) => kind === "cpu");
   checkFits(estimate, { freeMemory: cpu?.free_bytes ?? Number.POSITIVE_INFINITY, freeDisk: freeDisk(output), output });
-  return estimate;
 };
 
 /** Free bytes on the disk that a folder is on, or will be. */

@@ -10,7 +10,7 @@ import { evaluateRun } from "./final-evaluation.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
 import { explainFailure, explainStop, prepareFolders, saveResults } from "./outputs.ts";
 import { Place } from "./place.ts";
-import { requireResources } from "./resources.ts";
+import { estimateResources, requireResources } from "./resources.ts";
 import { withRestarts } from "./restart.ts";
 import { createKeeper, openRun, rewindFolders, takeUp } from "./resume.ts";
 import { RunLog } from "./run-log.ts";
@@ -73,7 +73,7 @@ const trainOnce = async (
     observe,
     events: log.bufferEvents,
     signal,
-    approve: (rows) => void requireResources(run, worker, sites, rows),
+    approve: (rows) => requireResources(estimateResources(run, sites, rows), run, worker),
   });
   const trainees = await createTrainees(source, dictionaries, { config, sites, device, generators });
 

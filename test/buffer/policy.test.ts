@@ -6,6 +6,7 @@ import {
   contextsToAppend,
   drawableBatches,
   needsRefresh,
+  rowsAppended,
 } from "../../src/buffer/policy.ts";
 
 const shape = (over: Partial<BufferShape> = {}): BufferShape => ({
@@ -109,5 +110,22 @@ describe("the buffer's policy", () => {
     const large = shape({ outBatchSize: 600 });
     expect(needsRefresh(599, large)).toBe(true);
     expect(needsRefresh(600, large)).toBe(false);
+  });
+});
+
+describe("rows appended until so many batches are drawn", () => {
+  it.each([
+    // 20 contexts of 32; six batches of 64 leave 256 of 640 rows, below half, so that 384 go in before the seventh.
+    [0, {}, 0],
+    [1, {}, 640],
+    [6, {}, 640],
+    [7, {}, 640 + 384],
+    [12, {}, 640 + 384],
+    [13, {}, 640 + 2 * 384],
+    // Appends of 8 whole contexts overshoot: 768 rows, and after seven batches 320 are left, which is not below half.
+    [8, { append: "whole-batches" }, 768],
+    [9, { append: "whole-batches" }, 768 + 512],
+  ] as const)("%i batches, %j", (batches, over, rows) => {
+    expect(rowsAppended(batches, shape(over))).toBe(rows);
   });
 });

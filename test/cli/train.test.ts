@@ -87,7 +87,7 @@ print(float((state["decoder.weight"].norm(dim=0) - 1).abs().max()))`;
 
   it("prints the resolved run and what it needs, and writes nothing, with --dry-run", async () => {
     const { output, stdout } = await run({}, ["--dry-run", "--json", "--train.steps", "50"]);
-    const { run: resolved, estimate } = JSON.parse(stdout);
+    const { run: resolved, estimate, flops } = JSON.parse(stdout);
     expect(resolved.train.steps).toBe(50);
     expect(estimate).toMatchObject({
       steps: 50,
@@ -95,6 +95,22 @@ print(float((state["decoder.weight"].norm(dim=0) - 1).abs().max()))`;
       dictionaries: (64 * 65 + 32) * 4,
       buffer: 41 * 32 * 32 * 4,
     });
+    // Up to the second MLP: two layers of 12 · 32² weights, and attention over 32 tokens.
+    expect(flops).toMatchObject({
+      model_per_token: 2 * (24 * 32 ** 2 + 4 * 32 * 32),
+      dictionaries: 50 * 64 * 64 * 12 * 32,
+    });
+    expect(flops.total).toBe(flops.model_tokens * flops.model_per_token + flops.dictionaries);
+    expect(existsSync(output)).toBe(false);
+  });
+
+  it("with --dry-run first says what is needed, and then that it is too much", async () => {
+    const { file, output } = writeConfig(tinyRun);
+    const { stdout, stderr, exitCode } = await dictlearn(["train", file, "--dry-run", "--buffer.n_ctxs", "1000000000"]);
+    expect(stdout).toMatch(/\nmemory {8}[\d.]+ TB besides the model\n/);
+    expect(stdout).toMatch(/\nFLOPs {9}\d\.\d\de\d+\n {2}model/);
+    expect(stderr).toContain("Lower buffer.n_ctxs.");
+    expect(exitCode).toBe(1);
     expect(existsSync(output)).toBe(false);
   });
 

@@ -1,0 +1,70 @@
+import { bufferShape, rowsAppended } from "../buffer/index.ts";
+import type { Estimate, ResolvedDictionary, ResolvedRun } from "../config/index.ts";
+import type { Widths } from "../nnsight/index.ts";
+
+/** Floating-point operations of a run; null where the end of the text decides. */
+export interface RunFlops {
+  /** Of the model, for one token of a full context; 0 where there is none. */
+  readonly model_per_token: number;
+  /** Tokens that are run through the model: those that are trained on, and those that are left in the buffer. */
+  readonly model_tokens: number | null;
+  readonly model: number | null;
+  /** Of all steps of all dictionaries. */
+  readonly dictionaries: number | null;
+  readonly total: number | null;
+}
+
+export interface FlopsFacts {
+  readonly estimate: Pick<Estimate, "steps">;
+  readonly batchRows: number;
+  /** The widths that each dictionary of the run has, in order. */
+  readonly dictionaries: readonly Widths[];
+  /** Batches of cached rows, when there is no buffer. */
+  readonly cachedBatches?: number;
+  /** What the model takes for one context, counted in a forward pass; undefined where there is no model. */
+  readonly model?: { readonly partial: number; readonly full: number } | undefined;
+}
+
+/**
+ * What a run computes, in products of matrices: 2·a·b·c for (a, b) times (b, c). Left out is what works number by number,
+ * the optimiser above all, and what comes now and then: metrics, resampling, the evaluation at the end.
+ *
+ * total = model_per_token · model_tokens + Σ over dictionaries of steps · `stepFlops`
+ */
+export const runFlops = (
+  { config, dictionaries }: ResolvedRun,
+  { estimate, batchRows, cachedBatches, model, dictionaries: widths }: FlopsFacts,
+): RunFlops => {
+  const { buffer } = config;
+  const perToken = model === undefined ? 0 : (buffer.forward === "full" ? model.full : model.partial) / buffer.ctx_len;
+  const tokens =
+    model === undefined ? 0 : estimate.steps === null ? null : rowsAppended(estimate.steps, bufferShape(buffer));
+  const ofModel = tokens === null ? null : tokens * perToken;
+  let ofDictionaries: number | null = 0;
+  for (const [index, dictionary] of dictionaries.entries()) {
+    const steps = Math.min(
+      dictionary.train.steps ?? Number.POSITIVE_INFINITY,
+      cachedBatches ?? Number.POSITIVE_INFINITY,
+    );
+    const step = stepFlops(dictionary, batchRows, widths[index] ?? { input: 0, output: 0 });
+    ofDictionaries = Number.isFinite(steps) && ofDictionaries !== null ? ofDictionaries + steps * step : null;
+  }
+  return {
+    model_per_token: perToken,
+    model_tokens: tokens,
+    model: ofModel,
+    dictionaries: ofDictionaries,
+    total: ofModel === null || ofDictionaries === null ? null : ofModel + ofDictionaries,
+  };
+};
+
+/**
+ * One step of one dictionary on B rows: 2·B·m·(3 d_in + 3 d_out). Each of its two matrices takes three products: forward,
+ * the gradient of the weights, the gradient of what they are applied to (for the encoder because of the bias that is
+ * subtracted from the input). `fired: updated` encodes once more.
+ */
+export const stepFlops = (
+  { dictionary_size: size, train }: Pick<ResolvedDictionary, "dictionary_size" | "train">,
+  rows: number,
+  { input, output }: Widths,
+): number => 2 * rows * size * ((train.fired === "updated" ? 4 : 3) * input + 3 * output);
