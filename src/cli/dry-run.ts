@@ -20,17 +20,22 @@ export const dryRun = async (
   if (options.json) {
     process.stdout.write(`${JSON.stringify({ run: run.config, estimate, flops })}\n`);
   } else {
-    const lines = [...notices(run).map((notice) => `# ${notice}`), ...describe(estimate), ...describeFlops(flops)];
+    const lines = [...notices(run).map((notice) => `# ${notice}`), ...describe(estimate), flopsLine(flops)];
     process.stdout.write(`${stringify(run.config)}\n${lines.join("\n")}\n`);
   }
   if (misfit !== undefined) throw misfit;
 };
 
-const describeFlops = ({ model, model_per_token, model_tokens, dictionaries, total }: RunFlops): string[] => [
-  `FLOPs         ${total === null ? "until the text ends" : power(total)}`,
-  `  model       ${model === null ? "" : `${power(model)}, `}${power(model_per_token)} for each ${model_tokens === null ? "token" : `of ${count(model_tokens)} tokens`}`,
-  ...(dictionaries === null ? [] : [`  dictionaries ${power(dictionaries)}`]),
-];
+const flopsLine = ({ model, model_per_token, model_tokens, dictionaries, total }: RunFlops): string => {
+  if (model === null || total === null || dictionaries === null) {
+    return `FLOPs         ${power(model_per_token)} of the model for each token, and so on until the text ends`;
+  }
+  const each =
+    model === 0
+      ? ""
+      : `${power(model)} of the model, ${power(model_per_token)} for each of ${count(model_tokens ?? 0)} tokens; `;
+  return `FLOPs         ${power(total)} (${each}${power(dictionaries)} of the dictionaries)`;
+};
 
 /** 1.23e17. */
 const power = (value: number): string => value.toExponential(2).replace("e+", "e");

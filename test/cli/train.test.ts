@@ -108,7 +108,7 @@ print(float((state["decoder.weight"].norm(dim=0) - 1).abs().max()))`;
     const { file, output } = writeConfig(tinyRun);
     const { stdout, stderr, exitCode } = await dictlearn(["train", file, "--dry-run", "--buffer.n_ctxs", "1000000000"]);
     expect(stdout).toMatch(/\nmemory {8}[\d.]+ TB besides the model\n/);
-    expect(stdout).toMatch(/\nFLOPs {9}\d\.\d\de\d+\n {2}model/);
+    expect(stdout).toMatch(/\nFLOPs {9}\d\.\d\de\d+ \(\d\.\d\de\d+ of the model, [\d.e]+ for each of [\d,]+ tokens; /);
     expect(stderr).toContain("Lower buffer.n_ctxs.");
     expect(exitCode).toBe(1);
     expect(existsSync(output)).toBe(false);

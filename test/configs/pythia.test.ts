@@ -81,7 +81,7 @@ const SETS = [
   },
 ];
 
-describe.each(SETS)("configs/pythia-70m-deduped/$name.yaml", ({ name, names, sizes, steps, batch }) => {
+describe.each(SETS)("in configs/pythia-70m-deduped: $name", ({ name, names, sizes, steps, batch }) => {
   it("says what it would cost as it stands, whether it fits or not", async () => {
     const run = load(name);
     expect(run.dictionaries.map((each) => each.name)).toEqual(names);
