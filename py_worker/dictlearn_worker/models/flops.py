@@ -26,7 +26,7 @@ def flops(context: Context, params: p.ModelFlopsParams) -> p.ModelFlopsResult:
 def count(model: LanguageModel, sites: Sequence[p.Site], ctx_len: int) -> tuple[int, int]:
     """FLOPs of one context of `ctx_len` tokens up to the last site that is read, and to the end with the head.
 
-    Counted where they happen, by torch's own counter: 2·a·b·c for each product of an (a, b) and a (b, c) matrix, which is
+    Counted where they happen by torch's own counter: 2·a·b·c for each product of an (a, b) and a (b, c) matrix:
     everything of the order of the weights times the tokens. A layer of width d with weights of 12 d² and T tokens takes
     T·24 d² for its weights and 4 T² d for its scores and their use; the scores that the causal mask throws away are
     computed all the same. What works number by number (norms, activations, rotations) is left out: below a per cent.
@@ -42,9 +42,7 @@ def count(model: LanguageModel, sites: Sequence[p.Site], ctx_len: int) -> tuple[
             passed.append(counter.get_total_flops())
 
         handles.append(
-            module.register_forward_pre_hook(seen)
-            if read.kind == "input"
-            else module.register_forward_hook(seen)
+            module.register_forward_pre_hook(seen) if read.kind == "input" else module.register_forward_hook(seen)
         )
     ids = torch.zeros((1, min(ctx_len, model.max_context or ctx_len)), dtype=torch.int64, device=model.device)
     try:
