@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import traceback
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import torch
 import zmq
 
 from . import operations  # noqa: F401  registers every operation
 from .channel import connect
 from .control import DAMAGED, Control, Request
-from .errors import Cancelled, WorkerError
+from .errors import WorkerError
+from .failures import describe
 from .objects import Objects
 from .protocol import DATA_METHODS, ENVELOPE_VERSION
 from .registry import HANDLERS, Context
@@ -32,6 +32,42 @@ class Server:
         self.encoder = msgspec.msgpack.Encoder()
         self.requests = msgspec.msgpack.Decoder(Request)
         self.params = {name: msgspec.msgpack.Decoder(types[0]) for name, types in DATA_METHODS.items()}
+        # Further sockets, each with what takes its messages.
+        self.doors: dict[zmq.Socket[bytes], Callable[[str], None]] = {}
+        self.poller = zmq.Poller()
+        self.poller.register(socket, zmq.POLLIN)
+
+    def turn(self) -> None:
+        """Waits a moment for messages, and handles one of each socket that has some."""
+        for ready, _ in self.poller.poll(POLL_MILLISECONDS):
+            if ready is self.socket:
+                self.handle(self.socket.recv_multipart(copy=False))
+            else:
+                self.control.busy = "bridge"
+                try:
+                    self.doors[ready](ready.recv().decode(errors="replace"))
+                finally:
+                    self.control.busy = None
+
+    def listen(
+        self, endpoint: str, receive: Callable[[str], None]
+    ) -> tuple[Callable[[bytes], None], Callable[[], None]]:
+        """Connects one more socket, whose messages go to `receive`; returns how to send, and how to wait for more."""
+        socket = connect(endpoint)
+        self.doors[socket] = receive
+        self.poller.register(socket, zmq.POLLIN)
+
+        def wait() -> None:
+            if self.control.stopping.is_set():
+                raise WorkerError("cancelled", "The worker is being closed.")
+            self.turn()
+
+        return socket.send, wait
+
+    def close(self) -> None:
+        """Closes every socket."""
+        for socket in (self.socket, *self.doors):
+            socket.close()
 
     def handle(self, frames: list[zmq.Frame]) -> None:
         """Answers one message; a frame that is no request at all is dropped, since there is nobody to answer to."""
@@ -71,6 +107,7 @@ class Server:
             frames=frames,
             report=lambda event: self._send({"v": ENVELOPE_VERSION, "id": request.id, "event": event}),
             is_cancelled=lambda: request.id in self.control.cancelled,
+            listen=self.listen,
         )
         context.check_cancelled()
         return handler(context, params), context.reply_frames
@@ -79,38 +116,9 @@ class Server:
         self.socket.send(self.encoder.encode(envelope))
 
 
-def describe(error: Exception) -> dict[str, Any]:
-    """The wire form of a failure: code, type, message, hint, traceback and data."""
-    known = isinstance(error, WorkerError)
-    code = error.code if isinstance(error, WorkerError) else "defect"
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "not enough memory" in str(error):
-        code = "out_of_memory"
-    elif isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error):
-        # What is on the device is lost, and so is the process's use of it.
-        code = "device_failed"
-    quiet = isinstance(error, Cancelled) or code == "skipped"
-    return {
-        "code": code,
-        "type": type(error).__name__,
-        "message": printable(str(error) or type(error).__name__),
-        "hint": error.hint if isinstance(error, WorkerError) else None,
-        "traceback": None if quiet else printable("".join(traceback.format_exception(error))),
-        "data": error.data if known and isinstance(error, WorkerError) else {},
-    }
-
-
-def printable(text: str) -> str:
-    """The text as msgpack can carry it: a file's name may hold bytes that are no characters."""
-    return text.encode(errors="replace").decode()
-
-
 def serve(endpoint: str, control: Control) -> None:
     """Runs until the control channel says stop."""
-    socket = connect(endpoint)
-    server = Server(socket, control)
-    poller = zmq.Poller()
-    poller.register(socket, zmq.POLLIN)
+    server = Server(connect(endpoint), control)
     while not control.stopping.is_set():
-        if poller.poll(POLL_MILLISECONDS):
-            server.handle(socket.recv_multipart(copy=False))
-    socket.close()
+        server.turn()
+    server.close()

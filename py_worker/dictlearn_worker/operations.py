@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import system
+from .bridge import operations as bridge
 from .buffer import operations as buffer
 from .dictionary import operations as dictionary
 from .evaluate import operations as evaluate
@@ -12,6 +13,7 @@ from .text import operations as text
 from .train import operations as train
 
 __all__ = [
+    "bridge",
     "buffer",
     "dictionary",
     "evaluate",

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "7e43b4d507c12038"
+SCHEMA_HASH = "17ddc9b1d328a3b0"
 
 
 class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,6 +75,15 @@ class GeneratorCreateParams(msgspec.Struct, frozen=True, forbid_unknown_fields=T
 
 class GeneratorCreateResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     generator: Handle
+
+
+class BridgeOpenParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    endpoint: str
+    pythonia: str
+
+
+class BridgeOpenResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
 
 
 class ModelLoadParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -814,6 +823,7 @@ DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "release": (ReleaseParams, ReleaseResult),
     "status": (StatusParams, StatusResult),
     "generator.create": (GeneratorCreateParams, GeneratorCreateResult),
+    "bridge.open": (BridgeOpenParams, BridgeOpenResult),
     "model.load": (ModelLoadParams, ModelLoadResult),
     "model.widths": (ModelWidthsParams, ModelWidthsResult),
     "model.flops": (ModelFlopsParams, ModelFlopsResult),

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     import torch
 
 
+# Connects to an endpoint, whose messages the second argument gets; returns a way to send, and one to wait for more.
+Listen = Callable[[str, Callable[[str], None]], tuple[Callable[[bytes], None], Callable[[], None]]]
+
+
+def _listen_nowhere(endpoint: str, receive: Callable[[str], None]) -> Any:
+    raise WorkerError("no_sockets", f"Nothing can connect to {endpoint} here: this call came without a server.")
+
+
 @dataclass
 class Context:
     """One call: the object table, the raw frames that came with it, and the way to report back while it runs."""
@@ -25,6 +33,7 @@ class Context:
     reply_frames: list[Any] = field(default_factory=list)
     report: Callable[[Progress], None] = lambda _: None
     is_cancelled: Callable[[], bool] = lambda: False
+    listen: Listen = _listen_nowhere
 
     def progress(self, stage: str, done: int, total: int = 0) -> None:
         """Sends a progress event; `total` is 0 where it is not known. The call can be cancelled here."""

@@ -56,6 +56,12 @@ export const dataMethods = {
   /** A CPU torch.Generator with this seed. Everything random takes one explicitly. */
   "generator.create": method({ seed: int() }, { generator: Handle }),
 
+  /**
+   * Connects to one more endpoint, where the messages of pythonia's bridge travel, as JSON. `pythonia` is the folder of
+   * that package's Python modules.
+   */
+  "bridge.open": method({ endpoint: z.string(), pythonia: z.string() }, {}),
+
   /** Finds the model (hub id, folder, .gguf file or pypi: wheel), converts it once if needed, and loads it. Reports progress. */
   "model.load": method(
     {

@@ -1,8 +1,10 @@
 export {
+  fromRemote,
   NonFiniteLossError,
   OutOfMemoryError,
   ProtocolMismatchError,
   RemoteError,
+  type RemoteFailure,
   StaleHandleError,
   WorkerDiedError,
   WorkerStartError,

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { Endpoints } from "./endpoints.ts";
 import { WorkerStartError } from "./errors.ts";
 
 /** The folder that holds the Python package `dictlearn_worker`; the same from `src/` and from `dist/`. */
@@ -28,7 +27,8 @@ export class WorkerProcess {
 
   constructor(
     python: string,
-    endpoints: Pick<Endpoints, "environment">,
+    /** How it finds its channels. */
+    endpoints: Readonly<Record<string, string>>,
     options: { command?: readonly string[]; environment?: NodeJS.ProcessEnv } = {},
   ) {
     const inherited = process.env.PYTHONPATH;
@@ -43,7 +43,7 @@ export class WorkerProcess {
         ...options.environment,
         PYTHONPATH: inherited ? `${workerFolder}:${inherited}` : workerFolder,
         PYTHONUNBUFFERED: "1",
-        ...endpoints.environment,
+        ...endpoints,
         DICTLEARN_PARENT: String(process.pid),
       },
     });

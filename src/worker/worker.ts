@@ -3,7 +3,7 @@ import type { controlMethods, MethodName, Params, Progress, Result } from "../pr
 import { schemaHash } from "../protocol/index.ts";
 import { Channel } from "./channel.ts";
 import { encode } from "./codec.ts";
-import { bindEndpoints, type Endpoints } from "./endpoints.ts";
+import { type Endpoints, newEndpoints } from "./endpoints.ts";
 import { ProtocolMismatchError, WorkerDiedError, WorkerStartError } from "./errors.ts";
 import { PendingCalls, type Reply } from "./pending.ts";
 import { WorkerProcess } from "./process.ts";
@@ -52,23 +52,34 @@ export class Worker implements AsyncDisposable {
   #hello: Result<"hello"> | undefined;
   #closing: Promise<void> | undefined;
   #windows = 0;
+  readonly #further: Channel[] = [];
+  #endedBy: ((error: Error) => void) | undefined;
+  /** Settles with the reason when the process is gone or the worker closed; never rejects. */
+  readonly ended = new Promise<Error>((resolve) => {
+    this.#endedBy = resolve;
+  });
   #alive = true;
   #pulse: Pulse | undefined;
   /** Counts the worker processes of this Node process; handles carry it. */
   readonly generation = ++generations;
 
-  private constructor(channels: { data: Channel; control: Channel }, endpoints: Endpoints, options: WorkerOptions) {
+  private constructor(channels: { data: Channel; control: Channel }, endpoints: Endpoints, running: WorkerProcess) {
     this.#data = channels.data;
     this.#control = channels.control;
     this.#endpoints = endpoints;
-    this.#process = new WorkerProcess(options.python, endpoints, options);
+    this.#process = running;
   }
 
   /** Starts a worker and agrees on the protocol with it. Throws `WorkerStartError` or `ProtocolMismatchError`. */
   static async start(options: WorkerOptions): Promise<Worker> {
     const channels = { data: new Channel(), control: new Channel() };
-    const endpoints = await bindEndpoints(channels, options.endpoint ?? process.env.DICTLEARN_ENDPOINT);
-    const worker = new Worker(channels, endpoints, options);
+    const endpoints = newEndpoints(options.endpoint ?? process.env.DICTLEARN_ENDPOINT);
+    const environment = {
+      ...endpoints.environment,
+      DICTLEARN_DATA: await endpoints.bind(channels.data, "data"),
+      DICTLEARN_CONTROL: await endpoints.bind(channels.control, "control"),
+    };
+    const worker = new Worker(channels, endpoints, new WorkerProcess(options.python, environment, options));
     try {
       await worker.#process.spawned(options.python);
       worker.#listenToAll();
@@ -129,6 +140,13 @@ export class Worker implements AsyncDisposable {
     } finally {
       signal?.removeEventListener("abort", cancel);
     }
+  }
+
+  /** One more channel to the process, for `bridge.open`; it is closed with the worker. */
+  async openChannel(name: string): Promise<{ channel: Channel; endpoint: string }> {
+    const channel = new Channel();
+    this.#further.push(channel);
+    return { channel, endpoint: await this.#endpoints.bind(channel, `${name}${this.#further.length}`) };
   }
 
   /** Answered by the control thread even while torch is busy: the method that runs, or null. */
@@ -237,6 +255,8 @@ export class Worker implements AsyncDisposable {
     this.#controlCalls.close(error);
     this.#data.close();
     this.#control.close();
+    for (const channel of this.#further) channel.close();
+    this.#endedBy?.(error);
     this.#endpoints.remove();
   }
 }

@@ -1,0 +1,35 @@
+"""How a failure travels: the one place that turns exceptions into messages."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import torch
+
+from .errors import Cancelled, WorkerError
+
+
+def describe(error: Exception) -> dict[str, Any]:
+    """The wire form of a failure: code, type, message, hint, traceback and data."""
+    known = isinstance(error, WorkerError)
+    code = error.code if isinstance(error, WorkerError) else "defect"
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "not enough memory" in str(error):
+        code = "out_of_memory"
+    elif isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error):
+        # What is on the device is lost, and so is the process's use of it.
+        code = "device_failed"
+    quiet = isinstance(error, Cancelled) or code == "skipped"
+    return {
+        "code": code,
+        "type": type(error).__name__,
+        "message": printable(str(error) or type(error).__name__),
+        "hint": error.hint if isinstance(error, WorkerError) else None,
+        "traceback": None if quiet else printable("".join(traceback.format_exception(error))),
+        "data": error.data if known and isinstance(error, WorkerError) else {},
+    }
+
+
+def printable(text: str) -> str:
+    """The text as msgpack can carry it: a file's name may hold bytes that are no characters."""
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,155 @@
+import { ensureEnvironment } from "../../environment/index.ts";
+import type { HandleRef } from "../../protocol/index.ts";
+import { Handle, Worker } from "../../worker/index.ts";
+import { type HasRef, nameOf, toPython } from "./arguments.ts";
+import { type Connection, loadPythonia, type PythoniaBridge } from "./pythonia.ts";
+import { Transport } from "./transport.ts";
+
+export interface BridgeOptions {
+  /** A worker to join; without one, a worker is started, and closed with the bridge. */
+  readonly worker?: Worker;
+  /** The interpreter of a worker that is started here; without one, the managed environment's. */
+  readonly python?: string;
+}
+
+/**
+ * A live object of Python's, as pythonia shows it: `await proxy.attribute`, `await proxy.method(1, 2)`,
+ * `await proxy.method$(1, { keyword: 2 })`, `await proxy[0]`. Numbers, text, booleans and None arrive as themselves;
+ * `bridge.value` brings lists and dicts over; `bridge.text` gives the repr. To TypeScript it is as unknown as what JSON.parse gives.
+ */
+export type PythonProxy = ReturnType<typeof JSON.parse>;
+
+/** What Python's numbers, text, None, lists, tuples and string-keyed dicts become. */
+export type PythonValue = null | boolean | number | string | PythonValue[] | { [key: string]: PythonValue };
+
+const ROOT = 0;
+
+/**
+ * The open door to a worker: its live Python objects in Node, and Python text that runs in it, beside everything else
+ * that the worker does, on the same thread and with the same objects.
+ *
+ * The proxies are pythonia's (https://github.com/extremeheat/JSPyBridge). Its messages travel over a socket of the
+ * worker instead of a process that pythonia starts, so that the worker's death is seen at once.
+ */
+export class Bridge implements AsyncDisposable {
+  readonly worker: Worker;
+  readonly #pythonia: PythoniaBridge;
+  readonly #transport: Transport;
+  readonly #ownsWorker: boolean;
+
+  private constructor(worker: Worker, parts: { pythonia: PythoniaBridge; transport: Transport; ownsWorker: boolean }) {
+    this.worker = worker;
+    this.#pythonia = parts.pythonia;
+    this.#transport = parts.transport;
+    this.#ownsWorker = parts.ownsWorker;
+  }
+
+  /** See `openBridge`. */
+  static async open(options: BridgeOptions = {}): Promise<Bridge> {
+    const worker = options.worker ?? (await Worker.start(await ensureEnvironment({ python: options.python })));
+    try {
+      const { Bridge: Pythonia, folder } = loadPythonia();
+      const { channel, endpoint } = await worker.openChannel("bridge");
+      const transport = new Transport((text) => void channel.send([Buffer.from(text)]).catch(() => undefined));
+      channel.listen((frames) => transport.receive(String(frames[0]))).catch((error: Error) => transport.close(error));
+      void worker.ended.then((error) => transport.close(error));
+      const pythonia = guarded(Pythonia, transport);
+      await worker.call("bridge.open", { endpoint, pythonia: folder });
+      return new Bridge(worker, { pythonia, transport, ownsWorker: options.worker === undefined });
+    } catch (error) {
+      if (options.worker === undefined) await worker.close();
+      throw error;
+    }
+  }
+
+  /** A Python module: `const torch = await bridge.python("torch")`. */
+  async python(module: string): Promise<PythonProxy> {
+    return await this.#pythonia.call(ROOT, ["python"], [module], undefined, false);
+  }
+
+  /**
+   * Runs Python text, statements or an expression, in a namespace of its own, and returns the value of its last
+   * expression: `` await bridge.py`max(${[1, 2]})` ``. What has no value in JavaScript comes back as a handle, which the
+   * caller releases. `${values}` may be numbers, text, arrays, objects, functions, handles, models, dictionaries, proxies.
+   *
+   * @throws {RemoteError} `python_error` with Python's traceback as its cause, `non_finite_result`, `no_value`.
+   */
+  async py(text: TemplateStringsArray, ...values: unknown[]): Promise<PythonValue | Handle> {
+    const source = text.reduce((before, part, index) => `${before}__${index - 1}${part}`);
+    const answer = await this.#pythonia.call(ROOT, ["snippet"], [source, values], undefined, false);
+    return this.#fromPython(answer as string);
+  }
+
+  /** The live object behind a handle: nnsight's LanguageModel behind a model, a torch tensor behind a value. */
+  proxy({ ref }: HasRef): PythonProxy {
+    return this.#pythonia.makePyObject(nameOf(ref));
+  }
+
+  /** The way back: a handle of the object that a proxy shows, for everything else in dictlearn. The caller releases it. */
+  async handle(proxy: PythonProxy): Promise<Handle> {
+    const answer = await this.#pythonia.call(ROOT, ["keep"], [proxy], undefined, false);
+    return this.#fromPython(answer as string) as Handle;
+  }
+
+  /** What a proxy shows, as JavaScript's own numbers, text, arrays and objects; a value that is one already, as it is. */
+  async value(proxy: PythonProxy): Promise<PythonValue> {
+    if (typeof proxy !== "function") return proxy as PythonValue;
+    const answer = await this.#pythonia.call(ROOT, ["value"], [proxy], undefined, false);
+    return JSON.parse(answer as string) as PythonValue;
+  }
+
+  /** Python's repr() of what a proxy shows. */
+  async text(proxy: PythonProxy): Promise<string> {
+    return (await this.#pythonia.call(ROOT, ["repr"], [proxy], undefined, false)) as string;
+  }
+
+  /** Closes the door, and the worker if it was started for it. Proxies cannot be used any more. */
+  async close(): Promise<void> {
+    this.#pythonia.end();
+    if (this.#ownsWorker) await this.worker.close();
+    this.#transport.close(new Error("The bridge is closed."));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #fromPython(text: string): PythonValue | Handle {
+    const answer = JSON.parse(text) as { value: PythonValue } | { handle: HandleRef; type: string };
+    return "value" in answer ? answer.value : new Handle(this.worker, answer.handle, answer.type);
+  }
+}
+
+/**
+ * Opens the door to a worker of its own, or to one that runs already. Nothing of pythonia is loaded before.
+ *
+ * @throws {WorkerStartError} when the worker does not start.
+ */
+export const openBridge = async (options: BridgeOptions = {}): Promise<Bridge> => await Bridge.open(options);
+
+/** pythonia's bridge, whose requests fail with our errors, at once when Python is gone, and whose arguments fit Python. */
+const guarded = (Pythonia: new (connection: Connection) => PythoniaBridge, transport: Transport): PythoniaBridge => {
+  class Guarded extends Pythonia {
+    override async get(...args: Parameters<PythoniaBridge["get"]>): Promise<unknown> {
+      return await transport.request(async () => await super.get(...args));
+    }
+    override async call(...[id, path, args, named, ...rest]: Parameters<PythoniaBridge["call"]>): Promise<unknown> {
+      const sent = args.map(toPython);
+      const keywords = toPython(named) as typeof named;
+      return await transport.request(async () => await super.call(id, path, sent, keywords, ...rest));
+    }
+    override async value(...args: Parameters<PythoniaBridge["value"]>): Promise<unknown> {
+      return await transport.request(async () => await super.value(...args));
+    }
+    override async inspect(...args: Parameters<PythoniaBridge["inspect"]>): Promise<unknown> {
+      return await transport.request(async () => await super.inspect(...args));
+    }
+    override async len(...args: Parameters<PythoniaBridge["len"]>): Promise<unknown> {
+      return await transport.request(async () => await super.len(...args));
+    }
+  }
+  const bridge = new Guarded(transport);
+  // It only tells Python what was collected, which is no reason to stay.
+  bridge.loop.unref();
+  return bridge;
+};

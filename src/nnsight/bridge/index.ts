@@ -1,0 +1,1 @@
+export { Bridge, type BridgeOptions, openBridge, type PythonProxy, type PythonValue } from "./bridge.ts";
