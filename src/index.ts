@@ -60,11 +60,15 @@ export {
 } from "./published/index.ts";
 export { type Documents, PYTHON_DOCS, type TextPart, type TextSource } from "./text/index.ts";
 export {
+  examineRun,
   type RunEvent,
+  type RunExamination,
   type RunOptions,
   type RunResult,
   runTraining,
   type StepMetrics,
+  type StepOptions,
+  Trainer,
   type TrainSAEOptions,
   trainSAE,
 } from "./train/index.ts";

@@ -131,16 +131,7 @@ const resample = async (trainee: Trainee, step: number, { window, source, option
   const { worker } = source;
   const { features } = await worker.call("train.dead", { trainee: trainee.ref, since: trainee.deadSince(step) });
   if (features.length === 0) return;
-  const resampled = await worker.call("train.resample", {
-    source: source.ref,
-    trainee: trainee.ref,
-    site: trainee.site,
-    scale: trainee.scale,
-    step,
-    features,
-    generator: trainee.generator,
-    resampling: trainee.resampling,
-  });
+  const resampled = await worker.call("train.resample", resampleParams(source, trainee, { step, features }));
   if (resampled.features.length === 0) return;
   trainee.resampled(step);
   options.observe({ type: "resampled", dictionary: trainee.name, step, ...resampled });
@@ -157,7 +148,24 @@ export const measure = async (
   return { step, lr: trainee.learningRate(step), tokens_seen: tokens, ...result };
 };
 
-const metricsParams = (source: RowSource, trainee: Trainee, step: number) => ({
+/** What gives these features of a trainee a new start after step `step`. */
+export const resampleParams = (
+  source: RowSource,
+  trainee: Trainee,
+  { step, features }: { readonly step: number; readonly features: readonly number[] },
+) => ({
+  source: source.ref,
+  trainee: trainee.ref,
+  site: trainee.site,
+  scale: trainee.scale,
+  step,
+  features: [...features],
+  generator: trainee.generator,
+  resampling: trainee.resampling,
+});
+
+/** What measures the last batch of a trainee after step `step`. */
+export const metricsParams = (source: RowSource, trainee: Trainee, step: number) => ({
   source: source.ref,
   trainee: trainee.ref,
   site: trainee.site,

@@ -1,5 +1,5 @@
 // Trains a dictionary on a model's MLP from three strings, as dictionary_learning's README does, and checks the result.
-// Run it with `npx tsx examples/train-from-code.ts [model] [submodule]`.
+// Run it with `npx tsx examples/01-train-from-code.ts [model] [submodule]`.
 import assert from "node:assert/strict";
 import { ActivationBuffer, LanguageModel, trainSAE } from "../src/index.ts";
 

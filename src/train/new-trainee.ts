@@ -1,0 +1,40 @@
+import type { RowSource } from "../buffer/index.ts";
+import { parseTrain, type TrainSettingsInput } from "../config/index.ts";
+import { AutoEncoder, type Dtype } from "../dictionary/index.ts";
+import { ConfigError } from "../errors.ts";
+import { resolveDevice } from "../nnsight/index.ts";
+import { deriveSeed } from "./seeds.ts";
+import { Trainee } from "./trainee.ts";
+
+/** The keys of the config's `train`, and what else a dictionary of its own needs. */
+export interface TraineeInput extends TrainSettingsInput {
+  /** Number of features. */
+  readonly dictionary_size: number;
+  readonly seed?: number;
+  readonly device?: string;
+  readonly dtype?: Dtype;
+  /** Dtype of the matrix products, with a float32 dictionary; null: the dictionary's own. */
+  readonly autocast?: "bfloat16" | null;
+  readonly signal?: AbortSignal;
+}
+
+/** A fresh dictionary with an optimiser for the first site of a source; its rows are scaled, where that is asked for. */
+export const newTrainee = async (source: RowSource, input: TraineeInput): Promise<Trainee> => {
+  const { dictionary_size, seed = 0, device = "auto", dtype = "float32", autocast = null, signal, ...train } = input;
+  const settings = parseTrain({ steps: null, ...train });
+  const [widths] = source.widths;
+  if (widths === undefined) throw new ConfigError("The buffer has no site to train on.");
+  const { worker } = source;
+  const { generator } = await worker.call("generator.create", { seed: deriveSeed(seed, "dictionary") });
+  const shape = { inputWidth: widths.input, outputWidth: widths.output, size: dictionary_size, dtype };
+  const dictionary = await AutoEncoder.create(worker, shape, { device: resolveDevice(worker, device), generator });
+  const trainee = await Trainee.create(dictionary, { name: "sae", site: 0, settings, autocast, generator });
+  if (settings.normalize_activations && (await source.fill(signal))) await trainee.normalize(source);
+  return trainee;
+};
+
+/** Makes a dictionary that was trained on scaled rows one for the rows as they are. */
+export const restoreScale = async ({ dictionary, scale }: Trainee): Promise<void> => {
+  if (scale === 1) return;
+  await dictionary.worker.call("dictionary.scale_biases", { dictionary: dictionary.ref, factor: 1 / scale });
+};
