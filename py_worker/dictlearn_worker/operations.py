@@ -10,6 +10,7 @@ from .evaluate import operations as evaluate
 from .models import flops, generate, load, modules, tokens
 from .resume import operations as resume
 from .text import operations as text
+from .trace import operations as trace
 from .train import operations as train
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "system",
     "text",
     "tokens",
+    "trace",
     "train",
 ]

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "17ddc9b1d328a3b0"
+SCHEMA_HASH = "6416d8957809db4d"
 
 
 class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -793,6 +793,166 @@ class ModelGenerateResult(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     stopped: list[Literal["length", "end", "text"]]
 
 
+class TraceRead(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="read"):
+    id: int
+    module: str
+    side: Literal["input", "output"]
+    at: list[str]
+    invoke: int
+
+
+class TraceWrite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="write"):
+    module: str
+    side: Literal["input", "output"]
+    at: list[str]
+    invoke: int
+    value: int
+
+
+class TraceNumber(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="number"):
+    id: int
+    value: int | float
+
+
+class TraceConstant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="constant"):
+    id: int
+    tensor: TensorFrame
+
+
+class TraceHeld(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="held"):
+    id: int
+    tensor: Handle
+
+
+class TraceApply(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="apply"):
+    id: int
+    function: Literal["add", "sub", "mul", "div", "pow", "matmul", "gt", "lt", "ge", "le", "eq", "neg", "abs", "exp", "log", "sqrt", "relu", "sigmoid", "tanh", "where"]
+    inputs: list[int]
+
+
+class TraceReduce(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="reduce"):
+    id: int
+    function: Literal["sum", "mean", "norm", "max", "min", "variance", "logsumexp", "any", "all"]
+    input: int
+    dims: list[int] | None
+    keep: bool
+
+
+class TraceAlong(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="along"):
+    id: int
+    function: Literal["softmax", "log_softmax", "argmax", "argmin", "cumsum"]
+    input: int
+    dim: int
+
+
+class TraceTopk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="topk"):
+    id: int
+    indices: int
+    input: int
+    k: int
+    dim: int
+    largest: bool
+
+
+class TraceJoin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="join"):
+    id: int
+    function: Literal["cat", "stack"]
+    inputs: list[int]
+    dim: int
+
+
+class TracePick(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="pick"):
+    id: int
+    input: int
+    dim: int
+    index: int | list[int] | TraceSlice
+
+
+class TraceSlice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    start: int | None
+    stop: int | None
+
+
+class TracePut(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="put"):
+    id: int
+    input: int
+    dim: int
+    index: int | list[int] | TraceSlice
+    value: int
+
+
+class TraceReshape(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="reshape"):
+    id: int
+    input: int
+    shape: list[int]
+
+
+class TracePermute(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="permute"):
+    id: int
+    input: int
+    dims: list[int]
+
+
+class TraceCast(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="cast"):
+    id: int
+    input: int
+    dtype: Literal["float32", "float64", "bfloat16", "float16", "int64", "bool"]
+
+
+class TraceVariable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="variable"):
+    id: int
+    input: int
+    gradient: bool
+
+
+class TraceEncode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="encode"):
+    id: int
+    dictionary: Handle
+    input: int
+
+
+class TraceDecode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="decode"):
+    id: int
+    dictionary: Handle
+    input: int
+
+
+class TraceGradient(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="gradient"):
+    ids: list[int]
+    of: int
+    by: list[int]
+
+
+class TraceSave(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="save"):
+    input: int
+
+
+class TraceRunParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    model: Handle | None
+    invokes: list[Prompts]
+    program: list[TraceRead | TraceWrite | TraceNumber | TraceConstant | TraceHeld | TraceApply | TraceReduce | TraceAlong | TraceTopk | TraceJoin | TracePick | TracePut | TraceReshape | TracePermute | TraceCast | TraceVariable | TraceEncode | TraceDecode | TraceGradient | TraceSave]
+    stop: bool
+    gradients: bool
+
+
+class SavedTensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    tensor: Handle
+    shape: list[int]
+    dtype: str
+
+
+class TraceRunResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    saved: list[SavedTensor]
+
+
+class TensorFetchParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    tensor: Handle
+
+
+class TensorFetchResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    tensor: TensorFrame
+
+
 class PingParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
@@ -869,6 +1029,8 @@ DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "tokenizer.decode": (TokenizerDecodeParams, TokenizerDecodeResult),
     "tokenizer.batch": (TokenizerBatchParams, TokenizerBatchResult),
     "model.generate": (ModelGenerateParams, ModelGenerateResult),
+    "trace.run": (TraceRunParams, TraceRunResult),
+    "tensor.fetch": (TensorFetchParams, TensorFetchResult),
 }
 
 CONTROL_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {

@@ -5,9 +5,19 @@ import { resolveDevice } from "./device.ts";
 import { type Continuation, type GenerateOptions, generate } from "./generate.ts";
 import { knownPath } from "./module-path.ts";
 import { type ModuleInfo, readModules } from "./modules.ts";
-import type { Prompts } from "./prompts.ts";
+import { type Prompts, toPrompts } from "./prompts.ts";
 import type { SiteSpec, Widths } from "./site.ts";
 import { Tokenizer } from "./tokenizer.ts";
+import {
+  CallSite,
+  Recorder,
+  runTrace,
+  type Saves,
+  TraceInvoke,
+  TraceInvokes,
+  type TraceOptions,
+  type TraceResult,
+} from "./trace/index.ts";
 
 export interface LanguageModelOptions {
   /** `cpu`, `cuda`, `cuda:1`, or `auto`: CUDA where there is one. */
@@ -107,6 +117,42 @@ export class LanguageModel implements AsyncDisposable {
    */
   async generate(prompts: Prompts, options: GenerateOptions = {}): Promise<Continuation[]> {
     return await generate(this, prompts, options);
+  }
+
+  /**
+   * Runs prompts through the model once, and does what the callback says on the way. The callback is recorded, checked and
+   * run as one nnsight trace in the worker; it returns the values that it saved, which come back as `SavedTensor`s:
+   *
+   *     const { resid, logits } = await model.trace("The capital of France is", (t) => ({
+   *       resid: t.at("model.layers[3]").output.save(),
+   *       logits: t.logits.position(-1).save(),
+   *     }));
+   *
+   * Without prompts, the callback gives each invoke its own: `model.trace((t) => { const a = t.invoke("…"); … })`.
+   * Several prompts are padded on the left, so positions are best counted from the end. Reads and writes may be recorded in
+   * any order; where one would need a value from further on in the model, that is an error. The pass ends behind the last
+   * module that is needed. Throws `TraceError`, which names the line of the script.
+   */
+  async trace<T extends Saves>(
+    prompts: Prompts,
+    callback: (t: TraceInvoke) => T,
+    options?: TraceOptions,
+  ): Promise<TraceResult<T>>;
+  async trace<T extends Saves>(callback: (t: TraceInvokes) => T, options?: TraceOptions): Promise<TraceResult<T>>;
+  async trace(
+    first: Prompts | ((t: TraceInvokes) => unknown),
+    second?: ((t: TraceInvoke) => unknown) | TraceOptions,
+    third?: TraceOptions,
+  ): Promise<unknown> {
+    const site = new CallSite();
+    const recorder = new Recorder(this.worker, await this.modules());
+    if (typeof first === "function") {
+      const returned = first(new TraceInvokes(recorder));
+      return await runTrace(this, { recorder, returned, site }, (second as TraceOptions | undefined) ?? {});
+    }
+    recorder.invokes.push(toPrompts(first));
+    const returned = (second as (t: TraceInvoke) => unknown)(new TraceInvoke(recorder, 0));
+    return await runTrace(this, { recorder, returned, site }, third ?? {});
   }
 
   /** Widths of the rows of each site, by one short forward pass. An unknown path throws with the nearest ones. */

@@ -12,6 +12,7 @@ export type {
   RowSumsMessage as RowSums,
   StepNumbersMessage as StepNumbers,
   TensorInfo,
+  TraceOperationMessage as TraceOperation,
 } from "./methods.ts";
 export { controlMethods, dataMethods } from "./methods.ts";
 export { ENVELOPE_VERSION, schemaHash } from "./schema.ts";

@@ -369,4 +369,5 @@ export type RowSumsMessage = z.output<typeof RowSums>;
 export type LossSumsMessage = z.output<typeof LossSums>;
 export type StepNumbersMessage = z.output<typeof StepNumbers>;
 export type Layout = z.output<typeof LayoutSchema>;
+export type TraceOperationMessage = Params<"trace.run">["program"][number];
 export type TensorInfo = z.output<typeof TensorInfoSchema>;

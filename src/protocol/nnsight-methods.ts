@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { method } from "./method.ts";
-import { float, Handle, int, ModuleFacts, Prompts, StopReason } from "./types.ts";
+import { TraceOperation } from "./trace-operations.ts";
+import { float, Handle, int, ModuleFacts, Prompts, SavedTensor, StopReason, TensorFrame } from "./types.ts";
 
-/** The methods behind `LanguageModel`'s tokenizer, modules and generation, on the `data` channel. */
+/** The methods behind `LanguageModel`'s tokenizer, modules, generation and traces, on the `data` channel. */
 export const nnsightMethods = {
   /**
    * Every module with the shapes of its first input and of its output, and when a forward pass comes by them, learned from
@@ -49,4 +50,21 @@ export const nnsightMethods = {
       stopped: z.array(StopReason),
     },
   ),
+  /**
+   * Runs a recorded program inside one nnsight trace over the prompts, one list of them for each invoke. stop: end the
+   * forward pass behind the last operation. gradients: keep what gradients need. Without a model, the program has no reads
+   * or writes. Answers in the order of the program's saves. A failure has the number of its operation in `data.operation`.
+   */
+  "trace.run": method(
+    {
+      model: z.nullable(Handle),
+      invokes: z.array(Prompts),
+      program: z.array(TraceOperation),
+      stop: z.boolean(),
+      gradients: z.boolean(),
+    },
+    { saved: z.array(SavedTensor) },
+  ),
+  /** The numbers of a saved tensor; whole numbers and truth values as int64, half precision as float32. */
+  "tensor.fetch": method({ tensor: Handle }, { tensor: TensorFrame }),
 };

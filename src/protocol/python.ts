@@ -26,7 +26,8 @@ export const generatePython = (): string => {
       return `Literal[${node.enum.map((value) => (value === null ? "None" : JSON.stringify(value))).join(", ")}]`;
     }
     if (Array.isArray(node.type)) return node.type.map((type: string) => annotation({ ...node, type })).join(" | ");
-    if (node.anyOf !== undefined) return node.anyOf.map(annotation).join(" | ");
+    const alternatives = node.anyOf ?? node.oneOf;
+    if (alternatives !== undefined) return alternatives.map(annotation).join(" | ");
     if (node.type === "null") return "None";
     if (node.type === "array" && node.items !== undefined) return `list[${annotation(node.items)}]`;
     if (node.type === "object" && typeof node.additionalProperties === "object") {
@@ -42,9 +43,14 @@ export const generatePython = (): string => {
       if (definition.type === "object" && !structs.has(id)) addStruct(id, definition);
     }
     if (structs.has(name)) return;
-    const fields = Object.entries(node.properties ?? {}).map(([key, value]) => `    ${key}: ${annotation(value)}`);
-    const body = fields.length === 0 ? "    pass" : fields.join("\n");
-    structs.set(name, `class ${name}(msgspec.Struct, frozen=True, forbid_unknown_fields=True):\n${body}\n`);
+    const properties = Object.entries(node.properties ?? {});
+    // A field with one possible value tells the structs of a union apart.
+    const tags = properties.filter(([, { const: tag }]) => tag !== undefined);
+    const tag = tags.map(([key, { const: tag }]) => `, tag_field="${key}", tag="${tag}"`).join("");
+    const fields = properties.filter((each) => !tags.includes(each));
+    const lines = fields.map(([key, value]) => `    ${key}: ${annotation(value)}`);
+    const body = lines.length === 0 ? "    pass" : lines.join("\n");
+    structs.set(name, `class ${name}(msgspec.Struct, frozen=True, forbid_unknown_fields=True${tag}):\n${body}\n`);
   };
 
   const table = (methods: readonly MethodSchema[]): string => {

@@ -12,8 +12,10 @@ export interface JsonSchema {
   readonly id?: string;
   readonly type?: string | readonly string[];
   readonly enum?: readonly (string | number | null)[];
+  readonly const?: string;
   readonly items?: JsonSchema;
   readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
   readonly properties?: Record<string, JsonSchema>;
   readonly additionalProperties?: JsonSchema | boolean;
 }

@@ -185,3 +185,8 @@ export const ModuleFacts = z
     output: z.nullable(ModuleSide),
   })
   .meta({ id: "ModuleFacts" });
+
+/** A tensor that a trace saved and that stays in the worker. `dtype` is torch's name, `bfloat16`. */
+export const SavedTensor = z
+  .object({ tensor: Handle, shape: z.array(int()), dtype: z.string() })
+  .meta({ id: "SavedTensor" });

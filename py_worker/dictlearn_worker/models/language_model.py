@@ -49,6 +49,21 @@ class LanguageModel:
     # Every read that was tried, in the order in which a forward pass comes by them: nnsight wants them in that order.
     order: list[Read] = field(default_factory=list)
     widths: dict[Read, int] = field(default_factory=dict)
+    # nnsight's view of each module by its path, made when it is first asked for.
+    envoys: dict[str, Any] = field(default_factory=dict)
+
+    def envoy(self, path: str) -> Any:
+        """The module as nnsight wraps it; the model itself has the empty path. Raises `unknown_submodule`.
+
+        Found by module and not by path: nnsight gives submodules called `input` or `output` other names.
+        """
+        if not self.envoys:
+            by_module = {id(envoy._module): envoy for envoy in self.traced.modules()}
+            named = self.module.named_modules()
+            self.envoys |= {name: by_module[id(module)] for name, module in named if id(module) in by_module}
+        if path not in self.envoys:
+            self.submodule(path)
+        return self.envoys[path]
 
     def submodule(self, path: str) -> torch.nn.Module:
         """The module at a dotted path; an unknown one is `unknown_submodule` with the nearest paths."""
@@ -126,9 +141,7 @@ class LanguageModel:
         inputs: dict[str, torch.Tensor] = {"input_ids": ids.to(self.device)}
         if mask is not None:
             inputs["attention_mask"] = mask.to(self.device)
-        # Found by module and not by path: nnsight gives submodules called `input` or `output` other names.
-        by_module = {id(envoy._module): envoy for envoy in self.traced.modules()}
-        envoys = [(by_module[id(self.submodule(read.submodule))], read.kind) for read in ordered]
+        envoys = [(self.envoy(read.submodule), read.kind) for read in ordered]
         with self.traced.trace(inputs, use_cache=False) as tracer:
             values = []
             for envoy, kind in envoys:

@@ -84,10 +84,9 @@ def with_first_tensor(value: Any, new: torch.Tensor) -> Any:
 
 
 def envoy_at(model: LanguageModel, site: Site) -> Any:
-    """Nnsight's view of the site's module; found by module, since nnsight renames some."""
+    """Nnsight's view of the site's module."""
     assert set(reads_of(site)) <= set(model.order), "the caller asks for the widths of a site before it reads there"
-    module = model.submodule(dotted(site.submodule))
-    return next(envoy for envoy in model.traced.modules() if envoy._module is module)
+    return model.envoy(dotted(site.submodule))
 
 
 def model_inputs(model: LanguageModel, ids: torch.Tensor, mask: torch.Tensor | None) -> dict[str, torch.Tensor]:

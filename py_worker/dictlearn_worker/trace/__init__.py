@@ -1,0 +1,1 @@
+"""Recorded traces: a program of operations, run inside one nnsight trace."""

@@ -1,0 +1,9 @@
+export { CallSite } from "./call-site.ts";
+export { Recorder } from "./recorder.ts";
+export { runTrace, type Saves, type Traced, type TraceOptions, type TraceResult } from "./run-trace.ts";
+export { type TensorInput, TraceInvoke, TraceInvokes, TraceTools } from "./scope.ts";
+export type { Axis, Index, Shape } from "./shape.ts";
+export { Site, TraceModule } from "./site.ts";
+export { TraceError } from "./trace-error.ts";
+export { type Operand, Value } from "./value.ts";
+export { type ReduceOptions, Saved, type TraceDictionary } from "./value-parts.ts";

@@ -1,0 +1,45 @@
+import type { TraceOperation } from "../../protocol/index.ts";
+import type { CallSite } from "./call-site.ts";
+
+/** One operation as it was recorded. */
+export interface Recorded {
+  readonly operation: TraceOperation;
+  /** When the forward pass has what it needs: the event of a read or write, else the latest one of what it takes. */
+  readonly time: number;
+  /** The values that it takes, and those that it makes. */
+  readonly takes: readonly number[];
+  readonly makes: readonly number[];
+  /** The script's method, for errors. */
+  readonly name: string;
+  readonly site: CallSite;
+}
+
+export interface Schedule {
+  readonly program: readonly Recorded[];
+  /** Nothing of the forward pass is needed behind the last operation. */
+  readonly stop: boolean;
+  /** Some operation takes a gradient. */
+  readonly gradients: boolean;
+}
+
+/**
+ * The operations that something comes of, in the order of the forward pass and, where that does not decide, in the order in
+ * which they were recorded. `end` is the event of the model's own output. Each operation's time is at least that of what it
+ * takes, so nothing is used before it is there.
+ */
+export const schedule = (recorded: readonly Recorded[], end: number): Schedule => {
+  const needed = new Set<number>();
+  const kept: Recorded[] = [];
+  for (const each of recorded.toReversed()) {
+    const { op } = each.operation;
+    if (op !== "save" && op !== "write" && !each.makes.some((value) => needed.has(value))) continue;
+    for (const value of each.takes) needed.add(value);
+    kept.push(each);
+  }
+  const program = kept.toReversed().sort((a, b) => a.time - b.time);
+  return {
+    program,
+    stop: (program.at(-1)?.time ?? end) < end,
+    gradients: program.some(({ operation }) => operation.op === "gradient"),
+  };
+};

@@ -1,0 +1,146 @@
+import { DictlearnError } from "../../errors.ts";
+import { knownPath } from "../module-path.ts";
+import { type Prompts, toPrompts } from "../prompts.ts";
+import type { HostArray, Nested, SavedTensor } from "../saved-tensor.ts";
+import type { Recorder } from "./recorder.ts";
+import { describeShape } from "./shape.ts";
+import { Site, TraceModule } from "./site.ts";
+import { applied, type Operand, operandOf, Value } from "./value.ts";
+
+/** Numbers that a trace takes from the script: nested arrays, or a flat typed array with its shape. */
+export type TensorInput = Nested | { readonly data: HostArray; readonly shape: readonly number[] };
+
+/** What can be done anywhere in a trace. */
+export class TraceTools {
+  readonly recorder: Recorder;
+
+  constructor(recorder: Recorder) {
+    this.recorder = recorder;
+  }
+
+  /** A tensor of the script's numbers; nested arrays become float32. */
+  tensor(input: TensorInput): Value {
+    const { recorder } = this;
+    const { data, shape } = typeof input === "object" && "data" in input ? input : fromNested(input);
+    if (shape.reduce((product, size) => product * size, 1) !== data.length) {
+      throw recorder.error("tensor", "trace_shape", `${describeShape(shape)} does not hold ${data.length} numbers`);
+    }
+    const dtype = data instanceof Float32Array ? "float32" : data instanceof Float64Array ? "float64" : "int64";
+    const frame = recorder.frames.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)) - 1;
+    const [id = 0] = recorder.record({ name: "tensor" }, ([id = 0]) => {
+      return { op: "constant", id, tensor: { frame, shape: [...shape], dtype } };
+    });
+    return new Value(recorder, id, shape);
+  }
+
+  /** A tensor that an earlier trace saved, as a value of this one. */
+  value(saved: SavedTensor): Value {
+    return operandOf(this.recorder, saved, "value");
+  }
+
+  /** `a` where the condition holds, `b` elsewhere. */
+  where(condition: Value, a: Operand, b: Operand): Value {
+    const { recorder } = this;
+    return applied(recorder, "where", [condition, operandOf(recorder, a, "where"), operandOf(recorder, b, "where")]);
+  }
+
+  /** Joins along a dimension that is there. */
+  cat(values: readonly (Value | SavedTensor)[], dim = 0): Value {
+    return this.#join("cat", values, dim);
+  }
+
+  /** Joins along a new dimension. */
+  stack(values: readonly (Value | SavedTensor)[], dim = 0): Value {
+    return this.#join("stack", values, dim);
+  }
+
+  /** d(of)/d(by), of the shape of `by`; `of` is one number, such as a difference of two logits. */
+  gradient(of: Value, by: Value): Value;
+  gradient(of: Value, by: readonly Value[]): Value[];
+  gradient(of: Value, by: Value | readonly Value[]): Value | Value[] {
+    const { recorder } = this;
+    const list = by instanceof Value ? [by] : by;
+    if (of.shape?.some((size) => size !== 1 && size !== null)) {
+      const message = `a gradient is taken of one number, but this has shape ${describeShape(of.shape)}`;
+      throw recorder.error("gradient", "trace_gradient", message, "Select one, or take the sum.");
+    }
+    const wholes = list.map((each) => (each instanceof Site ? each.origin.whole : each.id));
+    const takes = [of.id, ...wholes];
+    const ids = recorder.record({ name: "gradient", takes, makes: list.length }, (ids) => {
+      return { op: "gradient", ids, of: of.id, by: wholes };
+    });
+    const found = list.map((each, index) => {
+      const selections = each instanceof Site ? each.origin.selections : [];
+      const whole = new Value(recorder, ids[index] ?? 0, selections.length === 0 ? each.shape : null);
+      return selections.reduce((value: Value, { dim, index }) => value.select(dim, index), whole);
+    });
+    return by instanceof Value ? (found[0] as Value) : found;
+  }
+
+  #join(name: "cat" | "stack", values: readonly (Value | SavedTensor)[], dim: number): Value {
+    const { recorder } = this;
+    const inputs = values.map((each) => operandOf(recorder, each, name).id);
+    const [id = 0] = recorder.record({ name, takes: inputs }, ([id = 0]) => ({
+      op: "join",
+      id,
+      function: name,
+      inputs,
+      dim,
+    }));
+    return new Value(recorder, id, null);
+  }
+}
+
+/** The prompts of one invoke on their way through the model. With a single invoke, this is the whole trace. */
+export class TraceInvoke extends TraceTools {
+  readonly #invoke: number;
+
+  /** `invoke` counts the invokes of the trace. */
+  constructor(recorder: Recorder, invoke: number) {
+    super(recorder);
+    this.#invoke = invoke;
+  }
+
+  /** A module by its path, `layers[1].mlp` or `layers.1.mlp`. An unknown one throws with the nearest ones. */
+  at(path: string): TraceModule {
+    const { recorder } = this;
+    const known = [...recorder.modules.keys()].filter((each) => each !== "");
+    try {
+      return this.#module(knownPath(path, known));
+    } catch (error) {
+      if (!(error instanceof DictlearnError) || error.code !== "unknown_submodule") throw error;
+      throw recorder.error("at", error.code, `the model has no submodule '${path}'`, error.hint);
+    }
+  }
+
+  /** What the model itself returns. */
+  get output(): Site {
+    return this.#module("").output;
+  }
+
+  /** The model's predictions before the softmax, (batch, position, vocabulary). */
+  get logits(): Site {
+    return this.output.element("logits");
+  }
+
+  #module(path: string): TraceModule {
+    const module = this.recorder.modules.get(path);
+    if (module === undefined) throw new Error(`The list of modules lacks ${path}.`);
+    return new TraceModule(this.recorder, module, this.#invoke);
+  }
+}
+
+/** A trace of several invokes: each has prompts of its own, and all go through the model in one batch. */
+export class TraceInvokes extends TraceTools {
+  /** Adds prompts. A value of one invoke can be used in another, where the forward pass has it already. */
+  invoke(prompts: Prompts): TraceInvoke {
+    return new TraceInvoke(this.recorder, this.recorder.invokes.push(toPrompts(prompts)) - 1);
+  }
+}
+
+const fromNested = (input: Nested): { data: Float32Array; shape: number[] } => {
+  const shape: number[] = [];
+  for (let level = input; typeof level === "object"; level = level[0] ?? 0) shape.push(level.length);
+  const flat = ([input] as unknown[]).flat(Number.POSITIVE_INFINITY);
+  return { data: Float32Array.from(flat, Number), shape };
+};

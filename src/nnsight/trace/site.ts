@@ -1,0 +1,210 @@
+import type { ModuleInfo } from "../modules.ts";
+import type { Recorder } from "./recorder.ts";
+import { type Axis, axisOf, describeShape, type Index, requireFits, type Shape, ShapeMistake } from "./shape.ts";
+import { type Operand, operandOf, Value } from "./value.ts";
+import type { TraceDictionary } from "./value-parts.ts";
+
+/** A part of what a module takes or returns, for the prompts of one invoke. */
+export interface Place {
+  readonly module: ModuleInfo;
+  readonly side: "input" | "output";
+  /** The indices and keys that lead to it in a tuple or a dict. */
+  readonly at: readonly string[];
+  readonly invoke: number;
+}
+
+interface Selection {
+  readonly dim: number;
+  readonly index: Index;
+}
+
+/**
+ * What a module takes or returns, read at this point, and the place itself: what is written there is what the model goes on
+ * with. A selection of it (`position`, `batch`, `feature`, `select`) can be written too. Where the module has a tuple or a
+ * dict, `element` takes a part.
+ */
+export class Site extends Value {
+  readonly #place: Place;
+  /** The value of the whole place, of which this is a selection. */
+  readonly #whole: number;
+  readonly #selections: readonly Selection[];
+
+  /** `at` makes sites. */
+  constructor(recorder: Recorder, value: { id: number; shape: Shape }, how: SiteParts) {
+    super(recorder, value.id, value.shape);
+    this.#place = how.place;
+    this.#whole = how.whole;
+    this.#selections = how.selections;
+  }
+
+  /** Reads a place. */
+  static at(recorder: Recorder, place: Place): Site {
+    const side = place.module[place.side];
+    const name = place.module.path || "the model";
+    if (side === null) {
+      const hint = "Choose a module that runs by itself, such as one of those below it.";
+      throw recorder.error(place.side, "trace_module", `${name} does not run in a forward pass`, hint);
+    }
+    const inside = side.tensors.filter(({ at }) => place.at.every((key, index) => at[index] === key));
+    const tensor = inside.find(({ at }) => at.length === place.at.length);
+    if (inside.length === 0) {
+      const there = side.tensors.map(({ at }) => at.join(".") || "itself").join(", ");
+      const message = `the ${place.side} of ${name} has no part ${place.at.join(".") || "that is a tensor"}`;
+      throw recorder.error(place.side, "trace_no_part", message, there === "" ? undefined : `It has ${there}.`);
+    }
+    // A tuple or a dict has no number; asking for it is an error.
+    const id = tensor === undefined ? -1 : read(recorder, place);
+    const shape = tensor?.shape ?? null;
+    return new Site(recorder, { id, shape }, { place, whole: id, selections: [] });
+  }
+
+  override get id(): number {
+    if (super.id >= 0) return super.id;
+    const { module, side } = this.#place;
+    const parts = module[side]?.tensors.map(({ at }) => at.join(".")).join(", ");
+    throw this.recorder.error(
+      side,
+      "trace_not_a_tensor",
+      `the ${side} of ${module.path || "the model"} is a ${module[side]?.kind} of several parts`,
+      `Take one with element(…): ${parts}.`,
+    );
+  }
+
+  /** A part of a tuple, by its index, or of a dict, by its key. */
+  element(key: number | string): Site {
+    return Site.at(this.recorder, { ...this.#place, at: [...this.#place.at, String(key)] });
+  }
+
+  override position(index: Index): Site {
+    return this.select("position", index);
+  }
+  override batch(index: Index): Site {
+    return this.select("batch", index);
+  }
+  override feature(index: Index): Site {
+    return this.select("feature", index);
+  }
+  override select(axis: Axis, index: Index): Site {
+    const dim = this.recorder.check("select", () => axisOf(this.shape, axis));
+    const selections = [...this.#selections, { dim, index }];
+    return new Site(this.recorder, super.select(dim, index), { place: this.#place, whole: this.#whole, selections });
+  }
+
+  /** Puts a value here. It may be smaller than the place, as long as it can be repeated to its shape; a number fills it. */
+  replace(value: Operand): void {
+    const { recorder } = this;
+    const taken = operandOf(recorder, value, "replace");
+    recorder.check("replace", () => requireFits(taken.shape, this.shape));
+    // Read anew where only a part changes: an earlier write to another part must stay.
+    const whole = this.#selections.length === 0 ? taken : this.#withPart(this.#readWhole(), this.#selections, taken);
+    const { module, side, at, invoke } = this.#place;
+    const event = module[side]?.event ?? 0;
+    recorder.record({ name: "replace", takes: [this.id, whole.id], makes: 0, event }, () => {
+      return { op: "write", module: module.path, side, at: [...at], invoke, value: whole.id };
+    });
+  }
+
+  /** Puts zeros here. */
+  zero(): void {
+    this.replace(0);
+  }
+
+  /** Puts a mean here: the one given, or that of these values over everything but their last dimension. */
+  meanAblate(mean?: Operand): void {
+    this.replace(mean ?? this.#ownMean());
+  }
+
+  /** Adds `strength` times a vector. Source: activation addition, Turner et al. 2023. */
+  steer(vector: Operand, strength = 1): void {
+    const scaled = strength === 1 ? vector : operandOf(this.recorder, vector, "steer").mul(strength);
+    this.replace(this.add(scaled));
+  }
+
+  /**
+   * Sets features of a dictionary to a value and keeps what the dictionary does not explain: with f = encode(x), f′ the same
+   * with those features set, this becomes decode(f′) + (x − decode(f)).
+   * Source: Templeton et al. 2024, "Scaling Monosemanticity", feature steering.
+   */
+  clampFeature(dictionary: TraceDictionary, feature: number | readonly number[], value: Operand): void {
+    const features = this.encode(dictionary);
+    const error = this.sub(features.decode(dictionary));
+    this.replace(features.put("feature", feature, value).decode(dictionary).add(error));
+  }
+
+  /** Sets features to zero and keeps what the dictionary does not explain; see `clampFeature`. */
+  ablateFeature(dictionary: TraceDictionary, feature: number | readonly number[]): void {
+    this.clampFeature(dictionary, feature, 0);
+  }
+
+  /** The number of the whole value, and how this one was selected from it: a gradient is taken of the whole. */
+  get origin(): { readonly whole: number; readonly selections: readonly Selection[] } {
+    return { whole: this.id === this.#whole ? this.id : this.#whole, selections: this.#selections };
+  }
+
+  #ownMean(): Value {
+    const { shape } = this;
+    const axes = this.recorder.check("meanAblate", () => {
+      if (shape === null || shape.length < 2)
+        throw new ShapeMistake(`${describeShape(shape)} has nothing to average over`);
+      return Array.from({ length: shape.length - 1 }, (_, index) => index);
+    });
+    return this.mean(axes, { keep: true });
+  }
+
+  #readWhole(): Value {
+    const { module, side, at } = this.#place;
+    const shape = module[side]?.tensors.find((tensor) => tensor.at.join("\0") === at.join("\0"))?.shape ?? null;
+    return new Value(this.recorder, read(this.recorder, this.#place), shape);
+  }
+
+  #withPart(whole: Value, selections: readonly Selection[], part: Value): Value {
+    const [first, ...rest] = selections;
+    if (first === undefined) return part;
+    const inner = rest.length === 0 ? part : this.#withPart(whole.select(first.dim, first.index), rest, part);
+    return whole.put(first.dim, first.index, inner);
+  }
+}
+
+interface SiteParts {
+  readonly place: Place;
+  readonly whole: number;
+  readonly selections: readonly Selection[];
+}
+
+const read = (recorder: Recorder, { module, side, at, invoke }: Place): number => {
+  const event = module[side]?.event ?? 0;
+  const place = { module: module.path, side, at: [...at], invoke };
+  const [id = -1] = recorder.record({ name: side, event }, ([id = 0]) => ({ op: "read", id, ...place }));
+  return id;
+};
+
+/** One module, as a trace reaches it. Each access reads: what it gives is the value after all writes recorded so far. */
+export class TraceModule {
+  readonly #recorder: Recorder;
+  readonly #module: ModuleInfo;
+  readonly #invoke: number;
+
+  constructor(recorder: Recorder, module: ModuleInfo, invoke: number) {
+    this.#recorder = recorder;
+    this.#module = module;
+    this.#invoke = invoke;
+  }
+
+  get path(): string {
+    return this.#module.path;
+  }
+
+  /** Its first argument. */
+  get input(): Site {
+    return this.#side("input");
+  }
+
+  /** What it returns. */
+  get output(): Site {
+    return this.#side("output");
+  }
+
+  #side(side: "input" | "output"): Site {
+    return Site.at(this.#recorder, { module: this.#module, side, at: [], invoke: this.#invoke });
+  }
+}

@@ -1,0 +1,374 @@
+import type { TraceOperation } from "../../protocol/index.ts";
+import { SavedTensor } from "../saved-tensor.ts";
+import type { Recorder } from "./recorder.ts";
+import {
+  type Axis,
+  axisOf,
+  broadcastShape,
+  describeShape,
+  type Index,
+  pickedShape,
+  productShape,
+  reducedShape,
+  requireFits,
+  type Shape,
+  ShapeMistake,
+} from "./shape.ts";
+import { type ReduceOptions, requireSameWorker, Saved, type TraceDictionary, wireIndex } from "./value-parts.ts";
+
+/** What an operation takes beside a value of this trace: a number, or a tensor that an earlier trace saved. */
+export type Operand = Value | SavedTensor | number;
+
+type Apply = Extract<TraceOperation, { op: "apply" }>["function"];
+type Reduce = Extract<TraceOperation, { op: "reduce" }>["function"];
+type Along = Extract<TraceOperation, { op: "along" }>["function"];
+type CastType = Extract<TraceOperation, { op: "cast" }>["dtype"];
+
+/**
+ * A tensor of a recorded trace. Its methods compute nothing; they record what the worker will compute, and give new
+ * values. Nothing is changed in place. Mistakes in shapes that can be seen here throw a `TraceError` at once.
+ */
+export class Value {
+  readonly #recorder: Recorder;
+  readonly #id: number;
+  readonly #shape: Shape;
+
+  constructor(recorder: Recorder, id: number, shape: Shape) {
+    this.#recorder = recorder;
+    this.#id = id;
+    this.#shape = shape;
+  }
+
+  /** The number of the value in the program. */
+  get id(): number {
+    return this.#id;
+  }
+
+  /** What is known of the shape: numbers, `"batch"` and `"position"`; null for dimensions, or a shape, not known yet. */
+  get shape(): Shape {
+    return this.#shape;
+  }
+
+  get recorder(): Recorder {
+    return this.#recorder;
+  }
+
+  /** Keeps the value. The marker has to be in what the callback returns. */
+  save(): Saved {
+    const before = this.recorder.operations.filter(({ operation }) => operation.op === "save").length;
+    this.recorder.record({ name: "save", takes: [this.id], makes: 0 }, () => ({ op: "save", input: this.id }));
+    return new Saved(before);
+  }
+
+  /** One position, which drops the dimension; several; or a range. Negative ones count from the end: prompts are padded on the left. */
+  position(index: Index): Value {
+    return this.select("position", index);
+  }
+
+  /** Some prompts of the batch. */
+  batch(index: Index): Value {
+    return this.select("batch", index);
+  }
+
+  /** Some entries of the last dimension. */
+  feature(index: Index): Value {
+    return this.select("feature", index);
+  }
+
+  /** A part along any dimension: `x[:, index]` for dimension 1. */
+  select(axis: Axis, index: Index): Value {
+    const { recorder } = this;
+    const [dim, shape] = recorder.check("select", () => {
+      const dim = axisOf(this.shape, axis);
+      return [dim, pickedShape(this.shape, dim, index)];
+    });
+    const picked = { op: "pick", input: this.id, dim, index: wireIndex(index) } as const;
+    const [id = 0] = recorder.record({ name: "select", takes: [this.id] }, ([id = 0]) => ({ ...picked, id }));
+    return new Value(recorder, id, shape);
+  }
+
+  /** The same value with another part along a dimension: a copy with `copy[:, index] = part` for dimension 1. */
+  put(axis: Axis, index: Index, part: Operand): Value {
+    const { recorder } = this;
+    const value = operandOf(recorder, part, "put");
+    const dim = recorder.check("put", () => {
+      const dim = axisOf(this.shape, axis);
+      requireFits(value.shape, pickedShape(this.shape, dim, index));
+      return dim;
+    });
+    const put = { op: "put", input: this.id, dim, index: wireIndex(index), value: value.id } as const;
+    const [id = 0] = recorder.record({ name: "put", takes: [this.id, value.id] }, ([id = 0]) => ({ ...put, id }));
+    return new Value(recorder, id, this.shape);
+  }
+
+  add(other: Operand): Value {
+    return this.#apply("add", other);
+  }
+  sub(other: Operand): Value {
+    return this.#apply("sub", other);
+  }
+  mul(other: Operand): Value {
+    return this.#apply("mul", other);
+  }
+  div(other: Operand): Value {
+    return this.#apply("div", other);
+  }
+  pow(other: Operand): Value {
+    return this.#apply("pow", other);
+  }
+  gt(other: Operand): Value {
+    return this.#apply("gt", other);
+  }
+  ge(other: Operand): Value {
+    return this.#apply("ge", other);
+  }
+  lt(other: Operand): Value {
+    return this.#apply("lt", other);
+  }
+  le(other: Operand): Value {
+    return this.#apply("le", other);
+  }
+  eq(other: Operand): Value {
+    return this.#apply("eq", other);
+  }
+  /** The matrix product over the last dimension of this and the last but one of the other. */
+  matmul(other: Value | SavedTensor): Value {
+    return this.#apply("matmul", other);
+  }
+  neg(): Value {
+    return this.#apply("neg");
+  }
+  abs(): Value {
+    return this.#apply("abs");
+  }
+  exp(): Value {
+    return this.#apply("exp");
+  }
+  log(): Value {
+    return this.#apply("log");
+  }
+  sqrt(): Value {
+    return this.#apply("sqrt");
+  }
+  relu(): Value {
+    return this.#apply("relu");
+  }
+  sigmoid(): Value {
+    return this.#apply("sigmoid");
+  }
+  tanh(): Value {
+    return this.#apply("tanh");
+  }
+
+  /** Over the axes given, or over all of them. */
+  sum(axes?: Axis | readonly Axis[], options?: ReduceOptions): Value {
+    return this.#reduce("sum", axes, options);
+  }
+  mean(axes?: Axis | readonly Axis[], options?: ReduceOptions): Value {
+    return this.#reduce("mean", axes, options);
+  }
+  /** The square root of the sum of squares. */
+  norm(axes?: Axis | readonly Axis[], options?: ReduceOptions): Value {
+    return this.#reduce("norm", axes, options);
+  }
+  max(axes?: Axis | readonly Axis[], options?: ReduceOptions): Value {
+    return this.#reduce("max", axes, options);
+  }
+  min(axes?: Axis | readonly Axis[], options?: ReduceOptions): Value {
+    return this.#reduce("min", axes, options);
+  }
+  /** The mean square distance from the mean. */
+  variance(axes?: Axis | readonly Axis[], options?: ReduceOptions): Value {
+    return this.#reduce("variance", axes, options);
+  }
+  logsumexp(axes?: Axis | readonly Axis[], options?: ReduceOptions): Value {
+    return this.#reduce("logsumexp", axes, options);
+  }
+  any(axes?: Axis | readonly Axis[], options?: ReduceOptions): Value {
+    return this.#reduce("any", axes, options);
+  }
+  all(axes?: Axis | readonly Axis[], options?: ReduceOptions): Value {
+    return this.#reduce("all", axes, options);
+  }
+
+  softmax(axis: Axis = -1): Value {
+    return this.#along("softmax", axis);
+  }
+  logSoftmax(axis: Axis = -1): Value {
+    return this.#along("log_softmax", axis);
+  }
+  cumsum(axis: Axis = -1): Value {
+    return this.#along("cumsum", axis);
+  }
+  /** Where the largest entry stands, as int64. */
+  argmax(axis: Axis = -1): Value {
+    return this.#along("argmax", axis);
+  }
+  argmin(axis: Axis = -1): Value {
+    return this.#along("argmin", axis);
+  }
+
+  /** The k largest entries (or smallest), in order, and where they stand. */
+  topk(
+    k: number,
+    options: { readonly axis?: Axis; readonly largest?: boolean } = {},
+  ): {
+    values: Value;
+    indices: Value;
+  } {
+    const { recorder } = this;
+    const [dim, shape] = recorder.check("topk", () => {
+      const dim = axisOf(this.shape, options.axis ?? -1);
+      return [dim, this.shape === null ? null : this.shape.with(dim, k)];
+    });
+    const topk = { op: "topk", input: this.id, k, dim, largest: options.largest ?? true } as const;
+    const [id = 0, indices = 0] = recorder.record(
+      { name: "topk", takes: [this.id], makes: 2 },
+      ([id = 0, second = 0]) => ({
+        ...topk,
+        id,
+        indices: second,
+      }),
+    );
+    return { values: new Value(recorder, id, shape), indices: new Value(recorder, indices, shape) };
+  }
+
+  reshape(shape: readonly number[]): Value {
+    const [id = 0] = this.recorder.record({ name: "reshape", takes: [this.id] }, ([id = 0]) => {
+      return { op: "reshape", id, input: this.id, shape: [...shape] };
+    });
+    return new Value(
+      this.recorder,
+      id,
+      shape.map((each) => (each < 0 ? null : each)),
+    );
+  }
+
+  /** The dimensions in another order. */
+  permute(dims: readonly number[]): Value {
+    const shape = this.recorder.check("permute", () =>
+      dims.map((dim) => this.shape?.at(axisOf(this.shape, dim)) ?? null),
+    );
+    const [id = 0] = this.recorder.record({ name: "permute", takes: [this.id] }, ([id = 0]) => {
+      return { op: "permute", id, input: this.id, dims: [...dims] };
+    });
+    return new Value(this.recorder, id, shape);
+  }
+
+  /** In another dtype. */
+  to(dtype: CastType): Value {
+    const [id = 0] = this.recorder.record({ name: "to", takes: [this.id] }, ([id = 0]) => {
+      return { op: "cast", id, input: this.id, dtype };
+    });
+    return new Value(this.recorder, id, this.shape);
+  }
+
+  /** The same numbers, cut off from what they were computed from: no gradient goes through. */
+  detach(): Value {
+    return this.#variable("detach", false);
+  }
+
+  /** The same numbers as a start of their own: a gradient can be taken with respect to them, and none goes further back. */
+  variable(): Value {
+    return this.#variable("variable", true);
+  }
+
+  /** The dictionary's features of these activations, (…, size), in the dictionary's dtype. */
+  encode(dictionary: TraceDictionary): Value {
+    return this.#through("encode", dictionary, dictionary.shape.inputWidth, dictionary.shape.size);
+  }
+
+  /** The reconstruction of these features, (…, outputWidth). */
+  decode(dictionary: TraceDictionary): Value {
+    return this.#through("decode", dictionary, dictionary.shape.size, dictionary.shape.outputWidth);
+  }
+
+  /** What the dictionary makes of these activations. */
+  reconstruct(dictionary: TraceDictionary): Value {
+    return this.encode(dictionary).decode(dictionary);
+  }
+
+  #apply(name: Apply, other?: Operand): Value {
+    const { recorder } = this;
+    const others = other === undefined ? [] : [operandOf(recorder, other, name)];
+    return applied(recorder, name, [this, ...others]);
+  }
+
+  #reduce(name: Reduce, axes: Axis | readonly Axis[] | undefined, { keep = false }: ReduceOptions = {}): Value {
+    const { recorder } = this;
+    const list = axes === undefined ? null : typeof axes === "object" ? axes : [axes];
+    const dims = recorder.check(name, () => list?.map((axis) => axisOf(this.shape, axis)) ?? null);
+    const [id = 0] = recorder.record({ name, takes: [this.id] }, ([id = 0]) => {
+      return { op: "reduce", id, function: name, input: this.id, dims, keep };
+    });
+    return new Value(recorder, id, reducedShape(this.shape, dims, keep));
+  }
+
+  #along(name: Along, axis: Axis): Value {
+    const { recorder } = this;
+    const dim = recorder.check(name, () => axisOf(this.shape, axis));
+    const [id = 0] = recorder.record({ name, takes: [this.id] }, ([id = 0]) => {
+      return { op: "along", id, function: name, input: this.id, dim };
+    });
+    const drops = name === "argmax" || name === "argmin";
+    return new Value(recorder, id, drops ? reducedShape(this.shape, [dim], false) : this.shape);
+  }
+
+  #variable(name: string, gradient: boolean): Value {
+    const [id = 0] = this.recorder.record({ name, takes: [this.id] }, ([id = 0]) => {
+      return { op: "variable", id, input: this.id, gradient };
+    });
+    return new Value(this.recorder, id, this.shape);
+  }
+
+  #through(op: "encode" | "decode", dictionary: TraceDictionary, from: number, to: number): Value {
+    const { recorder } = this;
+    requireSameWorker(recorder, dictionary.worker, op, "dictionary");
+    recorder.check(op, () => {
+      const last = this.shape?.at(-1);
+      if (typeof last === "number" && last !== from) {
+        throw new ShapeMistake(
+          `the dictionary takes ${from} numbers in a row, but this is ${describeShape(this.shape)}`,
+        );
+      }
+    });
+    const [id = 0] = recorder.record({ name: op, takes: [this.id] }, ([id = 0]) => {
+      return { op, id, dictionary: dictionary.ref, input: this.id };
+    });
+    return new Value(recorder, id, this.shape === null ? null : this.shape.with(-1, to));
+  }
+}
+
+/** Records an elementwise function, or a matrix product. */
+export const applied = (recorder: Recorder, name: Apply, inputs: readonly Value[]): Value => {
+  const shape = recorder.check(name, () => {
+    const [first = null, ...rest] = inputs.map((each) => each.shape);
+    return name === "matmul" ? productShape(first, rest[0] ?? null) : rest.reduce(broadcastShape, first);
+  });
+  const takes = inputs.map((each) => each.id);
+  const [id = 0] = recorder.record({ name, takes }, ([id = 0]) => ({ op: "apply", id, function: name, inputs: takes }));
+  return new Value(recorder, id, shape);
+};
+
+/** An operand as a value of the trace. */
+export const operandOf = (recorder: Recorder, operand: Operand, name: string): Value => {
+  if (operand instanceof Value) {
+    if (operand.recorder === recorder) return operand;
+    throw recorder.error(
+      name,
+      "trace_misuse",
+      "this value belongs to another trace",
+      "Save it there, and use the saved tensor here.",
+    );
+  }
+  if (typeof operand === "number") {
+    const [id = 0] = recorder.record({ name }, ([id = 0]) => ({ op: "number", id, value: operand }));
+    return new Value(recorder, id, []);
+  }
+  if (operand instanceof SavedTensor) {
+    requireSameWorker(recorder, operand.worker, name, "tensor");
+    const [id = 0] = recorder.record({ name }, ([id = 0]) => ({ op: "held", id, tensor: operand.ref }));
+    return new Value(recorder, id, operand.shape);
+  }
+  throw recorder.error(name, "trace_misuse", "this is neither a value of the trace, nor a saved tensor, nor a number");
+};
