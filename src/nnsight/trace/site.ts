@@ -59,7 +59,11 @@ export class Site extends Value {
   }
 
   override get id(): number {
-    if (super.id >= 0) return super.id;
+    return super.id >= 0 ? super.id : this.#misused();
+  }
+
+  /** A tuple or a dict is taken for a tensor. */
+  #misused(): never {
     const { module, side } = this.#place;
     const parts = module[side]?.tensors.map(({ at }) => at.join(".")).join(", ");
     throw this.recorder.error(
@@ -138,7 +142,8 @@ export class Site extends Value {
 
   /** The number of the whole value, and how this one was selected from it: a gradient is taken of the whole. */
   get origin(): { readonly whole: number; readonly selections: readonly Selection[] } {
-    return { whole: this.id === this.#whole ? this.id : this.#whole, selections: this.#selections };
+    if (this.#whole < 0) this.#misused();
+    return { whole: this.#whole, selections: this.#selections };
   }
 
   #ownMean(): Value {
