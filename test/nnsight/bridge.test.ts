@@ -157,6 +157,10 @@ describe("a failure", () => {
     expect(await rejection(bridge.value(bridge.proxy(large)))).toMatchObject({ code: "no_value" });
   });
 
+  it("is a proxy of what has no object behind it", async () => {
+    expect(() => bridge.proxy(3)).toThrow("3 is a value already");
+  });
+
   it("does not harm what follows", async () => {
     expect(await bridge.py`1 + 1`).toBe(2);
   });

@@ -31,9 +31,9 @@ export const toPython = (value: unknown): unknown => {
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, toPython(part)]));
 };
 
-const hasRef = (value: object): value is HasRef => {
-  // Proxies answer to every name, so only what is no proxy is asked.
-  if (typeof value === "function") return false;
+/** Whether a value stands for an object of the worker; a proxy, which answers to every name, does not. */
+export const hasRef = (value: unknown): value is HasRef => {
+  if (typeof value !== "object" || value === null) return false;
   const { ref } = value as Partial<HasRef>;
   return typeof ref === "object" && typeof ref.id === "number" && typeof ref.generation === "number";
 };

@@ -1,7 +1,8 @@
 import { ensureEnvironment } from "../../environment/index.ts";
+import { ConfigError } from "../../errors.ts";
 import type { HandleRef } from "../../protocol/index.ts";
 import { Handle, Worker } from "../../worker/index.ts";
-import { type HasRef, nameOf, toPython } from "./arguments.ts";
+import { type HasRef, hasRef, nameOf, toPython } from "./arguments.ts";
 import { type Connection, loadPythonia, type PythoniaBridge } from "./pythonia.ts";
 import { Transport } from "./transport.ts";
 
@@ -80,9 +81,16 @@ export class Bridge implements AsyncDisposable {
     return this.#fromPython(answer as string);
   }
 
-  /** The live object behind a handle: nnsight's LanguageModel behind a model, a torch tensor behind a value. */
-  proxy({ ref }: HasRef): PythonProxy {
-    return this.#pythonia.makePyObject(nameOf(ref));
+  /**
+   * The live object behind a handle: nnsight's LanguageModel behind a model, a torch tensor behind a value.
+   *
+   * @throws {ConfigError} where a snippet gave a plain value, which has no object behind it.
+   */
+  proxy(handle: HasRef | PythonValue): PythonProxy {
+    if (!hasRef(handle)) {
+      throw new ConfigError(`${JSON.stringify(handle)} is a value already: only a handle has an object behind it.`);
+    }
+    return this.#pythonia.makePyObject(nameOf(handle.ref));
   }
 
   /** The way back: a handle of the object that a proxy shows, for everything else in dictlearn. The caller releases it. */
