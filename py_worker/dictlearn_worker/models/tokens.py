@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from nnsight.modeling.processing import batch_forward
 
 from .. import protocol as p
 from ..errors import WorkerError
@@ -47,6 +46,8 @@ def batch(context: Context, params: p.TokenizerBatchParams) -> p.TokenizerBatchR
 
 def assemble(model: LanguageModel, prompts: p.Prompts) -> dict[str, torch.Tensor]:
     """The keyword arguments of one forward pass over the prompts."""
+    from nnsight.modeling.processing import batch_forward
+
     _, encoding = batch_forward(model.traced, [((inputs_of(model, prompts),), {})])
     return encoding
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from nnsight.intervention.interleaver import OutOfOrderError
 
 from .. import protocol as p
 from ..errors import WorkerError
@@ -92,6 +91,8 @@ def located(error: Exception, interpreter: Interpreter) -> Exception:
         error.data |= {"operation": at, "python": None, "in_model": False}
         return error
     python = f"{type(error).__name__}: {str(error) or 'no message'}"
+    from nnsight.intervention.interleaver import OutOfOrderError
+
     if isinstance(error, OutOfOrderError):
         message = "the model does not come by here any more"
         return WorkerError("trace_order", message, operation=at, python=python, in_model=False)
