@@ -7,6 +7,7 @@ from .bridge import operations as bridge
 from .buffer import operations as buffer
 from .dictionary import operations as dictionary
 from .evaluate import operations as evaluate
+from .features import operations as features
 from .models import flops, generate, load, modules, tokens
 from .resume import operations as resume
 from .text import operations as text
@@ -18,6 +19,7 @@ __all__ = [
     "buffer",
     "dictionary",
     "evaluate",
+    "features",
     "flops",
     "generate",
     "load",

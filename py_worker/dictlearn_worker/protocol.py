@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "6416d8957809db4d"
+SCHEMA_HASH = "517dd41e4d0759ca"
 
 
 class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -701,6 +701,59 @@ class EvaluateTopContextsResult(msgspec.Struct, frozen=True, forbid_unknown_fiel
     starved: bool
 
 
+class FeaturesLossEffectsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    evaluation: Handle
+    contexts: Handle
+    n_contexts: int
+
+
+class FeaturesLossEffectsResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    contexts: int
+    rows: int
+    predictions: int
+    effects: TensorFrame
+    fired: TensorFrame
+    exhausted: bool
+    starved: bool
+
+
+class FeaturesNeighboursParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    dictionary: Handle
+    features: list[int]
+    count: int
+
+
+class Neighbour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    feature: int
+    cosine: float
+
+
+class FeaturesNeighboursResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    neighbours: list[list[Neighbour]]
+
+
+class FeaturesDirectEffectsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    model: Handle
+    dictionary: Handle
+    features: list[int]
+    count: int
+
+
+class DirectEffect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    promoted: list[TokenEffect]
+    suppressed: list[TokenEffect]
+
+
+class TokenEffect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    token: int
+    text: str
+    effect: float
+
+
+class FeaturesDirectEffectsResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    effects: list[DirectEffect]
+
+
 class ModelModulesParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: Handle
     contexts: int
@@ -1024,6 +1077,9 @@ DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "evaluate.contexts": (EvaluateContextsParams, EvaluateContextsResult),
     "evaluate.rows": (EvaluateRowsParams, EvaluateRowsResult),
     "evaluate.top_contexts": (EvaluateTopContextsParams, EvaluateTopContextsResult),
+    "features.loss_effects": (FeaturesLossEffectsParams, FeaturesLossEffectsResult),
+    "features.neighbours": (FeaturesNeighboursParams, FeaturesNeighboursResult),
+    "features.direct_effects": (FeaturesDirectEffectsParams, FeaturesDirectEffectsResult),
     "model.modules": (ModelModulesParams, ModelModulesResult),
     "tokenizer.encode": (TokenizerEncodeParams, TokenizerEncodeResult),
     "tokenizer.decode": (TokenizerDecodeParams, TokenizerDecodeResult),

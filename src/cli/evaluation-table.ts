@@ -1,27 +1,8 @@
 import type { EvaluatedDictionary } from "../evaluate/evaluate-folders.ts";
-import type { Evaluation, Statistic } from "../evaluate/index.ts";
+import { type Evaluation, STATISTIC_LABELS, type Statistic } from "../evaluate/index.ts";
 import { count, number } from "./format.ts";
 
 type Name = keyof Evaluation["statistics"];
-
-/** What each statistic is called for people, in the order of the table; shares are shown in per cent. */
-const LABELS: readonly (readonly [name: Name, label: string, percent?: boolean])[] = [
-  ["mean_square_error", "mean square error"],
-  ["root_mean_square_error", "root mean square error"],
-  ["fraction_variance_explained", "variance explained", true],
-  ["cosine_similarity", "cosine similarity"],
-  ["relative_norm", "relative norm"],
-  ["l1", "L1"],
-  ["l0", "L0"],
-  ["alive", "alive features", true],
-  ["loss_original", "loss, untouched model"],
-  ["loss_reconstructed", "loss, reconstruction"],
-  ["loss_zero_ablation", "loss, zero ablation"],
-  ["loss_mean_ablation", "loss, mean ablation"],
-  ["loss_recovered_zero", "loss recovered, of zero ablation", true],
-  ["loss_recovered_mean", "loss recovered, of mean ablation", true],
-  ["kl_divergence", "KL divergence"],
-];
 
 /** The columns of a set, after the seed's tables. */
 const SET: readonly (readonly [name: Name, label: string, percent?: boolean])[] = [
@@ -52,7 +33,7 @@ export const evaluationTable = (results: readonly EvaluatedDictionary[]): string
 
 const single = ({ name, subject, evaluation }: EvaluatedDictionary): string => {
   const { statistics } = evaluation;
-  const rows = LABELS.flatMap(([key, label, percent]) => {
+  const rows = STATISTIC_LABELS.flatMap(([key, label, percent]) => {
     const statistic = statistics[key];
     if (statistic === undefined) return [];
     return [[label, shown(statistic, percent), range(statistic, percent), count(statistic.tokens)]];

@@ -1,12 +1,12 @@
 import { writeJson } from "../checkpoint/index.ts";
 import { AutoEncoder } from "../dictionary/index.ts";
 import { DictlearnError } from "../errors.ts";
-import { LanguageModel } from "../nnsight/index.ts";
 import { version } from "../version.ts";
 import type { Worker } from "../worker/index.ts";
 import { evaluate } from "./evaluate.ts";
 import type { Evaluation } from "./evaluation.ts";
 import type { EvaluationProgress } from "./measurement.ts";
+import { Models } from "./models.ts";
 import { type EvaluationChoices, type EvaluationPlan, planEvaluation } from "./plan.ts";
 import type { DictionaryOnDisk } from "./targets.ts";
 
@@ -103,41 +103,3 @@ const named = async <T>(name: string, work: Promise<T>): Promise<T> => {
     throw new DictlearnError(`${name}: ${error.message}`, { code, hint, exitCode, cause: error });
   }
 };
-
-/** The model in use: loaded when another one is asked for. */
-class Models {
-  readonly #worker: Worker;
-  readonly #device: string;
-  readonly #signal: AbortSignal | undefined;
-  #key = "";
-  #model: LanguageModel | undefined;
-
-  constructor(worker: Worker, device: string, signal: AbortSignal | undefined) {
-    this.#worker = worker;
-    this.#device = device;
-    this.#signal = signal;
-  }
-
-  async take({ model }: EvaluationPlan, onProgress: EvaluationProgress): Promise<LanguageModel | undefined> {
-    if (model === null) return undefined;
-    const key = JSON.stringify(model);
-    if (key === this.#key) return this.#model;
-    await this.release();
-    this.#model = await LanguageModel.load(model.path, {
-      worker: this.#worker,
-      device: this.#device,
-      dtype: model.dtype,
-      revision: model.revision,
-      ...(this.#signal === undefined ? {} : { signal: this.#signal }),
-      onProgress,
-    });
-    this.#key = key;
-    return this.#model;
-  }
-
-  async release(): Promise<void> {
-    await this.#model?.[Symbol.asyncDispose]();
-    this.#model = undefined;
-    this.#key = "";
-  }
-}

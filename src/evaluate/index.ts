@@ -3,6 +3,8 @@ export { evaluate } from "./evaluate.ts";
 export type { Evaluation, ReferenceStatistics, Statistic } from "./evaluation.ts";
 export { type FeatureFrequencies, type FeatureFrequenciesOptions, featureFrequencies } from "./feature-frequencies.ts";
 export type { FrequencyHistogram } from "./frequencies.ts";
+export { STATISTIC_LABELS } from "./labels.ts";
+export { type LossEffects, type LossEffectsOptions, lossEffects } from "./loss-effects.ts";
 export type { EvaluationProgress } from "./measurement.ts";
 export { DEFAULT_CONTEXTS, type EvaluateOptions, type SiteOptions } from "./options.ts";
 export type { StatisticName } from "./statistics.ts";

@@ -41,10 +41,14 @@ export interface EvaluationPlan {
 }
 type ModelDtype = "float32" | "float64" | "bfloat16";
 
-/** Puts the choices and the config of a dictionary together. Throws `ConfigError` for what neither of them says. */
+/**
+ * Puts the choices and the config of a dictionary together. Throws `ConfigError` for what neither of them says.
+ * `text`: what the run reserved, for statements about quality, or all of it, to see what its features respond to.
+ */
 export const planEvaluation = (
   { name, config }: Pick<DictionaryOnDisk, "name" | "config">,
   choices: EvaluationChoices,
+  text: "reserved" | "all" = "reserved",
 ): EvaluationPlan => {
   const { run } = config;
   const compat = choices.compat ?? run?.compat ?? "none";
@@ -75,7 +79,7 @@ export const planEvaluation = (
       dtype: choices.model_dtype ?? run?.model_dtype ?? null,
     },
     site: { submodule, io: choices.io ?? config.io ?? "out" },
-    data: evaluationData(name, { run, choices, compat, seed }),
+    data: evaluationData(name, { run, choices, compat, seed, text }),
     options,
   };
 };
@@ -109,10 +113,11 @@ interface DataFacts {
   readonly choices: EvaluationChoices;
   readonly compat: "none" | "ddac948";
   readonly seed: number;
+  readonly text: "reserved" | "all";
 }
 
 /** Other text as a whole, or the reserved part of the run's own; the reference reads what it trained on. */
-const evaluationData = (name: string, { run, choices, compat, seed }: DataFacts): TextSource => {
+const evaluationData = (name: string, { run, choices, compat, seed, text }: DataFacts): TextSource => {
   if (choices.data !== undefined) {
     const { data: path, split, skip, text_field: textField } = choices;
     return { path, ...defined({ split, skip, textField }), seed: deriveSeed(seed, "text") };
@@ -122,6 +127,9 @@ const evaluationData = (name: string, { run, choices, compat, seed }: DataFacts)
     throw new ConfigError(`${name} has no config.json that says which text it was trained on.`, {
       hint: "Name text that it was not trained on with --data PATH.",
     });
+  }
+  if (text === "all") {
+    return textSource({ ...data, evaluation_every: null }, "training", deriveSeed(run?.seed ?? seed, "text"));
   }
   if (data.evaluation_every === null && compat === "none") {
     throw new ConfigError(`${name} was trained on all of its text: data.evaluation_every is null.`, {

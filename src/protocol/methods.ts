@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { evaluateMethods } from "./evaluate-methods.ts";
+import { featureMethods } from "./feature-methods.ts";
 import { type Method, method } from "./method.ts";
 import { nnsightMethods } from "./nnsight-methods.ts";
 import {
@@ -345,6 +346,7 @@ export const dataMethods = {
     { recomputed: int(), differing: int() },
   ),
   ...evaluateMethods,
+  ...featureMethods,
   ...nnsightMethods,
 } satisfies Record<string, Method>;
 

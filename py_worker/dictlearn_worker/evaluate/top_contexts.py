@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -32,6 +33,8 @@ def top_contexts(
     highest = activations.amax(dim=1)  # (contexts, features)
     count = min(most, len(batch.ids))
     values, order = highest.sort(dim=0, descending=True, stable=True)
+    # Many features fire most in the same contexts.
+    text = cache(lambda token: tokenizer.decode([token]))
     found = []
     for column, (feature, floor) in enumerate(zip(features, floors, strict=True)):
         for value, index in zip(values[:count, column].tolist(), order[:count, column].tolist(), strict=True):
@@ -45,7 +48,7 @@ def top_contexts(
                     context=index,
                     highest=value,
                     tokens=ids,
-                    text=[tokenizer.decode([token]) for token in ids],
+                    text=[text(token) for token in ids],
                     activations=activations[index, :, column][real].tolist(),
                 )
             )

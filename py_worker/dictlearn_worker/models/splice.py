@@ -56,6 +56,34 @@ def logits_with(
     return logits  # noqa: RET504  a trace cannot be returned out of
 
 
+def logits_of_values(
+    model: LanguageModel, ids: torch.Tensor, mask: torch.Tensor | None, site: Site
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The untouched model's logits (contexts, positions, vocabulary) with a graph back to the site's targets.
+
+    Also the inputs and targets themselves, (contexts, positions, width); the targets are the graph's leaf.
+    """
+    envoy = envoy_at(model, site)
+    inside, outside = (read.kind == "input" for read in reads_of(site))
+    with torch.enable_grad(), model.traced.trace(model_inputs(model, ids, mask), use_cache=False):
+        # nnsight wants values in the order in which the forward pass comes by them: inputs before outputs.
+        given = envoy.inputs.save() if inside else None  # pyright: ignore[reportAttributeAccessIssue]
+        if outside:
+            leaf = leaf_of(given).save()  # pyright: ignore[reportAttributeAccessIssue]
+            envoy.inputs = with_first_tensor(given, leaf)
+        else:
+            result = envoy.output
+            leaf = leaf_of(result).save()  # pyright: ignore[reportAttributeAccessIssue]
+            envoy.output = with_first_tensor(result, leaf)
+        logits = model.traced.output.logits.save()
+    return logits, leaf if inside == outside else first_tensor(given), leaf
+
+
+def leaf_of(value: Any) -> torch.Tensor:
+    """The first tensor in `value` as one that gradients are taken of; the weights take none."""
+    return first_tensor(value).detach().clone().requires_grad_(True)
+
+
 @torch.no_grad()
 def replaced(replace: Replacement, inputs: Any, targets: Any) -> torch.Tensor:
     """The new value, in the old one's dtype. nnsight runs a trace in a thread, which has a gradient mode of its own."""

@@ -1,0 +1,65 @@
+"""The operations on single features: TypeScript says which ones, these return numbers and tokens."""
+
+from __future__ import annotations
+
+import torch
+
+from .. import protocol as p
+from ..dictionary.standard import AutoEncoder
+from ..evaluate.evaluation import Evaluation
+from ..evaluate.operations import placed
+from ..models.language_model import LanguageModel
+from ..registry import Context, method
+from ..text.contexts import Contexts
+from .direct_effects import extreme_tokens, standardised_effects
+from .loss_effects import loss_effects, no_effects
+
+
+@method("features.loss_effects")
+def find_loss_effects(context: Context, params: p.FeaturesLossEffectsParams) -> p.FeaturesLossEffectsResult:
+    """One pass forward, one back to the site."""
+    evaluation = context.objects.get(params.evaluation, Evaluation)
+    contexts = context.objects.get(params.contexts, Contexts)
+    batch = contexts.next(params.n_contexts)
+    found = no_effects(evaluation.dictionary.size)
+    if batch is not None:
+        model, site = placed(evaluation)
+        found = loss_effects(model, evaluation.dictionary, batch, site)
+    return p.FeaturesLossEffectsResult(
+        contexts=0 if batch is None else len(batch.ids),
+        rows=found.rows,
+        predictions=found.predictions,
+        effects=context.attach(found.effects),
+        fired=context.attach(found.fired),
+        exhausted=contexts.exhausted,
+        starved=contexts.starved,
+    )
+
+
+@method("features.neighbours")
+@torch.no_grad()
+def find_neighbours(context: Context, params: p.FeaturesNeighboursParams) -> p.FeaturesNeighboursResult:
+    """By the cosine between columns of the decoder; a column of zeros is nobody's neighbour."""
+    decoder = context.objects.get(params.dictionary, AutoEncoder).decoder.weight.float()
+    lengths = torch.linalg.vector_norm(decoder, dim=0, keepdim=True)
+    unit = torch.where(lengths > 0, decoder / lengths, torch.zeros_like(decoder))  # (d_out, m)
+    found = []
+    for feature in params.features:
+        cosines = (unit[:, feature] @ unit).cpu()
+        cosines[feature] = -torch.inf
+        order = cosines.sort(descending=True, stable=True).indices[: min(params.count, len(cosines) - 1)].tolist()
+        found.append([p.Neighbour(feature=other, cosine=cosines[other].item()) for other in order])
+    return p.FeaturesNeighboursResult(neighbours=found)
+
+
+@method("features.direct_effects")
+@torch.no_grad()
+def find_direct_effects(context: Context, params: p.FeaturesDirectEffectsParams) -> p.FeaturesDirectEffectsResult:
+    """Of the decoder's columns."""
+    model = context.objects.get(params.model, LanguageModel)
+    dictionary = context.objects.get(params.dictionary, AutoEncoder)
+    chosen = torch.tensor(params.features, dtype=torch.int64, device=dictionary.device)
+    columns = dictionary.decoder.weight[:, chosen].T.to(model.device)
+    return p.FeaturesDirectEffectsResult(
+        effects=extreme_tokens(model, standardised_effects(model, columns), params.count)
+    )
