@@ -81,6 +81,16 @@ export {
   publishedSet,
   publishedShapes,
 } from "./published/index.ts";
+export {
+  createReport,
+  type FeatureBrowser,
+  type Report,
+  type ReportData,
+  type ReportedContext,
+  type ReportedDictionary,
+  type ReportedFeature,
+  type ReportOptions,
+} from "./report/index.ts";
 export { type Documents, PYTHON_DOCS, type TextPart, type TextSource } from "./text/index.ts";
 export {
   examineRun,

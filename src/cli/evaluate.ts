@@ -1,21 +1,10 @@
 import type { CommandModule } from "yargs";
-import { ConfigError } from "../errors.ts";
+import { type DictionaryArguments, dictionaryChoices, dictionaryOptions, wholeNumber } from "./dictionary-options.ts";
 
-export interface EvaluateArguments {
+export interface EvaluateArguments extends DictionaryArguments {
   readonly paths: readonly string[];
-  readonly model?: string | undefined;
-  readonly revision?: string | undefined;
-  readonly "model-dtype"?: "float32" | "float64" | "bfloat16" | undefined;
-  readonly submodule?: string | undefined;
-  readonly io?: "out" | "in" | "in_to_out" | undefined;
-  readonly data?: string | undefined;
-  readonly "text-field"?: string | undefined;
-  readonly split?: string | undefined;
-  readonly skip?: string | undefined;
   readonly activations?: string | undefined;
-  readonly "ctx-len"?: string | undefined;
   readonly contexts?: string | undefined;
-  readonly "batch-size"?: string | undefined;
   readonly "alive-tokens"?: string | undefined;
   readonly "frequency-tokens"?: string | undefined;
   readonly compat?: "none" | "ddac948" | undefined;
@@ -30,26 +19,15 @@ export const evaluateCommand: CommandModule<object, EvaluateArguments> = {
   command: "evaluate <paths..>",
   describe: "Say how good dictionaries are, on text they were not trained on",
   builder: (yargs) =>
-    yargs
+    dictionaryOptions(yargs)
       .positional("paths", {
         type: "string",
         array: true,
         describe: "Folders of dictionaries, ae.pt files or checkpoints",
       })
-      .option("data", { type: "string", describe: "Other text than what the run reserved" })
-      .option("text-field", { type: "string", describe: "The field of --data that holds the text" })
-      .option("split", { type: "string", describe: "The split of --data, a Hugging Face dataset" })
-      .option("skip", { type: "string", describe: "Documents of --data to leave out at the beginning" })
       .option("contexts", { type: "string", describe: "Contexts to measure on (128)" })
-      .option("ctx-len", { type: "string", describe: "Tokens of a context (as in training)" })
-      .option("batch-size", { type: "string", describe: "Contexts through the model at once (8)" })
       .option("alive-tokens", { type: "string", describe: "Tokens on which a feature must fire to be alive (8192)" })
       .option("frequency-tokens", { type: "string", describe: "Tokens on which frequencies are counted (16384)" })
-      .option("model", { type: "string", describe: "The model, where there is no config.json" })
-      .option("revision", { type: "string", describe: "The model's revision on the hub" })
-      .option("model-dtype", { choices: ["float32", "float64", "bfloat16"] as const, describe: "The model's dtype" })
-      .option("submodule", { type: "string", describe: "The submodule, where there is no config.json" })
-      .option("io", { choices: ["out", "in", "in_to_out"] as const, describe: "What of it is read" })
       .option("activations", { type: "string", describe: "Cached rows to evaluate on; without a model, no losses" })
       .option("compat", {
         choices: ["none", "ddac948"] as const,
@@ -74,34 +52,14 @@ export const evaluateCommand: CommandModule<object, EvaluateArguments> = {
     process.exitCode = await runEvaluate({
       ...argv,
       choices: {
-        model: argv.model,
-        revision: argv.revision,
-        model_dtype: argv["model-dtype"],
-        submodule: argv.submodule,
-        io: argv.io,
-        data: argv.data,
-        text_field: argv["text-field"],
-        split: argv.split,
-        skip: whole("skip", argv.skip, 0),
+        ...dictionaryChoices(argv),
         activations: argv.activations,
-        ctx_len: whole("ctx-len", argv["ctx-len"], 1),
-        contexts: whole("contexts", argv.contexts, 1),
-        batch_size: whole("batch-size", argv["batch-size"], 1),
-        alive_tokens: whole("alive-tokens", argv["alive-tokens"], 1),
-        frequency_tokens: whole("frequency-tokens", argv["frequency-tokens"], 1),
+        contexts: wholeNumber("contexts", argv.contexts, 1),
+        alive_tokens: wholeNumber("alive-tokens", argv["alive-tokens"], 1),
+        frequency_tokens: wholeNumber("frequency-tokens", argv["frequency-tokens"], 1),
         compat: argv.compat,
-        seed: whole("seed", argv.seed, 0),
+        seed: wholeNumber("seed", argv.seed, 0),
       },
     });
   },
-};
-
-/** yargs turns what is no number into NaN without a word, so numbers are read here. */
-const whole = (option: string, text: string | undefined, least: number): number | undefined => {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isSafeInteger(value) || value < least) {
-    throw new ConfigError(`--${option} is ${text}, but must be a whole number of at least ${least}.`);
-  }
-  return value;
 };

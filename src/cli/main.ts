@@ -8,6 +8,7 @@ import { doctorCommand } from "./doctor.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { reportFailure } from "./failure.ts";
 import { inspectCommand } from "./inspect.ts";
+import { reportCommand } from "./report.ts";
 import { setupCommand } from "./setup.ts";
 import { trainCommand } from "./train.ts";
 
@@ -26,17 +27,19 @@ try {
     })
     .command(trainCommand)
     .command(evaluateCommand)
+    .command(reportCommand)
     .command(convertCommand)
     .command(inspectCommand)
     .command(setupCommand)
     .command(doctorCommand)
-    .demandCommand(1, "Say what to do: train, evaluate, convert, inspect, setup or doctor.")
+    .demandCommand(1, "Say what to do: train, evaluate, report, convert, inspect, setup or doctor.")
     .strictCommands()
     .recommendCommands()
     .option("verbose", { type: "boolean", default: false, describe: "With an error, print its traceback too" })
     .example("$0 train", "Train a first dictionary, on SmolLM2 and Python's documentation")
     .example("$0 train configs/quickstart.yaml --train.lr 1e-3", "The same with another learning rate")
     .example("$0 evaluate runs/quickstart", "Say how good it is")
+    .example("$0 report runs/quickstart", "A page about it, with its features and where they fire")
     .example("$0 doctor", "Say what is installed and what is missing")
     .epilogue("`dictlearn <command> --help` explains a command.")
     .version(version)

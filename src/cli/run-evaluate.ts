@@ -1,16 +1,15 @@
 import { writeFileSync } from "node:fs";
 import { extname } from "node:path";
-import cliProgress from "cli-progress";
 import { cannotWrite } from "../checkpoint/cannot-write.ts";
 import { ensureEnvironment, setupProgress } from "../environment/index.ts";
 import { CancelledError, ConfigError } from "../errors.ts";
-import { type EvaluateFoldersOptions, evaluateFolders } from "../evaluate/evaluate-folders.ts";
+import { evaluateFolders } from "../evaluate/evaluate-folders.ts";
 import type { EvaluationChoices } from "../evaluate/plan.ts";
-import { type DictionaryOnDisk, dictionariesAt } from "../evaluate/targets.ts";
+import { dictionariesAt, distinctNames } from "../evaluate/targets.ts";
 import { frequencyBars, frequencyPlot, type NamedHistogram, rasterize } from "../report/index.ts";
 import { Worker } from "../worker/index.ts";
+import { createProgress } from "./dictionary-progress.ts";
 import { evaluationTable } from "./evaluation-table.ts";
-import { count } from "./format.ts";
 import { Interrupt } from "./interrupt.ts";
 
 interface Options {
@@ -61,13 +60,6 @@ export const runEvaluate = async (options: Options): Promise<number> => {
   }
 };
 
-/** Dictionaries of several runs may share a name; then their paths tell them apart. */
-const distinctNames = (dictionaries: readonly DictionaryOnDisk[]): DictionaryOnDisk[] => {
-  const times = new Map<string, number>();
-  for (const { name } of dictionaries) times.set(name, (times.get(name) ?? 0) + 1);
-  return dictionaries.map((each) => ((times.get(each.name) ?? 0) > 1 ? { ...each, name: each.weights } : each));
-};
-
 const checkPlot = (path: string): void => {
   if (![".svg", ".png"].includes(extname(path))) {
     throw new ConfigError(`--plot is ${path}, but its name must end in .svg or .png.`);
@@ -84,37 +76,4 @@ const writePlots = async (paths: readonly string[], histograms: readonly NamedHi
       throw cannotWrite(path, error);
     }
   }
-};
-
-const QUIET_MS = 5_000;
-
-/** A bar on a terminal, a plain line every few seconds elsewhere. */
-const createProgress = (): Required<Pick<EvaluateFoldersOptions, "onProgress">> & Disposable => {
-  const { stderr } = process;
-  if (stderr.isTTY) {
-    const format = " {name} · {stage} {bar} {value} of {total}";
-    const bar = new cliProgress.SingleBar(
-      { stream: stderr, format, hideCursor: true, clearOnComplete: true, barsize: 24, fps: 8 },
-      cliProgress.Presets.shades_classic,
-    );
-    let started = false;
-    return {
-      onProgress: ({ done, total, ...labels }) => {
-        if (!started) bar.start(total, done, labels);
-        started = true;
-        bar.setTotal(total);
-        bar.update(done, labels);
-      },
-      [Symbol.dispose]: () => bar.stop(),
-    };
-  }
-  let last = Number.NEGATIVE_INFINITY;
-  return {
-    onProgress: ({ name, stage, done, total }) => {
-      if (performance.now() - last < QUIET_MS) return;
-      last = performance.now();
-      stderr.write(`${name} · ${stage}${total > 0 ? `: ${count(done)} of ${count(total)}` : ""}\n`);
-    },
-    [Symbol.dispose]: () => {},
-  };
 };

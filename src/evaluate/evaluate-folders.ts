@@ -16,9 +16,11 @@ export interface EvaluateFoldersOptions {
   readonly device?: string;
   /** Write each evaluation beside its dictionary. */
   readonly write?: boolean;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
+  /** Where models are kept that are used again afterwards; without it, they are released at the end. */
+  readonly models?: Models;
   /** Which dictionary is at work, and how far. */
-  readonly onProgress?: (progress: { name: string; stage: string; done: number; total: number }) => void;
+  readonly onProgress?: ((progress: { name: string; stage: string; done: number; total: number }) => void) | undefined;
   /** Called as soon as a dictionary is done. */
   readonly onResult?: (result: EvaluatedDictionary) => void;
 }
@@ -55,7 +57,7 @@ export const evaluateFolders = async (
   const { choices = {}, device = "auto", write = true, signal, onProgress = () => {}, onResult = () => {} } = options;
   // Whatever a config lacks is found before the first model is loaded.
   const plans = dictionaries.map((each) => planEvaluation(each, choices));
-  const models = new Models(worker, device, signal);
+  const models = options.models ?? new Models(worker, device, signal);
   const results: EvaluatedDictionary[] = [];
   for (const [index, each] of dictionaries.entries()) {
     const plan = plans[index];
@@ -76,7 +78,7 @@ export const evaluateFolders = async (
     results.push(result);
     onResult(result);
   }
-  await models.release();
+  if (options.models === undefined) await models.release();
   return results;
 };
 

@@ -4,7 +4,7 @@ import type { EvaluationProgress } from "./measurement.ts";
 import type { EvaluationPlan } from "./plan.ts";
 
 /** The model in use: loaded when another one is asked for. */
-export class Models {
+export class Models implements AsyncDisposable {
   readonly #worker: Worker;
   readonly #device: string;
   readonly #signal: AbortSignal | undefined;
@@ -41,5 +41,9 @@ export class Models {
     await this.#model?.[Symbol.asyncDispose]();
     this.#model = undefined;
     this.#key = "";
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release();
   }
 }

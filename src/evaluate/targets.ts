@@ -36,6 +36,13 @@ export const dictionariesAt = (path: string): DictionaryOnDisk[] => {
   });
 };
 
+/** Dictionaries of several runs may share a name; then their paths tell them apart. */
+export const distinctNames = (dictionaries: readonly DictionaryOnDisk[]): DictionaryOnDisk[] => {
+  const times = new Map<string, number>();
+  for (const { name } of dictionaries) times.set(name, (times.get(name) ?? 0) + 1);
+  return dictionaries.map((each) => ((times.get(each.name) ?? 0) > 1 ? { ...each, name: each.weights } : each));
+};
+
 const fromFile = (weights: string): DictionaryOnDisk => {
   const here = dirname(weights);
   // A checkpoint lies one folder below its dictionary's config.

@@ -1,5 +1,5 @@
 import type { FrequencyHistogram } from "../evaluate/frequencies.ts";
-import { describeShares, type NamedHistogram } from "./frequency-plot.ts";
+import { describeShares, type NamedHistogram } from "./plots/frequency-plot.ts";
 
 /** Bins of the histogram in one character: 100 bins make a line of 50. */
 const BINS_PER_CHARACTER = 2;

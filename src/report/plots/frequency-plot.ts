@@ -1,5 +1,5 @@
 import type { Spec } from "vega";
-import type { FrequencyHistogram } from "../evaluate/frequencies.ts";
+import type { FrequencyHistogram } from "../../evaluate/frequencies.ts";
 
 export interface NamedHistogram {
   readonly name: string;

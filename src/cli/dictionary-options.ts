@@ -1,0 +1,58 @@
+import type { Argv } from "yargs";
+import { ConfigError } from "../errors.ts";
+import type { EvaluationChoices } from "../evaluate/plan.ts";
+
+/** What dictionaries were trained on, where their config.json does not say it, and the text to read instead of the run's. */
+export interface DictionaryArguments {
+  readonly model?: string | undefined;
+  readonly revision?: string | undefined;
+  readonly "model-dtype"?: "float32" | "float64" | "bfloat16" | undefined;
+  readonly submodule?: string | undefined;
+  readonly io?: "out" | "in" | "in_to_out" | undefined;
+  readonly data?: string | undefined;
+  readonly "text-field"?: string | undefined;
+  readonly split?: string | undefined;
+  readonly skip?: string | undefined;
+  readonly "ctx-len"?: string | undefined;
+  readonly "batch-size"?: string | undefined;
+}
+
+/** The options of every command that looks at dictionaries on text. */
+export const dictionaryOptions = <T>(yargs: Argv<T>) =>
+  yargs
+    .option("data", { type: "string", describe: "Other text than the run's" })
+    .option("text-field", { type: "string", describe: "The field of --data that holds the text" })
+    .option("split", { type: "string", describe: "The split of --data, a Hugging Face dataset" })
+    .option("skip", { type: "string", describe: "Documents of --data to leave out at the beginning" })
+    .option("ctx-len", { type: "string", describe: "Tokens of a context (as in training)" })
+    .option("batch-size", { type: "string", describe: "Contexts through the model at once (8)" })
+    .option("model", { type: "string", describe: "The model, where there is no config.json" })
+    .option("revision", { type: "string", describe: "The model's revision on the hub" })
+    .option("model-dtype", { choices: ["float32", "float64", "bfloat16"] as const, describe: "The model's dtype" })
+    .option("submodule", { type: "string", describe: "The submodule, where there is no config.json" })
+    .option("io", { choices: ["out", "in", "in_to_out"] as const, describe: "What of it is read" });
+
+/** What these options say. Throws a `ConfigError` for numbers that are none. */
+export const dictionaryChoices = (argv: DictionaryArguments): EvaluationChoices => ({
+  model: argv.model,
+  revision: argv.revision,
+  model_dtype: argv["model-dtype"],
+  submodule: argv.submodule,
+  io: argv.io,
+  data: argv.data,
+  text_field: argv["text-field"],
+  split: argv.split,
+  skip: wholeNumber("skip", argv.skip, 0),
+  ctx_len: wholeNumber("ctx-len", argv["ctx-len"], 1),
+  batch_size: wholeNumber("batch-size", argv["batch-size"], 1),
+});
+
+/** yargs turns what is no number into NaN without a word, so numbers are read here. */
+export const wholeNumber = (option: string, text: string | undefined, least: number): number | undefined => {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isSafeInteger(value) || value < least) {
+    throw new ConfigError(`--${option} is ${text}, but must be a whole number of at least ${least}.`);
+  }
+  return value;
+};

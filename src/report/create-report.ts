@@ -1,0 +1,78 @@
+import { ensureEnvironment } from "../environment/index.ts";
+import { ConfigError } from "../errors.ts";
+import { DEFAULT_LOSS_CONTEXTS } from "../evaluate/loss-effects.ts";
+import { Models } from "../evaluate/models.ts";
+import type { EvaluationChoices } from "../evaluate/plan.ts";
+import { dictionariesAt, distinctNames } from "../evaluate/targets.ts";
+import { Worker } from "../worker/index.ts";
+import { readDictionary } from "./gather/read-dictionary.ts";
+import { reportPage } from "./page.ts";
+import type { ReportData, ReportedDictionary } from "./report-data.ts";
+
+export interface ReportOptions {
+  /** Features to show of each dictionary; unless given 96 for one, fewer of each for several. */
+  readonly features?: number | undefined;
+  /** Contexts to show for each feature. */
+  readonly contexts?: number | undefined;
+  /** Tokens of the text on which frequencies are counted and in which contexts are searched. */
+  readonly tokens?: number | undefined;
+  /** Contexts from which effects on the loss are estimated. */
+  readonly lossContexts?: number | undefined;
+  /** What a dictionary's config does not say, or what shall hold instead: model, submodule, text. */
+  readonly choices?: EvaluationChoices;
+  readonly device?: string;
+  /** A worker to compute in; without one, a worker is started and closed again. */
+  readonly worker?: Worker;
+  readonly python?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Which dictionary is at work, and how far. */
+  readonly onProgress?: (progress: { name: string; stage: string; done: number; total: number }) => void;
+}
+
+export interface Report {
+  /** One self-contained page. */
+  readonly html: string;
+  /** What it says. */
+  readonly data: ReportData;
+}
+
+const DEFAULT_FEATURES = 96;
+const FEATURES_OF_A_SET = 240;
+const LEAST_FEATURES = 12;
+const DEFAULT_CONTEXTS = 8;
+const DEFAULT_TOKENS = 32_768;
+
+/**
+ * A page about the dictionaries at `paths` (folders of runs or dictionaries, `ae.pt` files, checkpoints): statistics, curves,
+ * frequencies, and the features with the contexts in which they fire. A dictionary without an `evaluation.json` is evaluated,
+ * which writes one. The same folders give the same bytes.
+ *
+ * @throws {ConfigError} for a path without a dictionary, and numbers that are none.
+ */
+export const createReport = async (paths: readonly string[], options: ReportOptions = {}): Promise<Report> => {
+  const { contexts = DEFAULT_CONTEXTS, tokens = DEFAULT_TOKENS, lossContexts = DEFAULT_LOSS_CONTEXTS } = options;
+  const dictionaries = distinctNames(paths.flatMap(dictionariesAt));
+  const features = options.features ?? defaultFeatures(dictionaries.length);
+  for (const [key, value] of Object.entries({ features, contexts, tokens, lossContexts })) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new ConfigError(`${key} is ${value}, but must be a whole number of at least 1.`);
+    }
+  }
+  const own = options.worker === undefined;
+  const worker = options.worker ?? (await Worker.start(await ensureEnvironment({ python: options.python })));
+  try {
+    const { device = "auto", choices = {}, signal, onProgress = () => {} } = options;
+    await using models = new Models(worker, device, signal);
+    const how = { worker, models, device, choices, signal, onProgress, features, contexts, tokens, lossContexts };
+    const read: ReportedDictionary[] = [];
+    for (const each of dictionaries) read.push(await readDictionary(each, how));
+    const data = { dictionaries: read };
+    return { html: await reportPage(data), data };
+  } finally {
+    if (own) await worker.close();
+  }
+};
+
+/** A set shares the room on the page, but every dictionary has some. */
+const defaultFeatures = (dictionaries: number): number =>
+  Math.max(LEAST_FEATURES, Math.min(DEFAULT_FEATURES, Math.floor(FEATURES_OF_A_SET / Math.max(1, dictionaries))));

@@ -1,0 +1,114 @@
+import { existsSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { AutoEncoder } from "../../dictionary/index.ts";
+import { ConfigError, DictlearnError } from "../../errors.ts";
+import { evaluateFolders } from "../../evaluate/evaluate-folders.ts";
+import { readEvaluation } from "../../evaluate/evaluation-file.ts";
+import type { Models } from "../../evaluate/models.ts";
+import { type EvaluationChoices, type EvaluationPlan, planEvaluation } from "../../evaluate/plan.ts";
+import type { DictionaryOnDisk } from "../../evaluate/targets.ts";
+import type { Worker } from "../../worker/index.ts";
+import type { Evaluated, FeatureBrowser, ReportedDictionary, WhyNot } from "../report-data.ts";
+import { type FeatureAmounts, readFeatures } from "./read-features.ts";
+import { readTrainingCurves } from "./training-curves.ts";
+
+export interface ReadDictionaryOptions extends FeatureAmounts {
+  readonly worker: Worker;
+  readonly models: Models;
+  readonly device: string;
+  readonly choices: EvaluationChoices;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: (progress: { name: string; stage: string; done: number; total: number }) => void;
+}
+
+/** All that a report says of one dictionary. What its folder lacks is computed; what cannot be computed says why. */
+export const readDictionary = async (
+  on: DictionaryOnDisk,
+  options: ReadDictionaryOptions,
+): Promise<ReportedDictionary> => {
+  const { worker, device } = options;
+  const evaluation = await evaluationOf(on, options);
+  const plan = planned(() => planEvaluation(on, options.choices, "all"));
+  await using dictionary = await AutoEncoder.load(on.weights, { worker, device });
+  const { size, inputWidth, outputWidth } = dictionary.shape;
+  const folder = folderOf(on);
+  return {
+    name: on.name,
+    model: options.choices.model ?? on.config.run?.model ?? on.config.model ?? null,
+    submodule: options.choices.submodule ?? on.config.submodule ?? null,
+    io: options.choices.io ?? on.config.io ?? null,
+    size,
+    inputWidth,
+    outputWidth,
+    evaluation,
+    training: readTrainingCurves(join(folder, "metrics.jsonl")),
+    config: readConfig(join(folder, "config.json")),
+    features: "whyNot" in plan ? plan : await featuresOf(dictionary, { name: on.name, plan, options }),
+  };
+};
+
+/** A checkpoint lies one folder below its dictionary's other files. */
+const folderOf = ({ weights }: DictionaryOnDisk): string => {
+  const here = dirname(weights);
+  return basename(here) === "checkpoints" ? dirname(here) : here;
+};
+
+/** The evaluation that lies beside the dictionary, or else one that is made now and put there. */
+const evaluationOf = async (on: DictionaryOnDisk, options: ReadDictionaryOptions): Promise<Evaluated | WhyNot> => {
+  const there = readEvaluation(on.evaluation);
+  if (there !== null) return { subject: there, statistics: there.statistics, frequencies: there.frequencies };
+  const plan = planned(() => planEvaluation(on, options.choices));
+  if ("whyNot" in plan) return plan;
+  const { worker, models, device, choices, signal, onProgress } = options;
+  try {
+    const [result] = await evaluateFolders([on], worker, { choices, device, signal, onProgress, models });
+    if (result === undefined) throw new Error("One dictionary was evaluated, and none came out.");
+    const { subject, evaluation } = result;
+    return { subject, statistics: evaluation.statistics, frequencies: evaluation.frequencies };
+  } catch (error) {
+    if (error instanceof DictlearnError && error.code === "no_tokens") return { whyNot: sentence(error) };
+    throw error;
+  }
+};
+
+/** A plan, or why there is none. */
+const planned = (plan: () => EvaluationPlan): EvaluationPlan | WhyNot => {
+  try {
+    return plan();
+  } catch (error) {
+    if (error instanceof ConfigError) return { whyNot: sentence(error) };
+    throw error;
+  }
+};
+
+const sentence = ({ message, hint }: DictlearnError): string => [message, hint].filter(Boolean).join(" ");
+
+const readConfig = (path: string): Record<string, unknown> | null =>
+  existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : null;
+
+const featuresOf = async (
+  dictionary: AutoEncoder,
+  {
+    name,
+    plan,
+    options,
+  }: { readonly name: string; readonly plan: EvaluationPlan; readonly options: ReadDictionaryOptions },
+): Promise<FeatureBrowser | WhyNot> => {
+  const { onProgress = () => {} } = options;
+  const { site, data } = plan;
+  const progress = (step: { stage: string; done: number; total: number }) => onProgress({ name, ...step });
+  const model = await options.models.take(plan, progress);
+  if (model === undefined || site === null || data === null) {
+    return {
+      whyNot: "Features are looked at in text, and cached rows have none: name --model, --submodule and --data.",
+    };
+  }
+  return await readFeatures(dictionary, {
+    ...options,
+    at: { model, submodule: site.submodule, io: site.io, data, buffer: plan.options.buffer ?? {} },
+    trainingText: options.choices.data === undefined,
+    seed: plan.options.seed ?? 0,
+    batchSize: plan.options.batchSize,
+    onProgress: progress,
+  });
+};

@@ -1,0 +1,116 @@
+import type { AutoEncoder } from "../../dictionary/index.ts";
+import { featureFrequencies, lossEffects, topContexts } from "../../evaluate/index.ts";
+import type { EvaluationProgress } from "../../evaluate/measurement.ts";
+import type { SiteOptions } from "../../evaluate/options.ts";
+import type { TextSource } from "../../text/index.ts";
+import { deriveSeed } from "../../train/seeds.ts";
+import type { FeatureBrowser, ReportedContext, ReportedFeature, TokenEffect } from "../report-data.ts";
+import { type ChosenFeature, chooseFeatures } from "./choose-features.ts";
+import { noDirectPath } from "./residual-stream.ts";
+
+/** How much is read, and how much of it is shown. */
+export interface FeatureAmounts {
+  /** Features to show. */
+  readonly features: number;
+  /** Contexts of each feature. */
+  readonly contexts: number;
+  /** Tokens on which frequencies are counted and in which contexts are searched. */
+  readonly tokens: number;
+  /** Contexts from which the loss effects are estimated. */
+  readonly lossContexts: number;
+}
+
+export interface ReadFeaturesOptions extends FeatureAmounts {
+  readonly at: SiteOptions & { readonly data: TextSource };
+  /** Whether the text holds documents that the dictionary was trained on. */
+  readonly trainingText: boolean;
+  readonly seed: number;
+  readonly batchSize?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: EvaluationProgress;
+}
+
+/** Tokens of a context that are kept: the one that fires most, what was read before it, and a little of what follows. */
+const BEFORE = 96;
+const BEHIND = 31;
+const NEIGHBOURS = 6;
+const TOKENS = 8;
+
+/** Chooses features, and finds for each of them all that the report shows. */
+export const readFeatures = async (dictionary: AutoEncoder, options: ReadFeaturesOptions): Promise<FeatureBrowser> => {
+  const { at, tokens, seed, trainingText } = options;
+  const how = {
+    ...(options.batchSize === undefined ? {} : { batchSize: options.batchSize }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+  };
+  const counted = await featureFrequencies(dictionary, { ...at, ...how, tokens });
+  const fired = counted.frequencies.map((share) => Math.round(share * counted.tokens));
+  const losses = await lossEffects(dictionary, { ...at, ...how, contexts: options.lossContexts });
+  const chosen = chooseFeatures(
+    { fired, effects: losses.effects },
+    { count: options.features, seed: deriveSeed(seed, "report") },
+  );
+  const features = chosen.map(({ feature }) => feature);
+  const found = await topContexts(dictionary, { ...at, ...how, features, count: options.contexts, tokens });
+  const noDirectEffect = noDirectPath({ submodule: at.model.at(at.submodule), io: at.io ?? "out" });
+  const effects = noDirectEffect === null ? await directEffects(dictionary, at, features) : null;
+  const { neighbours } = await dictionary.worker.call(
+    "features.neighbours",
+    { dictionary: dictionary.ref, features, count: NEIGHBOURS },
+    { signal: options.signal },
+  );
+  return {
+    tokens: counted.tokens,
+    predictions: losses.predictions,
+    data: at.data.path,
+    trainingText,
+    noDirectEffect,
+    features: chosen.map(({ feature, groups }: ChosenFeature, index): ReportedFeature => {
+      const contexts = found[index]?.contexts ?? [];
+      const times = losses.fired[feature] ?? 0;
+      const lossEffect = losses.effects[feature] ?? 0;
+      return {
+        feature,
+        groups,
+        fired: fired[feature] ?? 0,
+        lossEffect,
+        lossEffectWhereItFires: times === 0 ? null : (lossEffect * losses.predictions) / times,
+        highest: contexts[0]?.highest ?? 0,
+        contexts: contexts.map(cutContext),
+        neighbours: neighbours[index] ?? [],
+        promoted: effects?.[index]?.promoted ?? [],
+        suppressed: effects?.[index]?.suppressed ?? [],
+      };
+    }),
+  };
+};
+
+/** The tokens that each feature's decoder column promotes and suppresses. */
+const directEffects = async (
+  dictionary: AutoEncoder,
+  { model }: SiteOptions,
+  features: readonly number[],
+): Promise<readonly { readonly promoted: readonly TokenEffect[]; readonly suppressed: readonly TokenEffect[] }[]> => {
+  const params = { model: model.ref, dictionary: dictionary.ref, features: [...features], count: TOKENS };
+  return (await dictionary.worker.call("features.direct_effects", params)).effects;
+};
+
+/** The part of a long context around its strongest activation. */
+export const cutContext = ({
+  tokens,
+  activations,
+}: {
+  readonly tokens: readonly string[];
+  readonly activations: readonly number[];
+}): ReportedContext => {
+  const peak = activations.indexOf(Math.max(...activations));
+  const length = BEFORE + 1 + BEHIND;
+  const start = Math.max(0, Math.min(peak - BEFORE, tokens.length - length));
+  const end = Math.min(tokens.length, start + length);
+  return {
+    tokens: tokens.slice(start, end),
+    activations: activations.slice(start, end),
+    cut: [start > 0, end < tokens.length],
+  };
+};

@@ -1,0 +1,290 @@
+// The feature browser: what is selected, searched and pressed. The page's data is JSON in #data, in the form of
+// src/report/pack.ts.
+{
+  const { make, whole, short, percent, nats, alone, shaded, strongest, featureView } = window.dictlearn;
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const at = (id) => document.getElementById(id);
+  const [list, detail, search, sort, groups, count, choice] = [
+    at("list"),
+    at("detail"),
+    at("search"),
+    at("sort"),
+    at("groups"),
+    at("count"),
+    at("dictionary"),
+  ];
+
+  // State --------------------------------------------------------------------------------------------------------------
+
+  const state = { dictionary: 0, feature: null, group: "", query: "", shown: [] };
+  const dictionary = () => data.dictionaries[state.dictionary];
+  const find = (number) => dictionary().features.find(({ feature }) => feature === number);
+
+  const VALUES = {
+    lossEffect: ({ lossEffect }) => nats(lossEffect),
+    lossEffectWhereItFires: ({ lossEffectWhereItFires }) => nats(lossEffectWhereItFires),
+    fired: ({ fired }) => percent(fired / dictionary().tokens),
+    highest: ({ highest }) => short(highest),
+    feature: ({ lossEffect }) => nats(lossEffect),
+  };
+
+  const searched = data.strings.map((text) => `${alone(text)}`.toLowerCase());
+
+  /** From this share of its highest activation on, a feature is said to fire on a token that is searched. */
+  const MATCH = 0.25;
+
+  /** How well a feature matches the search, from 0 on; 0: it does not. */
+  const score = (feature, query) => {
+    if (query === "") return 1;
+    const number = query.replace(/^#/, "");
+    if (/^\d+$/.test(number)) {
+      if (String(feature.feature) === number) return 4;
+      if (String(feature.feature).startsWith(number)) return 3;
+    }
+    let best = feature.promoted.some(([token]) => searched[token].includes(query)) ? MATCH : 0;
+    for (const { context, active } of feature.contexts) {
+      for (let index = 0; index < active.length; index += 2) {
+        const share = active[index + 1] / feature.highest;
+        if (share >= MATCH && share > best && searched[data.contexts[context][active[index]]].includes(query))
+          best = share;
+      }
+    }
+    return best;
+  };
+
+  /** The features of the chosen group that match, in the chosen order; with a search, the best match first. */
+  const matching = () => {
+    const key = sort.value;
+    const sign = key === "feature" ? 1 : -1;
+    return dictionary()
+      .features.filter((each) => state.group === "" || each.groups.includes(state.group))
+      .map((feature) => ({ feature, match: score(feature, state.query) }))
+      .filter(({ match }) => match > 0)
+      .sort(
+        (a, b) =>
+          b.match - a.match ||
+          sign * ((a.feature[key] ?? 0) - (b.feature[key] ?? 0)) ||
+          a.feature.feature - b.feature.feature,
+      )
+      .map(({ feature }) => feature);
+  };
+
+  // The list -----------------------------------------------------------------------------------------------------------
+
+  /** The different tokens that a feature fires on most, one of each context. */
+  const peaks = ({ contexts, highest }) => {
+    const found = new Map();
+    for (const { context, active } of contexts) {
+      const [position, value] = strongest(active);
+      const token = data.contexts[context][position];
+      if (!found.has(token)) found.set(token, value / highest);
+    }
+    return [...found].slice(0, 5).map(([token, share]) => [data.strings[token], share]);
+  };
+
+  const optionId = (number) => `option-${number}`;
+
+  const showList = () => {
+    state.shown = matching();
+    list.replaceChildren(
+      ...state.shown.map((feature) =>
+        make(
+          "li",
+          { role: "option", id: optionId(feature.feature), "data-feature": String(feature.feature) },
+          make("b", {}, String(feature.feature)),
+          make(
+            "span",
+            { class: "peaks" },
+            peaks(feature).map(([text, share]) => shaded(alone(text), share, null)),
+          ),
+          make("span", { class: "value" }, VALUES[sort.value](feature)),
+        ),
+      ),
+    );
+    const all = dictionary().features.length;
+    const { length } = state.shown;
+    count.textContent = length === 0 ? nothing() : length === all ? `${all} features` : `${length} of ${all} features`;
+    mark();
+  };
+
+  /** Why the list is empty. */
+  const nothing = () => {
+    const number = state.query.replace(/^#/, "");
+    const { size, features } = dictionary();
+    if (!/^\d+$/.test(number) || state.group !== "") return "No feature here matches.";
+    return Number(number) < size
+      ? `Feature ${number} is not among the ${features.length} of ${whole.format(size)} on this page.`
+      : `There is no feature ${number}: the last one is ${size - 1}.`;
+  };
+
+  /** Marks the selected feature in the list and brings it into view there. */
+  const mark = () => {
+    for (const option of list.children) {
+      option.setAttribute("aria-selected", String(option.dataset.feature === String(state.feature)));
+    }
+    const option = at(optionId(state.feature));
+    if (option === null) list.removeAttribute("aria-activedescendant");
+    else list.setAttribute("aria-activedescendant", option.id);
+    if (option === null) return;
+    // Not scrollIntoView, which would move the page as well.
+    const above = option.offsetTop - list.offsetTop;
+    if (above < list.scrollTop) list.scrollTop = above;
+    const below = above + option.offsetHeight - list.clientHeight;
+    if (below > list.scrollTop) list.scrollTop = below;
+  };
+
+  // The selected feature -----------------------------------------------------------------------------------------------
+
+  const showDetail = () => {
+    const feature = find(state.feature);
+    if (feature === undefined) {
+      detail.replaceChildren(make("p", { class: "note" }, "No feature is selected."));
+      return;
+    }
+    const { tokens, noDirectEffect } = dictionary();
+    const place = state.shown.indexOf(feature);
+    const steps = [step(place - 1, "Previous feature", "‹"), step(place + 1, "Next feature", "›")];
+    detail.replaceChildren(...featureView(feature, { data, tokens, noDirectEffect, steps, neighbour }));
+  };
+
+  /** A button that goes to the feature at a place in the list, and keeps the focus there. */
+  const step = (to, label, text) => {
+    const button = make("button", { type: "button", class: "step", "aria-label": label, title: label }, text);
+    button.disabled = state.shown[to] === undefined;
+    button.addEventListener("click", () => {
+      move(to);
+      const again = detail.querySelector(`[aria-label="${label}"]`);
+      if (again.disabled) detail.focus({ preventScroll: true });
+      else again.focus();
+    });
+    return button;
+  };
+
+  const neighbour = ([number, cosine]) => {
+    const value = make("span", {}, `cos ${short(cosine, 2)}`);
+    if (find(number) === undefined) {
+      return make("li", {}, make("code", { title: "not on this page" }, String(number)), value);
+    }
+    const button = make("button", { type: "button", class: "link" }, String(number));
+    button.addEventListener("click", () => {
+      select(number);
+      detail.focus({ preventScroll: true });
+    });
+    return make("li", {}, button, value);
+  };
+
+  // What the reader does -----------------------------------------------------------------------------------------------
+
+  const address = () =>
+    data.dictionaries.length === 1 ? `#feature-${state.feature}` : `#feature-${state.dictionary}-${state.feature}`;
+
+  const select = (number, { quiet = false } = {}) => {
+    state.feature = number;
+    mark();
+    showDetail();
+    if (!quiet) history.replaceState(null, "", address());
+  };
+
+  const refresh = () => {
+    showList();
+    // The selection stays while it matches.
+    const kept = state.shown.some(({ feature }) => feature === state.feature);
+    if (kept || state.shown.length === 0) showDetail();
+    else select(state.shown[0].feature, { quiet: true });
+  };
+
+  const move = (to) => {
+    const { length } = state.shown;
+    if (length > 0) select(state.shown[Math.max(0, Math.min(length - 1, to))].feature);
+  };
+
+  const PAGE = 10;
+  const moves = {
+    ArrowDown: (place) => place + 1,
+    ArrowUp: (place) => place - 1,
+    PageDown: (place) => place + PAGE,
+    PageUp: (place) => place - PAGE,
+    Home: () => 0,
+    End: () => state.shown.length - 1,
+  };
+
+  const onKey = (event) => {
+    const typing = event.currentTarget === search;
+    // In the search field these move the cursor.
+    if (typing && (event.key === "Home" || event.key === "End")) return;
+    const next = moves[event.key];
+    if (next !== undefined) {
+      event.preventDefault();
+      move(next(state.shown.findIndex(({ feature }) => feature === state.feature)));
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      detail.focus({ preventScroll: true });
+      detail.scrollIntoView({ block: "nearest" });
+    } else if (event.key === "Escape" && typing) {
+      search.value = "";
+      onSearch();
+    }
+  };
+
+  const onSearch = () => {
+    state.query = search.value.trim().toLowerCase();
+    refresh();
+  };
+
+  /** Shows the feature that the address names. */
+  const follow = () => {
+    const found = /^#feature-(?:(\d+)-)?(\d+)$/.exec(location.hash);
+    if (found === null) return false;
+    const [, index = "0", number] = found;
+    if (!data.dictionaries[Number(index)]?.features.some(({ feature }) => feature === Number(number))) return false;
+    state.dictionary = Number(index);
+    if (choice !== null) choice.value = index;
+    Object.assign(state, { feature: Number(number), query: "" });
+    search.value = "";
+    press("");
+    refresh();
+    return true;
+  };
+
+  const press = (group) => {
+    state.group = group;
+    for (const button of groups.children) button.setAttribute("aria-pressed", String(button.dataset.group === group));
+  };
+
+  if (data.dictionaries.length > 0) {
+    search.addEventListener("input", onSearch);
+    search.addEventListener("keydown", onKey);
+    list.addEventListener("keydown", onKey);
+    list.addEventListener("click", (event) => {
+      const option = event.target.closest("[data-feature]");
+      if (option !== null) select(Number(option.dataset.feature));
+    });
+    sort.addEventListener("change", refresh);
+    groups.addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (button === null) return;
+      press(button.dataset.group);
+      refresh();
+    });
+    choice?.addEventListener("change", () => {
+      Object.assign(state, { dictionary: Number(choice.value), feature: null });
+      refresh();
+    });
+    document.addEventListener("keydown", (event) => {
+      const { target } = event;
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (target instanceof HTMLInputElement || target instanceof HTMLSelectElement) return;
+      if (event.key === "/") {
+        event.preventDefault();
+        search.focus();
+        search.select();
+      } else if (detail.contains(target) && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
+        event.preventDefault();
+        move(state.shown.findIndex(({ feature }) => feature === state.feature) + (event.key === "ArrowLeft" ? -1 : 1));
+        detail.focus({ preventScroll: true });
+      }
+    });
+    addEventListener("hashchange", follow);
+    if (!follow()) refresh();
+  }
+}

@@ -1,0 +1,136 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { chooseFeatures } from "../../src/report/gather/choose-features.ts";
+import { cutContext } from "../../src/report/gather/read-features.ts";
+import { noDirectPath } from "../../src/report/gather/residual-stream.ts";
+import { readTrainingCurves } from "../../src/report/gather/training-curves.ts";
+import { embeddedJson, html } from "../../src/report/html.ts";
+import { packReport } from "../../src/report/pack.ts";
+import { reportPage } from "../../src/report/page.ts";
+import { curvePanel } from "../../src/report/plots/curve-panel.ts";
+import type { ReportedDictionary } from "../../src/report/report-data.ts";
+import { temporaryFolder } from "../cli/support.ts";
+
+describe("chooseFeatures", () => {
+  const fired = [0, 5, 9, 1, 7, 0, 3, 2];
+  const effects = [9, 0.1, 0.2, 0.9, -1, 9, 0.8, 0];
+
+  it("takes the strongest, the most frequent and others in turn, and none that never fired", () => {
+    const chosen = chooseFeatures({ fired, effects }, { count: 3, seed: 0 });
+    expect(chosen.slice(0, 2)).toEqual([
+      { feature: 3, groups: expect.arrayContaining(["loss"]) },
+      { feature: 2, groups: expect.arrayContaining(["frequent"]) },
+    ]);
+    expect(chosen[2]?.groups).toContain("random");
+    const all = chooseFeatures({ fired, effects }, { count: 100, seed: 0 }).map(({ feature }) => feature);
+    expect(all.toSorted()).toEqual([1, 2, 3, 4, 6, 7]);
+  });
+
+  it("depends on the seed alone, and shows as many as asked for", () => {
+    const many = { fired: Array.from({ length: 500 }, () => 1), effects: Array.from({ length: 500 }, (_, i) => i) };
+    const once = chooseFeatures(many, { count: 96, seed: 7 });
+    expect(once).toHaveLength(96);
+    expect(chooseFeatures(many, { count: 96, seed: 7 })).toEqual(once);
+    expect(chooseFeatures(many, { count: 96, seed: 8 })).not.toEqual(once);
+  });
+});
+
+describe("cutContext", () => {
+  it("keeps the strongest token with what was read before it", () => {
+    const tokens = Array.from({ length: 600 }, (_, at) => String(at));
+    const at = (peak: number) =>
+      cutContext({ tokens, activations: tokens.map((_, index) => (index === peak ? 1 : 0)) });
+    expect(at(300)).toMatchObject({ cut: [true, true] });
+    expect(at(300).tokens).toEqual(tokens.slice(204, 332));
+    expect(at(0)).toMatchObject({ cut: [false, true], tokens: tokens.slice(0, 128) });
+    expect(at(599)).toMatchObject({ cut: [true, false], tokens: tokens.slice(472) });
+    expect(cutContext({ tokens: ["a"], activations: [1] })).toEqual({
+      tokens: ["a"],
+      activations: [1],
+      cut: [false, false],
+    });
+  });
+});
+
+describe("noDirectPath", () => {
+  it.each([
+    ["model.layers.1.mlp", "out", true],
+    ["gpt_neox.layers.3.attention", "out", true],
+    ["transformer.h.2.mlp.c_proj", "in_to_out", true],
+    ["gpt_neox.layers.3", "out", true],
+    ["gpt_neox.layers.3", "in", true],
+    ["gpt_neox.embed_in", "out", true],
+    ["model.layers.1.mlp", "in", false],
+    ["gpt_neox.layers.0.mlp.dense_h_to_4h", "out", false],
+    ["model.layers.1.self_attn.q_proj", "out", false],
+    ["model.layers.1.post_attention_layernorm", "out", false],
+  ] as const)("%s, %s: %s", (submodule, io, direct) => {
+    expect(noDirectPath({ submodule, io }) === null).toBe(direct);
+  });
+});
+
+describe("readTrainingCurves", () => {
+  it("reads logged steps and resamplings, and passes over a line that is not whole", () => {
+    const file = join(temporaryFolder(), "metrics.jsonl");
+    const lines = [
+      '{"step":0,"mse_loss":2,"l0":5,"lr":0.1}',
+      '{"event":"resampled","step":1}',
+      '{"step":1,"mse_loss":null,"l0":4}',
+      '{"step":2,"mse_lo',
+    ];
+    writeFileSync(file, lines.join("\n"));
+    const curves = readTrainingCurves(file);
+    expect(curves?.steps).toEqual([0, 1]);
+    expect(curves?.values.mse_loss).toEqual([2, null]);
+    expect(curves?.resampled).toEqual([1]);
+    expect(readTrainingCurves(`${file}.missing`)).toBeNull();
+  });
+
+  it("draws a curve with labels as they are, and one that is zero all along", async () => {
+    const values = (each: readonly number[]) =>
+      ({ mse_loss: each, l0: each, sparsity_loss: each, dead_features: each, lr: each }) as never;
+    const curves = { steps: [0, 1], values: values([0.001, 0.004]), resampled: [] };
+    const svg = await curvePanel("mse_loss", "Error", [{ index: 0, curves }]);
+    expect(svg).toMatch(/>0\.001</);
+    const flat = { steps: [0, 1], values: values([0, 0]), resampled: [] };
+    expect(await curvePanel("dead_features", "Dead", [{ index: 0, curves: flat }])).not.toContain("NaN");
+  });
+});
+
+describe("the page's text", () => {
+  it("is escaped in markup and in JSON", () => {
+    expect(html`<p title="${'"'}">${"<b>&'"}${null}${false}${[1, html`<i>${"<"}</i>`]}</p>`.text).toBe(
+      '<p title="&quot;">&lt;b&gt;&amp;&#39;1<i>&lt;</i></p>',
+    );
+    const json = embeddedJson(["</script>", "<!--", "\u2028"]).text;
+    expect(json).not.toContain("<");
+    expect(JSON.parse(json)).toEqual(["</script>", "<!--", "\u2028"]);
+  });
+});
+
+const bare: ReportedDictionary = {
+  name: "a & b",
+  model: null,
+  submodule: null,
+  io: null,
+  size: 8,
+  inputWidth: 4,
+  outputWidth: 6,
+  evaluation: { whyNot: "There is no <text>." },
+  training: null,
+  config: null,
+  features: { whyNot: "There is no text." },
+};
+
+describe("a dictionary without anything beside it", () => {
+  it("has a page that says what is missing", async () => {
+    const page = await reportPage({ dictionaries: [bare] });
+    expect(page).toContain('<h1 id="title">a &amp; b</h1>');
+    expect(page).toContain("8 features for 4 → 6 coordinates");
+    expect(page).toContain("No statistics: There is no &lt;text&gt;.");
+    expect(page).toContain("No features: There is no text.");
+    expect(page).toContain("There is no config.json beside the dictionary.");
+    expect(packReport({ dictionaries: [bare] }).dictionaries).toEqual([]);
+  });
+});
