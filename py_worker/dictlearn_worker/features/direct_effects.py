@@ -45,7 +45,7 @@ def unembedding(model: LanguageModel, width: int) -> nn.Linear:
     if head.in_features != width:
         raise WorkerError(
             "no_unembedding",
-            f"The unembedding reads rows of width {head.in_features}, and a direction of width {width} is none of them.",
+            f"The unembedding reads rows of width {head.in_features}, so a direction of width {width} is none of them.",
         )
     return head
 
