@@ -28,6 +28,12 @@ it("02-custom-text-stream reads no more than is needed", async () => {
   expect(await run("02-custom-text-stream", TINY, MLP)).toMatch(/128 features from the \d+ files/);
 });
 
+it("03-drive-nnsight finds Paris at the tower early in SmolLM2, and at the end late", async () => {
+  const output = await run("03-drive-nnsight");
+  expect(output).toMatch(/logit of Paris over Rome: 2\.\d\d for the Eiffel Tower, -8\.\d\d for the Colosseum/);
+  expect(output).toMatch(/^ +Tower │▒▒▒/m);
+});
+
 it("05-pythonia-bridge reaches Python's objects", async () => {
   expect(await run("05-pythonia-bridge", TINY, "gpt_neox.layers.1.mlp")).toMatch(/positions of 32 numbers, norm \d/);
 });
