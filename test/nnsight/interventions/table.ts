@@ -1,0 +1,30 @@
+import type { AutoEncoder } from "../../../src/dictionary/index.ts";
+import type { LanguageModel, SavedTensor } from "../../../src/nnsight/index.ts";
+
+/** The model that a row runs on, and where its parts are called what. */
+export interface Subject {
+  readonly model: LanguageModel;
+  /** Of activations of the second MLP. */
+  readonly sae: AutoEncoder;
+  readonly width: number;
+  /** Of one attention head. */
+  readonly headWidth: number;
+  layer(index: number): string;
+  attention(index: number): string;
+  /** The projection that joins the attention heads. */
+  heads(index: number): string;
+}
+
+/** One intervention, twice: as a script has it, and as the body of a Python function that uses nnsight directly. */
+export interface Intervention {
+  readonly name: string;
+  readonly typescript: (subject: Subject) => Promise<readonly SavedTensor[]>;
+  /** Knows model, layers, attention(i), heads(i), sae, width, head_width, vector, PROMPT, OTHER, nnsight and torch. */
+  readonly python: string;
+}
+
+export const PROMPT = "The cat sat on the mat";
+export const OTHER = "A dog ran";
+
+/** What both sides write by hand: (width), and different at each place. */
+export const vector = (width: number): number[] => Array.from({ length: width }, (_, index) => ((index % 7) - 3) / 4);
