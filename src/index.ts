@@ -32,15 +32,18 @@ export {
   topContexts,
 } from "./evaluate/index.ts";
 export {
+  type Attribution,
   type Axis,
   type Continuation,
   type Dimension,
+  type FeatureSite,
   type GenerateOptions,
   type HostArray,
   type HostTensor,
   type Index,
   LanguageModel,
   type LanguageModelOptions,
+  type ModelFeatures,
   type ModuleInfo,
   type ModuleSide,
   type ModuleTensor,

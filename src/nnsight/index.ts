@@ -1,4 +1,5 @@
 export { resolveDevice } from "./device.ts";
+export { type Attribution, type FeatureSite, ModelFeatures } from "./features.ts";
 export type { Continuation, GenerateOptions } from "./generate.ts";
 export { LanguageModel, type LanguageModelOptions } from "./language-model.ts";
 export type { Dimension, ModuleInfo, ModuleSide, ModuleTensor } from "./modules.ts";

@@ -2,6 +2,7 @@ import { cacheFolder, ensureEnvironment } from "../environment/index.ts";
 import type { HandleRef, Progress, Result } from "../protocol/index.ts";
 import { Handle, Worker } from "../worker/index.ts";
 import { resolveDevice } from "./device.ts";
+import { type FeatureSite, ModelFeatures } from "./features.ts";
 import { type Continuation, type GenerateOptions, generate } from "./generate.ts";
 import { knownPath } from "./module-path.ts";
 import { type ModuleInfo, readModules } from "./modules.ts";
@@ -13,6 +14,7 @@ import {
   Recorder,
   runTrace,
   type Saves,
+  type TraceDictionary,
   TraceInvoke,
   TraceInvokes,
   type TraceOptions,
@@ -145,7 +147,7 @@ export class LanguageModel implements AsyncDisposable {
     third?: TraceOptions,
   ): Promise<unknown> {
     const site = new CallSite();
-    const recorder = new Recorder(this.worker, await this.modules());
+    const recorder = new Recorder(this.worker, await this.modules(), site);
     if (typeof first === "function") {
       const returned = first(new TraceInvokes(recorder));
       return await runTrace(this, { recorder, returned, site }, (second as TraceOptions | undefined) ?? {});
@@ -153,6 +155,11 @@ export class LanguageModel implements AsyncDisposable {
     recorder.invokes.push(toPrompts(first));
     const returned = (second as (t: TraceInvoke) => unknown)(new TraceInvoke(recorder, 0));
     return await runTrace(this, { recorder, returned, site }, third ?? {});
+  }
+
+  /** The features of a dictionary at one place: their activations, what a metric owes to them, steering. */
+  features(place: string | FeatureSite, dictionary: TraceDictionary): ModelFeatures {
+    return new ModelFeatures(this, typeof place === "string" ? { submodule: place } : place, dictionary);
   }
 
   /** Widths of the rows of each site, by one short forward pass. An unknown path throws with the nearest ones. */

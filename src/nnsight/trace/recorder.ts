@@ -25,10 +25,13 @@ export class Recorder {
   readonly invokes: Params<"trace.run">["invokes"] = [];
   /** Of every value: when it is there, and who recorded it. */
   readonly #values: { readonly time: number; readonly site: CallSite }[] = [];
+  /** Where the trace itself was asked for. */
+  readonly #site: CallSite;
   #closed = false;
 
-  constructor(worker: Worker, modules: readonly ModuleInfo[]) {
+  constructor(worker: Worker, modules: readonly ModuleInfo[], site: CallSite) {
     this.worker = worker;
+    this.#site = site;
     this.modules = new Map(modules.map((each) => [each.path, each]));
   }
 
@@ -38,7 +41,7 @@ export class Recorder {
    */
   record(recording: Recording, build: (ids: number[]) => TraceOperation): number[] {
     const { name, takes = [], makes = 1, event } = recording;
-    const site = new CallSite();
+    const site = new CallSite(this.#site);
     if (this.#closed) {
       throw new TraceError("the trace's callback has returned, so nothing can be added to it any more", {
         code: "trace_misuse",
@@ -76,7 +79,7 @@ export class Recorder {
 
   /** An error that names the script's line. */
   error(name: string, code: string, message: string, hint?: string): TraceError {
-    return new TraceError(message, { code, operation: name, site: new CallSite(), hint });
+    return new TraceError(message, { code, operation: name, site: new CallSite(this.#site), hint });
   }
 
   /** From here on nothing can be recorded. */

@@ -9,10 +9,10 @@ export interface Subject {
   readonly width: number;
   /** Of one attention head. */
   readonly headWidth: number;
-  layer(index: number): string;
-  attention(index: number): string;
+  readonly layer: (index: number) => string;
+  readonly attention: (index: number) => string;
   /** The projection that joins the attention heads. */
-  heads(index: number): string;
+  readonly heads: (index: number) => string;
 }
 
 /** One intervention, twice: as a script has it, and as the body of a Python function that uses nnsight directly. */

@@ -1,0 +1,128 @@
+import { DictlearnError } from "../errors.ts";
+import type { LanguageModel } from "./language-model.ts";
+import type { Prompts } from "./prompts.ts";
+import type { SavedTensor } from "./saved-tensor.ts";
+import type { Site, TraceDictionary, TraceInvoke, TraceOptions, Value } from "./trace/index.ts";
+
+/** Where a dictionary reads: a module by its path, its output or its first input. */
+export interface FeatureSite {
+  readonly submodule: string;
+  readonly io?: "out" | "in";
+}
+
+/** What one forward pass owes to each feature, by first order. All are freed together with `await using`. */
+export interface Attribution extends AsyncDisposable {
+  /** Gradient × activation of each feature, (batch, position, size). */
+  readonly features: SavedTensor;
+  /** The same of what the dictionary does not explain, summed over its coordinates, (batch, position). */
+  readonly error: SavedTensor;
+  /** The features' activations, (batch, position, size). */
+  readonly activations: SavedTensor;
+  /** The metric itself, one number. */
+  readonly metric: SavedTensor;
+}
+
+/**
+ * The features of a dictionary at one place of a model. With x the activations there, f = encode(x) and the error
+ * e = x − decode(f); all tools keep e, so nothing changes but the features that they touch.
+ *
+ * Several prompts are padded on the left, and features of the padding mean nothing: `model.tokenizer.batch(prompts)` has the
+ * tokens and the mask.
+ */
+export class ModelFeatures {
+  readonly model: LanguageModel;
+  readonly dictionary: TraceDictionary;
+  readonly submodule: string;
+  readonly io: "out" | "in";
+
+  /**
+   * `model.features` makes these. Throws a `ConfigError` for an unknown module, and `DictlearnError` with code
+   * `wrong_dictionary` where a dictionary writes rows of another width than it reads.
+   */
+  constructor(model: LanguageModel, { submodule, io = "out" }: FeatureSite, dictionary: TraceDictionary) {
+    const { inputWidth, outputWidth } = dictionary.shape;
+    if (inputWidth !== outputWidth) {
+      throw new DictlearnError(
+        `This dictionary reads rows of ${inputWidth} numbers and writes rows of ${outputWidth}, but features of one place need the same width.`,
+        { code: "wrong_dictionary", hint: "Use encode and decode in a trace, at the two places." },
+      );
+    }
+    this.model = model;
+    this.dictionary = dictionary;
+    this.submodule = model.at(submodule);
+    this.io = io;
+  }
+
+  /** How strongly each feature is active on each token: (batch, position, size), in the dictionary's dtype. */
+  async featureActivations(prompts: Prompts, options?: TraceOptions): Promise<SavedTensor> {
+    const { activations } = await this.model.trace(
+      prompts,
+      (t) => ({ activations: this.site(t).encode(this.dictionary).save() }),
+      options,
+    );
+    return activations;
+  }
+
+  /**
+   * How much of a metric is due to each feature and to the error, to first order: ∂m/∂f_i · f_i and Σ ∂m/∂e · e. That is the
+   * amount by which the metric would fall with the feature at zero, if the rest of the model were linear. The metric is one
+   * number, such as a difference of two logits; the forward pass itself is left as it is.
+   *
+   *     await features.attribution("The capital of France is", (t) => t.logits.select(0, 0).position(-1).feature(paris));
+   *
+   * Source: Marks et al. 2024, "Sparse feature circuits", indirect effects by attribution patching, against zero; errors as
+   * nodes of their own likewise. Gradient × activation: Nanda 2023, "Attribution patching".
+   */
+  async attribution(prompts: Prompts, metric: (t: TraceInvoke) => Value, options?: TraceOptions): Promise<Attribution> {
+    const { dictionary } = this;
+    return await this.model.trace(
+      prompts,
+      (t) => {
+        const site = this.site(t);
+        const features = site.encode(dictionary).variable();
+        const error = site.sub(features.decode(dictionary)).variable();
+        site.replace(features.decode(dictionary).add(error));
+        const value = metric(t);
+        const [byFeatures, byError] = t.gradient(value, [features, error]) as [Value, Value];
+        return {
+          features: byFeatures.mul(features).save(),
+          error: byError.mul(error).sum("feature").save(),
+          activations: features.save(),
+          metric: value.save(),
+        };
+      },
+      options,
+    );
+  }
+
+  /**
+   * A change that makes features stronger by `strength` at every position, whatever they were: x becomes
+   * decode(f + strength·1_i) + e, which is x plus `strength` times the feature's direction. To be used in traces:
+   *
+   *     const louder = features.steer(137, 8);
+   *     await model.trace(prompts, (t) => {
+   *       louder(t);
+   *       return { logits: t.logits.save() };
+   *     });
+   *
+   * Source: activation addition, Turner et al. 2023; along a dictionary's features, Templeton et al. 2024, who clamp
+   * instead: that is `clampFeature` of a site.
+   */
+  steer(feature: number | readonly number[], strength: number): (t: TraceInvoke) => void {
+    return (t) => {
+      const site = this.site(t);
+      const features = site.encode(this.dictionary);
+      const error = site.sub(features.decode(this.dictionary));
+      const steered = features.put("feature", feature, features.feature(feature).add(strength));
+      site.replace(steered.decode(this.dictionary).add(error));
+    };
+  }
+
+  /** The place in a trace; of a tuple its first tensor, which is what training reads as well. */
+  site(t: TraceInvoke): Site {
+    const module = t.at(this.submodule);
+    const site = this.io === "in" ? module.input : module.output;
+    const tensor = t.recorder.modules.get(this.submodule)?.[this.io === "in" ? "input" : "output"]?.tensors[0];
+    return (tensor?.at ?? []).reduce((part: Site, key) => part.element(key), site);
+  }
+}

@@ -1,0 +1,121 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { AutoEncoder } from "../../src/dictionary/index.ts";
+import { LanguageModel, type ModelFeatures, type TraceInvoke, type Value } from "../../src/nnsight/index.ts";
+import { TINY } from "../cli/support.ts";
+import { makeDictionaries } from "../evaluate/support.ts";
+import { python, rejection } from "../support.ts";
+
+const PROMPT = "The cat sat on the mat";
+const metric = (t: TraceInvoke): Value => t.logits.select(0, 0).position(-1).logSoftmax().feature(7);
+
+let model: LanguageModel;
+let width: number;
+let sae: AutoEncoder;
+let features: ModelFeatures;
+beforeAll(async () => {
+  // float64, so that differences over a small step are good to many digits.
+  model = await LanguageModel.load(TINY, { device: "cpu", dtype: "float64", python: await python() });
+  width = model.facts.hidden_size ?? 0;
+  const { random } = await makeDictionaries({ random: ["random", width, 3] });
+  sae = await AutoEncoder.load(random, { worker: model.worker, dtype: "float64" });
+  features = model.features("gpt_neox.layers[1].mlp", sae);
+});
+afterAll(async () => await model[Symbol.asyncDispose]());
+
+describe("the features of a place", () => {
+  it("have the activations that the dictionary computes of the rows", async () => {
+    await using found = await features.featureActivations(PROMPT);
+    await using result = await model.trace(PROMPT, (t) => ({ x: t.at("gpt_neox.layers.1.mlp").output.save() }));
+    const [rows] = (await result.x.list()) as number[][][];
+    const { data, shape } = await sae.encode(rows ?? []);
+    expect(found.shape).toEqual([1, ...shape]);
+    expect([...data].some((each) => each > 0)).toBe(true);
+    const numbers = await found.array();
+    for (const [index, each] of data.entries()) expect(numbers[index]).toBeCloseTo(each, 5);
+  });
+
+  it("are given their part of a metric, and so is the error: gradients agree with differences", async () => {
+    await using found = await features.attribution(PROMPT, metric);
+    const [attributed, activations] = [await found.features.array(), await found.activations.array()].map((each) =>
+      Array.from(each, Number),
+    ) as [number[], number[]];
+    const [, positions = 0, size = 0] = found.features.shape;
+    /** The metric with the features and the error changed a little. */
+    const changed = async (features: Float64Array, error: number): Promise<number> => {
+      await using result = await model.trace(PROMPT, (t) => {
+        const x = t.at("gpt_neox.layers.1.mlp").output;
+        const f = x.encode(sae);
+        const rest = x.sub(f.decode(sae)).mul(1 + error);
+        const moved = f.add(t.tensor({ data: features, shape: [1, positions, size] }));
+        x.replace(moved.decode(sae).add(rest));
+        return { metric: metric(t).save() };
+      });
+      return await result.metric.item();
+    };
+    const step = 1e-4;
+    const none = new Float64Array(positions * size);
+    expect(await found.metric.item()).toBeCloseTo(await changed(none, 0), 10);
+    // The three largest parts, wherever they stand.
+    const largest = [...attributed.keys()].sort((a, b) => Math.abs(attributed[b] ?? 0) - Math.abs(attributed[a] ?? 0));
+    for (const at of largest.slice(0, 3)) {
+      const [up, down] = [await changed(none.with(at, step), 0), await changed(none.with(at, -step), 0)];
+      const wanted = ((up - down) / (2 * step)) * (activations[at] ?? 0);
+      expect(Math.abs(wanted)).toBeGreaterThan(1e-3);
+      expect(attributed[at]).toBeCloseTo(wanted, 6);
+    }
+    const error = Array.from(await found.error.array(), Number).reduce((sum, each) => sum + each, 0);
+    const wanted = ((await changed(none, step)) - (await changed(none, -step))) / (2 * step);
+    expect(Math.abs(wanted)).toBeGreaterThan(1e-3);
+    expect(error).toBeCloseTo(wanted, 6);
+  });
+
+  it("steer along their directions, at every position", async () => {
+    const [feature, strength] = [5, 3];
+    const louder = features.steer(feature, strength);
+    await using result = await model.trace(PROMPT, (t) => {
+      const before = t.at("gpt_neox.layers.1.mlp").output;
+      louder(t);
+      return { change: t.at("gpt_neox.layers.1.mlp").output.sub(before).save() };
+    });
+    const unit = Array.from({ length: sae.shape.size }, (_, index) => (index === feature ? 1 : 0));
+    const [direction, origin] = [await sae.decode([unit]), await sae.decode([unit.map(() => 0)])];
+    for (const row of ((await result.change.list()) as number[][][])[0] ?? []) {
+      for (const [index, each] of row.entries()) {
+        const wanted = strength * ((direction.data[index] ?? 0) - (origin.data[index] ?? 0));
+        expect(each).toBeCloseTo(wanted, 5);
+      }
+    }
+  });
+
+  it("are read from a module's input, and from the first part of a tuple", async () => {
+    await using attention = await model
+      .features({ submodule: "gpt_neox.layers.0.attention" }, sae)
+      .featureActivations(PROMPT);
+    await using input = await model
+      .features({ submodule: "gpt_neox.layers.1.mlp", io: "in" }, sae)
+      .featureActivations(PROMPT);
+    await using result = await model.trace(PROMPT, (t) => ({
+      attention: t.at("gpt_neox.layers.0.attention").output.element(0).encode(sae).save(),
+      input: t.at("gpt_neox.layers.1.mlp").input.encode(sae).save(),
+    }));
+    expect(await attention.array()).toEqual(await result.attention.array());
+    expect(await input.array()).toEqual(await result.input.array());
+  });
+
+  it("need a known module and a dictionary of one width, and a metric of one number", async () => {
+    expect(() => model.features("gpt_neox.layers[1].mpl", sae)).toThrow(
+      expect.objectContaining({ code: "unknown_submodule" }),
+    );
+    const transcoder = {
+      worker: sae.worker,
+      ref: sae.ref,
+      shape: { inputWidth: width, outputWidth: width + 1, size: 8 },
+    };
+    expect(() => model.features("gpt_neox.layers[1].mlp", transcoder)).toThrow(
+      expect.objectContaining({ code: "wrong_dictionary" }),
+    );
+    const error = await rejection(features.attribution(PROMPT, (t) => t.logits));
+    expect(error).toMatchObject({ code: "trace_gradient" });
+    expect(error.message).toContain("features.test.ts");
+  });
+});
