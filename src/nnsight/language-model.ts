@@ -12,6 +12,7 @@ import { Tokenizer } from "./tokenizer.ts";
 import {
   CallSite,
   Recorder,
+  recording,
   runTrace,
   type Saves,
   type TraceDictionary,
@@ -149,11 +150,12 @@ export class LanguageModel implements AsyncDisposable {
     const site = new CallSite();
     const recorder = new Recorder(this.worker, await this.modules(), site);
     if (typeof first === "function") {
-      const returned = first(new TraceInvokes(recorder));
+      const returned = recording(() => first(new TraceInvokes(recorder)));
       return await runTrace(this, { recorder, returned, site }, (second as TraceOptions | undefined) ?? {});
     }
     recorder.invokes.push(toPrompts(first));
-    const returned = (second as (t: TraceInvoke) => unknown)(new TraceInvoke(recorder, 0));
+    const callback = second as (t: TraceInvoke) => unknown;
+    const returned = recording(() => callback(new TraceInvoke(recorder, 0)));
     return await runTrace(this, { recorder, returned, site }, third ?? {});
   }
 

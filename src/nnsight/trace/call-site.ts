@@ -3,8 +3,8 @@ import { fileURLToPath } from "node:url";
 /** The folder whose frames are ours and not the script's; the same from `src/` and from `dist/`. */
 const OWN = fileURLToPath(new URL("../", import.meta.url));
 const FRAMES = 20;
-/** From here on, the stack has functions that wait, and none that called. */
-const WAITING = /^\s*at async |node:internal\/process\/task_queues/;
+/** Below `recording`, the stack has functions that wait, and none that recorded. */
+const BOTTOM = /^\s*at recording /;
 /** `at name (file:///a/b.ts:3:14)`, or without name and brackets. */
 const FRAME = /^\s*at (?:.*\()?(?:file:\/\/)?(\/.*?|[A-Za-z]:.*?):(\d+):(\d+)\)?$/;
 
@@ -25,10 +25,13 @@ export class CallSite {
   /** `/home/me/script.ts:12:9`; Node has applied source maps where it knows of them. */
   toString(): string {
     for (const line of this.#trace.stack?.split("\n") ?? []) {
-      if (WAITING.test(line)) break;
+      if (BOTTOM.test(line)) break;
       const [, file, row, column] = FRAME.exec(line) ?? [];
       if (file !== undefined && !decodeURI(file).startsWith(OWN)) return `${decodeURI(file)}:${row}:${column}`;
     }
     return this.#outer?.toString() ?? "an unknown line";
   }
 }
+
+/** Calls the script's callback. */
+export const recording = <T>(callback: () => T): T => callback();

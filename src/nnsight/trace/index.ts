@@ -1,4 +1,4 @@
-export { CallSite } from "./call-site.ts";
+export { CallSite, recording } from "./call-site.ts";
 export { Recorder } from "./recorder.ts";
 export { runTrace, type Saves, type Traced, type TraceOptions, type TraceResult } from "./run-trace.ts";
 export { type TensorInput, TraceInvoke, TraceInvokes, TraceTools } from "./scope.ts";
