@@ -19,7 +19,7 @@ export const trainingSection = async ({ dictionaries }: ReportData): Promise<Htm
   );
   const resampled = curves.some(({ curves: each }) => each.resampled.length > 0);
   const panels = await Promise.all(
-    CURVE_NAMES.map(
+    (curves.length === 0 ? [] : CURVE_NAMES).map(
       async (name) =>
         html`<figure class="panel"><span class="panel-title">${TITLES[name]}</span>${trusted(
           await curvePanel(name, TITLES[name], curves),
