@@ -74,6 +74,8 @@ const next = (run: ResolvedRun, { reason, folders }: RunResult): string => {
       : `Continue it with:  npx dictlearn train --resume ${run.config.output}`;
   }
   const penalty = 2 * (run.dictionaries[0]?.train.sparsity_penalty ?? run.config.train.sparsity_penalty);
-  return `Use it:  import { AutoEncoder } from "dictlearn"  →  AutoEncoder.load("${folder}/ae.pt")
+  // Cached rows have no text to show features in.
+  const look = run.config.activations === null ? `Look:    npx dictlearn report ${run.config.output}\n` : "";
+  return `${look}Use it:  import { AutoEncoder } from "dictlearn"  →  AutoEncoder.load("${folder}/ae.pt")
 Next:    the same command with --train.sparsity_penalty ${penalty} --output ${run.config.output}-sparser`;
 };

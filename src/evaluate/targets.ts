@@ -36,11 +36,16 @@ export const dictionariesAt = (path: string): DictionaryOnDisk[] => {
   });
 };
 
-/** Dictionaries of several runs may share a name; then their paths tell them apart. */
+/** Dictionaries of several runs may share a name; then their folders tell them apart, or where these do not, their paths. */
 export const distinctNames = (dictionaries: readonly DictionaryOnDisk[]): DictionaryOnDisk[] => {
-  const times = new Map<string, number>();
-  for (const { name } of dictionaries) times.set(name, (times.get(name) ?? 0) + 1);
-  return dictionaries.map((each) => ((times.get(each.name) ?? 0) > 1 ? { ...each, name: each.weights } : each));
+  const names = dictionaries.map(({ name }) => name);
+  const folders = dictionaries.map(({ weights }) => basename(dirname(resolve(weights))));
+  const once = (values: readonly string[], value: string) => values.filter((each) => each === value).length === 1;
+  return dictionaries.map((each, index) => {
+    const folder = folders[index] ?? "";
+    if (once(names, each.name)) return each;
+    return { ...each, name: once(folders, folder) && !names.includes(folder) ? folder : each.weights };
+  });
 };
 
 const fromFile = (weights: string): DictionaryOnDisk => {

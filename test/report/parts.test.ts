@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { type DictionaryOnDisk, distinctNames } from "../../src/evaluate/targets.ts";
 import { chooseFeatures } from "../../src/report/gather/choose-features.ts";
 import { cutContext } from "../../src/report/gather/read-features.ts";
 import { noDirectPath } from "../../src/report/gather/residual-stream.ts";
@@ -106,6 +107,16 @@ describe("the page's text", () => {
     const json = embeddedJson(["</script>", "<!--", "\u2028"]).text;
     expect(json).not.toContain("<");
     expect(JSON.parse(json)).toEqual(["</script>", "<!--", "\u2028"]);
+  });
+});
+
+describe("distinctNames", () => {
+  it("tells dictionaries of one name apart by their folder, or else by their path", () => {
+    const on = (name: string, weights: string) => ({ name, weights, config: {}, evaluation: "" });
+    const names = (...each: DictionaryOnDisk[]) => distinctNames(each).map(({ name }) => name);
+    expect(names(on("mlp", "/a/ae.pt"), on("attn", "/b/ae.pt"))).toEqual(["mlp", "attn"]);
+    expect(names(on("mlp", "/a/ae.pt"), on("mlp", "/b/ae.pt"), on("x", "/c/ae.pt"))).toEqual(["a", "b", "x"]);
+    expect(names(on("mlp", "/a/mlp/ae.pt"), on("mlp", "/b/mlp/ae.pt"))).toEqual(["/a/mlp/ae.pt", "/b/mlp/ae.pt"]);
   });
 });
 
