@@ -266,6 +266,9 @@ describe("on other screens", () => {
         .map((each) => each.outerHTML.slice(0, 80))`,
     );
     expect(wide).toEqual([]);
+    const context = page.locator("#detail .context").first();
+    await context.locator(".token:not(.on)").first().tap();
+    expect(await context.locator(".foot b").textContent()).toBe("0");
     await options(page).nth(2).tap();
     expect(await shown(page)).toBe((await listed(page))[2]);
   });

@@ -90,7 +90,7 @@
     const tokens = data.contexts[context].map((token) => data.strings[token]);
     const activations = new Map();
     for (let each = 0; each < active.length; each += 2) activations.set(active[each], active[each + 1]);
-    const [peak, value] = strongest(active);
+    const [peak] = strongest(active);
     const length = BEFORE + 1 + BEHIND;
     const start = Math.max(0, Math.min(peak - BEFORE, tokens.length - length));
     const end = Math.min(tokens.length, start + length);
@@ -98,22 +98,27 @@
     const show = (from, to) =>
       text.replaceChildren(
         from > 0 || cut[0] ? "… " : "",
-        ...tokens.slice(from, to).flatMap((token, offset) => {
-          const activation = activations.get(from + offset) ?? 0;
+        ...tokens.slice(from, to).map((token, offset) => {
+          const position = from + offset;
+          const activation = activations.get(position) ?? 0;
           const element = shaded(visible(token), activation / highest, activation === 0 ? null : short(activation));
-          if (from + offset === peak) element.classList.add("peak");
-          return [element];
+          if (position === peak) element.classList.add("peak");
+          element.addEventListener("click", () => tell(position));
+          return element;
         }),
         to < tokens.length || cut[1] ? " …" : "",
       );
     show(start, end);
-    // A model reads the first token of a context without any before it, and many features fire on that alone.
-    const first = peak === 0 && !cut[0] ? ", the first token of its context" : "";
-    const foot = make(
-      "p",
-      { class: "foot" },
-      make("span", {}, make("b", {}, short(value)), " at ", make("code", {}, alone(tokens[peak] ?? "")), first),
-    );
+    const told = make("span", { "aria-live": "polite" });
+    /** Says what the activation at a token is; a finger cannot hover over it. */
+    const tell = (position) => {
+      // A model reads the first token of a context without any before it, and many features fire on that alone.
+      const first = position === 0 && !cut[0] ? ", the first token of its context" : "";
+      const value = make("b", {}, short(activations.get(position) ?? 0));
+      told.replaceChildren(value, " at ", make("code", {}, alone(tokens[position] ?? "")), first);
+    };
+    tell(peak);
+    const foot = make("p", { class: "foot" }, told);
     if (start > 0 || end < tokens.length) {
       const more = make("button", { type: "button", class: "link", "aria-expanded": "false" }, "more text");
       more.addEventListener("click", () => {
