@@ -96,6 +96,8 @@ describe("readTrainingCurves", () => {
     expect(svg).toMatch(/>0\.001</);
     const flat = { steps: [0, 1], values: values([0, 0]), resampled: [] };
     expect(await curvePanel("dead_features", "Dead", [{ index: 0, curves: flat }])).not.toContain("NaN");
+    // Zeros have no place on the logarithmic scale of losses.
+    expect(await curvePanel("mse_loss", "Error", [{ index: 0, curves: flat }])).toBeNull();
   });
 });
 

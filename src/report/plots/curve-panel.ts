@@ -1,5 +1,6 @@
 import type { Mark, Scale } from "vega";
 import type { CurveName, TrainingCurves } from "../report-data.ts";
+import { decimalTicks, type Extent, MARGIN } from "./decimal-ticks.ts";
 import { PANEL, panelSpec, renderSvg, seriesColour, seriesDash } from "./panel.ts";
 
 export interface NamedCurves {
@@ -11,12 +12,15 @@ export interface NamedCurves {
 /** Losses fall over orders of magnitude. */
 const LOGARITHMIC: readonly CurveName[] = ["mse_loss", "sparsity_loss", "l0"];
 
-/** One quantity over the steps of training, a line for each dictionary, a tick where features were resampled. */
+/**
+ * One quantity over the steps of training, a line for each dictionary, a tick where features were resampled; null where
+ * there is no value that could be drawn.
+ */
 export const curvePanel = async (
   name: CurveName,
   title: string,
   dictionaries: readonly NamedCurves[],
-): Promise<string> => {
+): Promise<string | null> => {
   const logarithmic = LOGARITHMIC.includes(name);
   const points = dictionaries.flatMap(({ index, curves: { steps, values } }) =>
     values[name].flatMap((value, at) =>
@@ -25,7 +29,9 @@ export const curvePanel = async (
         : [{ index, step: steps[at] ?? 0, value, colour: seriesColour(index), dash: seriesDash(index) }],
     ),
   );
-  const range = extent(points.map(({ value }) => value));
+  if (points.length === 0) return null;
+  const all = points.map(({ value }) => value);
+  const range: Extent = [Math.min(...all), Math.max(...all)];
   const resampled = dictionaries.flatMap(({ curves }) => curves.resampled.map((step) => ({ step })));
   return await renderSvg(
     panelSpec({
@@ -60,26 +66,6 @@ const LABELS: Partial<Record<CurveName, string>> = {
   fraction_variance_explained: "format(datum.value, '~%')",
   dead_features: "format(datum.value, ',')",
   lr: "datum.value === 0 ? '0' : format(datum.value, '~e')",
-};
-
-type Extent = readonly [low: number, high: number];
-
-const extent = (values: readonly number[]): Extent =>
-  values.length === 0 ? [0, 1] : [Math.min(...values), Math.max(...values)];
-
-/** Room below and above a logarithmic curve. */
-const MARGIN = 1.25;
-const MOST_TICKS = 5;
-
-/** 1, 2 and 5 times powers of ten in the range; the powers alone where these are too many. */
-const decimalTicks = ([low, high]: Extent): number[] => {
-  const powers = Array.from({ length: 41 }, (_, index) => index - 20);
-  const inside = (factors: readonly number[]) =>
-    powers
-      .flatMap((power) => factors.map((factor) => Number(`${factor}e${power}`)))
-      .filter((tick) => tick >= low / MARGIN && tick <= high * MARGIN);
-  const all = inside([1, 2, 5]);
-  return all.length <= MOST_TICKS ? all : inside([1]);
 };
 
 const valueScale = (name: CurveName, [low, high]: Extent): Scale => {

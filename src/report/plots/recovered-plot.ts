@@ -1,4 +1,5 @@
 import type { Interval } from "../../evaluate/bootstrap.ts";
+import { decimalTicks, MARGIN } from "./decimal-ticks.ts";
 import { panelSpec, renderSvg, seriesColour } from "./panel.ts";
 
 export interface RecoveredPoint {
@@ -25,6 +26,8 @@ export const recoveredPlot = async (points: readonly RecoveredPoint[]): Promise<
     low: recoveredInterval?.[0] ?? point.recovered,
     high: recoveredInterval?.[1] ?? point.recovered,
   }));
+  const low = Math.min(...values.map(({ left }) => left));
+  const high = Math.max(...values.map(({ right }) => right));
   const rule = { stroke: { field: "colour" }, strokeOpacity: { value: 0.55 }, strokeWidth: { value: 1.5 } };
   return await renderSvg(
     panelSpec({
@@ -36,9 +39,8 @@ export const recoveredPlot = async (points: readonly RecoveredPoint[]): Promise<
         {
           name: "x",
           type: "log",
-          domain: { data: "points", fields: ["left", "right"] },
+          domain: [low / MARGIN, high * MARGIN],
           range: [0, WIDTH],
-          nice: true,
         },
         {
           name: "y",
@@ -50,7 +52,14 @@ export const recoveredPlot = async (points: readonly RecoveredPoint[]): Promise<
         },
       ],
       axes: [
-        { orient: "bottom", scale: "x", tickCount: 5, format: "~r", title: "L0: features for each token", grid: true },
+        {
+          orient: "bottom",
+          scale: "x",
+          values: decimalTicks([low, high]),
+          format: "~r",
+          title: "L0: features for each token",
+          grid: true,
+        },
         { orient: "left", scale: "y", tickCount: 5, format: "~%", grid: true, title: "loss recovered" },
       ],
       marks: [

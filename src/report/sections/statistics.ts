@@ -22,10 +22,9 @@ export const statisticsSection = async ({ dictionaries }: ReportData): Promise<H
 <h2 id="statistics-title">Statistics</h2>
 ${rows.length === 0 ? html`<p class="note">There are none: no dictionary of this report could be evaluated.</p>` : null}
 ${rows.length > 0 ? html`<p class="about">${whereFrom(rows)}</p>` : null}
-${await recovered(rows)}
 ${
   rows.length > 0
-    ? html`<div class="beside">${table(rows)}<div><h3>How often features fire</h3><div class="panels">${await frequencies(rows)}</div></div></div>`
+    ? html`<div class="beside">${table(rows)}<div>${await recovered(rows)}<h3>How often features fire</h3><div class="panels">${await frequencies(rows)}</div></div></div>`
     : null
 }
 </section>`;

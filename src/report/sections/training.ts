@@ -19,12 +19,12 @@ export const trainingSection = async ({ dictionaries }: ReportData): Promise<Htm
   );
   const resampled = curves.some(({ curves: each }) => each.resampled.length > 0);
   const panels = await Promise.all(
-    (curves.length === 0 ? [] : CURVE_NAMES).map(
-      async (name) =>
-        html`<figure class="panel"><span class="panel-title">${TITLES[name]}</span>${trusted(
-          await curvePanel(name, TITLES[name], curves),
-        )}</figure>`,
-    ),
+    CURVE_NAMES.map(async (name) => {
+      const plot = await curvePanel(name, TITLES[name], curves);
+      return plot === null
+        ? null
+        : html`<figure class="panel"><span class="panel-title">${TITLES[name]}</span>${trusted(plot)}</figure>`;
+    }),
   );
   return html`<section id="training" aria-labelledby="training-title">
 <h2 id="training-title">Training</h2>

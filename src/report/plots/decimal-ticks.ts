@@ -1,0 +1,19 @@
+/** The range of the values on an axis. */
+export type Extent = readonly [low: number, high: number];
+
+/** A logarithmic axis goes on by this factor beyond its values. */
+export const MARGIN = 1.25;
+const MOST_TICKS = 5;
+/** Powers of ten in which values are looked for. */
+const [LEAST, MOST] = [-20, 20];
+
+/** The ticks of a logarithmic axis: 1, 2 and 5 times powers of ten, or the powers alone where these are too many. */
+export const decimalTicks = ([low, high]: Extent): number[] => {
+  const powers = Array.from({ length: MOST - LEAST + 1 }, (_, index) => index + LEAST);
+  const inside = (factors: readonly number[]) =>
+    powers
+      .flatMap((power) => factors.map((factor) => Number(`${factor}e${power}`)))
+      .filter((tick) => tick >= low / MARGIN && tick <= high * MARGIN);
+  const all = inside([1, 2, 5]);
+  return all.length <= MOST_TICKS ? all : inside([1]);
+};
