@@ -10,6 +10,7 @@ import { embeddedJson, html } from "../../src/report/html.ts";
 import { packReport } from "../../src/report/pack.ts";
 import { reportPage } from "../../src/report/page.ts";
 import { curvePanel } from "../../src/report/plots/curve-panel.ts";
+import { decimalTicks } from "../../src/report/plots/decimal-ticks.ts";
 import type { ReportedDictionary } from "../../src/report/report-data.ts";
 import { temporaryFolder } from "../cli/support.ts";
 
@@ -98,6 +99,25 @@ describe("readTrainingCurves", () => {
     expect(await curvePanel("dead_features", "Dead", [{ index: 0, curves: flat }])).not.toContain("NaN");
     // Zeros have no place on the logarithmic scale of losses.
     expect(await curvePanel("mse_loss", "Error", [{ index: 0, curves: flat }])).toBeNull();
+  });
+});
+
+describe("decimalTicks", () => {
+  it.each([
+    [
+      [0.09, 2.3],
+      [0.1, 0.2, 0.5, 1, 2],
+    ],
+    [
+      [133, 229],
+      [120, 150, 200, 250],
+    ],
+    [
+      [0.001, 300],
+      [0.001, 0.01, 0.1, 1, 10, 100],
+    ],
+  ] as const)("of %j are %j", (extent, ticks) => {
+    expect(decimalTicks(extent)).toEqual(ticks);
   });
 });
 

@@ -3,11 +3,14 @@ export type Extent = readonly [low: number, high: number];
 
 /** A logarithmic axis goes on by this factor beyond its values. */
 export const MARGIN = 1.25;
-const MOST_TICKS = 5;
+const [LEAST_TICKS, MOST_TICKS] = [3, 5];
 /** Powers of ten in which values are looked for. */
 const [LEAST, MOST] = [-20, 20];
 
-/** The ticks of a logarithmic axis: 1, 2 and 5 times powers of ten, or the powers alone where these are too many. */
+/**
+ * The ticks of a logarithmic axis: 1, 2 and 5 times powers of ten; the powers alone where these are too many, more of them
+ * where they are too few.
+ */
 export const decimalTicks = ([low, high]: Extent): number[] => {
   const powers = Array.from({ length: MOST - LEAST + 1 }, (_, index) => index + LEAST);
   const inside = (factors: readonly number[]) =>
@@ -15,5 +18,6 @@ export const decimalTicks = ([low, high]: Extent): number[] => {
       .flatMap((power) => factors.map((factor) => Number(`${factor}e${power}`)))
       .filter((tick) => tick >= low / MARGIN && tick <= high * MARGIN);
   const all = inside([1, 2, 5]);
-  return all.length <= MOST_TICKS ? all : inside([1]);
+  if (all.length > MOST_TICKS) return inside([1]);
+  return all.length < LEAST_TICKS ? inside([1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8]) : all;
 };
