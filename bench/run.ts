@@ -6,8 +6,9 @@ import { benchLoop } from "./loop.ts";
 import { benchResume } from "./resume.ts";
 import { benchRpc } from "./rpc.ts";
 import { printTable } from "./table.ts";
+import { benchTrace } from "./trace.ts";
 
-const benches = { rpc: benchRpc, loop: benchLoop, resume: benchResume };
+const benches = { rpc: benchRpc, loop: benchLoop, resume: benchResume, trace: benchTrace };
 type Name = keyof typeof benches;
 
 const names = Object.keys(benches) as Name[];
