@@ -173,6 +173,7 @@ describe("the feature browser", () => {
     const found = await listed(page);
     expect(found.length).toBeGreaterThan(0);
     expect(found.length).toBeLessThan(features().length);
+    expect(await shown(page)).toBe(found[0]);
     const fires = ({ contexts, highest }: ReportedFeature) =>
       contexts.some(({ tokens, activations }) =>
         tokens.some((each, at) => each.includes(token) && (activations[at] ?? 0) > 0.2 * highest),

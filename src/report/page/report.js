@@ -187,8 +187,8 @@
 
   const refresh = () => {
     showList();
-    // The selection stays while it matches.
-    const kept = state.shown.some(({ feature }) => feature === state.feature);
+    // The best match of a search comes first; without one, the selection stays while it is in the list.
+    const kept = state.query === "" && state.shown.some(({ feature }) => feature === state.feature);
     if (kept || state.shown.length === 0) showDetail();
     else select(state.shown[0].feature, { quiet: true });
   };
