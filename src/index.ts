@@ -72,6 +72,10 @@ export {
   type Value,
 } from "./nnsight/index.ts";
 export {
+  type DownloadedFile,
+  type DownloadOptions,
+  type DownloadProgress,
+  downloadPublished,
   PUBLISHED_COLUMNS,
   PUBLISHED_SETS,
   type PublishedColumn,

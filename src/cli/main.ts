@@ -5,6 +5,7 @@ import { ConfigError } from "../errors.ts";
 import { version } from "../version.ts";
 import { convertCommand } from "./convert.ts";
 import { doctorCommand } from "./doctor.ts";
+import { downloadCommand } from "./download.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { reportFailure } from "./failure.ts";
 import { inspectCommand } from "./inspect.ts";
@@ -28,11 +29,12 @@ try {
     .command(trainCommand)
     .command(evaluateCommand)
     .command(reportCommand)
+    .command(downloadCommand)
     .command(convertCommand)
     .command(inspectCommand)
     .command(setupCommand)
     .command(doctorCommand)
-    .demandCommand(1, "Say what to do: train, evaluate, report, convert, inspect, setup or doctor.")
+    .demandCommand(1, "Say what to do: train, evaluate, report, download, convert, inspect, setup or doctor.")
     .strictCommands()
     .recommendCommands()
     .option("verbose", { type: "boolean", default: false, describe: "With an error, print its traceback too" })

@@ -1,4 +1,11 @@
 export {
+  type DownloadedFile,
+  type DownloadOptions,
+  type DownloadProgress,
+  downloadPublished,
+  type Patience,
+} from "./download/index.ts";
+export {
   PUBLISHED_COLUMN_NAMES,
   type PublishedColumn,
   type PublishedDictionary,

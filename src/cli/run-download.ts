@@ -1,0 +1,97 @@
+import cliProgress from "cli-progress";
+import prettyBytes from "pretty-bytes";
+import { ensureEnvironment, setupProgress } from "../environment/index.ts";
+import {
+  type DownloadedFile,
+  type DownloadProgress,
+  downloadPublished,
+  publishedDictionaries,
+  publishedSet,
+} from "../published/index.ts";
+import { Worker } from "../worker/index.ts";
+import { Interrupt } from "./interrupt.ts";
+
+export interface DownloadArguments {
+  readonly sets: readonly string[];
+  readonly layers: readonly string[];
+  readonly checkpoints: boolean;
+  readonly to: string;
+  readonly mirror?: string | undefined;
+  readonly json: boolean;
+  readonly python?: string | undefined;
+}
+
+/** Fetches released dictionaries. A name that is not known is found before anything is fetched. */
+export const download = async ({
+  sets,
+  layers: given,
+  checkpoints,
+  to,
+  mirror,
+  json,
+  python,
+}: DownloadArguments): Promise<void> => {
+  const layers = given.flatMap((each) => each.split(",")).filter((each) => each !== "");
+  for (const set of sets) publishedDictionaries(publishedSet(set), layers);
+  await using worker = await Worker.start(await ensureEnvironment({ python, onProgress: setupProgress() }));
+  using interrupt = new Interrupt({
+    onFirst: () => process.stderr.write("\nStopping. The same command goes on from here.\n"),
+    onSecond: () => worker.kill(),
+  });
+  const files: DownloadedFile[] = [];
+  for (const set of sets) {
+    using progress = showProgress(set);
+    const options = { to, layers, checkpoints, mirror, worker, signal: interrupt.signal };
+    files.push(...(await downloadPublished(set, { ...options, onProgress: progress.show })));
+  }
+  if (json) {
+    console.log(JSON.stringify({ folder: to, files }));
+    return;
+  }
+  const fresh = files.filter(({ present }) => !present);
+  const bytes = fresh.reduce((sum, file) => sum + file.bytes, 0);
+  const before = files.length - fresh.length;
+  console.log(
+    `${fresh.length} ${fresh.length === 1 ? "file" : "files"}, ${prettyBytes(bytes)}, in ${to}${before > 0 ? `; ${before} were there before and are right` : ""}.`,
+  );
+  console.log(`Next:  npx dictlearn verify ${sets[0]} ${to}    compares them with what their authors measured`);
+};
+
+interface Shown extends Disposable {
+  readonly show: (progress: DownloadProgress) => void;
+}
+
+const QUIET_MS = 5_000;
+
+/** A bar with rate and time left on a terminal, a plain line every few seconds elsewhere. */
+const showProgress = (set: string): Shown => {
+  const { stderr } = process;
+  if (!stderr.isTTY) {
+    let last = Number.NEGATIVE_INFINITY;
+    return {
+      show: ({ stage, name, done, total }) => {
+        if (performance.now() - last < QUIET_MS) return;
+        last = performance.now();
+        const bytes = total > 0 ? `: ${prettyBytes(done)} of ${prettyBytes(total)}` : "";
+        stderr.write(`${set} · ${stage} ${name}${bytes}\n`);
+      },
+      [Symbol.dispose]: () => {},
+    };
+  }
+  const format = ` ${set} {bar} {there} of {all} · {rate}/s · {eta_formatted} left · {stage} {name}`;
+  const bar = new cliProgress.SingleBar(
+    { stream: stderr, format, hideCursor: true, clearOnComplete: true, barsize: 24, fps: 8, etaBuffer: 200 },
+    cliProgress.Presets.shades_classic,
+  );
+  let since: { done: number; time: number } | undefined;
+  return {
+    show: ({ stage, name, done, total }) => {
+      if (since === undefined) bar.start(total, done);
+      since ??= { done, time: performance.now() };
+      const rate = (1000 * (done - since.done)) / Math.max(performance.now() - since.time, 1);
+      bar.setTotal(Math.max(total, 1));
+      bar.update(done, { stage, name, there: prettyBytes(done), all: prettyBytes(total), rate: prettyBytes(rate) });
+    },
+    [Symbol.dispose]: () => bar.stop(),
+  };
+};

@@ -1,0 +1,90 @@
+import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { basename, dirname, extname, join } from "node:path";
+import { z } from "zod";
+import { cannotWrite } from "../../checkpoint/index.ts";
+import { syncFolder } from "../../checkpoint/sync-folder.ts";
+
+/** What a part is a part of. A part of another version of the file must not be continued. */
+const Origin = z.object({ url: z.string(), validator: z.string(), size: z.nullable(z.number()) });
+type Origin = z.output<typeof Origin>;
+
+/**
+ * A file that is not there yet: its bytes gather under a hidden name beside it, which no command takes for a dictionary, and
+ * it gets its own name when it is whole and was looked at.
+ */
+export class PartFile {
+  /** Where it is to be. */
+  readonly target: string;
+  /** Where its bytes are meanwhile; with the target's ending, so that it can be looked at like the target. */
+  readonly path: string;
+  readonly #origin: string;
+
+  constructor(target: string) {
+    const ending = extname(target);
+    this.target = target;
+    this.path = join(dirname(target), `.${basename(target, ending)}.part${ending}`);
+    this.#origin = `${this.path}.json`;
+  }
+
+  /** Bytes that are there. */
+  get size(): number {
+    return existsSync(this.path) ? statSync(this.path).size : 0;
+  }
+
+  /** What the bytes that are there came from, if they can be continued. */
+  origin(url: string): Origin | undefined {
+    try {
+      const origin = Origin.parse(JSON.parse(readFileSync(this.#origin, "utf8")));
+      return origin.url === url ? origin : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Forgets what is there, and notes what the bytes to come belong to; without a validator they could not be continued. */
+  begin(origin: { url: string; validator: string | undefined; size: number | null }): void {
+    try {
+      rmSync(this.#origin, { force: true });
+      writeFileSync(this.path, "");
+      if (origin.validator !== undefined) writeFileSync(this.#origin, JSON.stringify(origin));
+    } catch (error) {
+      throw cannotWrite(this.target, error);
+    }
+  }
+
+  /** Appends a stream of bytes. */
+  async append(chunks: AsyncIterable<Uint8Array>, onBytes: (count: number) => void): Promise<void> {
+    const file = await open(this.path, "a").catch((error: unknown) => {
+      throw cannotWrite(this.target, error);
+    });
+    try {
+      for await (const chunk of chunks) {
+        await file.appendFile(chunk).catch((error: unknown) => {
+          throw cannotWrite(this.target, error);
+        });
+        onBytes(chunk.length);
+      }
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Gives it its name. */
+  commit(): void {
+    try {
+      renameSync(this.path, this.target);
+      rmSync(this.#origin, { force: true });
+      syncFolder(dirname(this.target));
+    } catch (error) {
+      throw cannotWrite(this.target, error);
+    }
+  }
+
+  /** Throws away what is there: it turned out to be wrong. */
+  discard(): void {
+    rmSync(this.path, { force: true });
+    rmSync(this.#origin, { force: true });
+  }
+}

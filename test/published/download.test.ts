@@ -1,0 +1,373 @@
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { execa } from "execa";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type DownloadOptions, downloadPublished, type PublishedSet } from "../../src/published/index.ts";
+import type { Worker } from "../../src/worker/index.ts";
+import { temporaryFolder } from "../cli/support.ts";
+import { python, rejection, startWorker } from "../support.ts";
+import { filesIn, SIZE, smallSet, WIDTH, writeMirror, writeWeights } from "./download-support.ts";
+import { etagOf, type MirrorServer, serve } from "./mirror-server.ts";
+
+const LAYERS = 3;
+const root = temporaryFolder();
+const there = join(root, "mirror");
+let worker: Worker;
+let server: MirrorServer;
+let set: PublishedSet;
+let to: string;
+
+beforeAll(async () => {
+  worker = await startWorker();
+  await writeMirror(there, LAYERS);
+});
+afterAll(async () => {
+  await worker.close();
+  rmSync(root, { recursive: true });
+});
+beforeEach(async () => {
+  server = await serve(there);
+  set = smallSet(LAYERS, { kind: "folders", url: server.url });
+  to = join(temporaryFolder(), "here");
+});
+afterEach(async () => {
+  await server[Symbol.asyncDispose]();
+  rmSync(dirname(to), { recursive: true });
+});
+
+const download = async (options: Partial<DownloadOptions> = {}) =>
+  await downloadPublished(set, { to, worker, patience: { retries: 3, pause: 5 }, ...options });
+
+const ae = (layer: number): string => `model/mlp_out_layer${layer}/small/ae.pt`;
+const same = (name: string): boolean => readFileSync(join(to, name)).equals(readFileSync(join(there, name)));
+
+describe("a mirror with index pages", () => {
+  it("gives every dictionary with its config, byte for byte, and with --checkpoints these too", async () => {
+    const seen: number[] = [];
+    const files = await download({ onProgress: ({ done }) => seen.push(done) });
+    const names = [0, 1, 2].flatMap((layer) => [ae(layer), ae(layer).replace("ae.pt", "config.json")]).toSorted();
+    expect(filesIn(to)).toEqual(names);
+    expect(names.every(same)).toBe(true);
+    expect(files.every(({ present }) => !present)).toBe(true);
+    expect(seen.at(-1)).toBe(files.reduce((sum, { bytes }) => sum + bytes, 0));
+
+    const again = await download({ checkpoints: true, layers: [1] });
+    expect(again.filter(({ present }) => present)).toHaveLength(2);
+    expect(filesIn(to).filter((name) => name.includes("checkpoints"))).toEqual([
+      "model/mlp_out_layer1/small/checkpoints/ae_0.pt",
+      "model/mlp_out_layer1/small/checkpoints/ae_100.pt",
+    ]);
+  });
+
+  it("gives the layers that were asked for, by few connections", async () => {
+    let open = 0;
+    let most = 0;
+    server.trouble = ({ response }) => {
+      most = Math.max(most, ++open);
+      response.once("close", () => open--);
+      return false;
+    };
+    await download({ layers: [0, "mlp_out_layer2"] });
+    expect(filesIn(to).filter((name) => name.endsWith("ae.pt"))).toEqual([ae(0), ae(2)]);
+    expect(most).toBeLessThanOrEqual(3);
+  });
+
+  it("may be a local folder", async () => {
+    await download({ mirror: there });
+    expect(filesIn(to)).toHaveLength(2 * LAYERS);
+    expect(same(ae(1))).toBe(true);
+    expect(server.requests).toEqual([]);
+  });
+});
+
+describe("what a server does for the moment", () => {
+  it.each([429, 503])("an answer of %d is asked again after the time that it names", async (status) => {
+    const at: number[] = [];
+    server.trouble = ({ path, visit, response }) => {
+      if (!path.endsWith("layer0/small/ae.pt")) return false;
+      at.push(performance.now());
+      if (visit > 1) return false;
+      response.writeHead(status, { "retry-after": "1" }).end();
+      return true;
+    };
+    await download();
+    expect(same(ae(0))).toBe(true);
+    expect((at[1] ?? 0) - (at[0] ?? 0)).toBeGreaterThan(990);
+  });
+
+  it("connections that drop in the middle are taken up where they broke, as long as bytes come", async () => {
+    const step = 1000;
+    server.trouble = ({ path, request, response, file }) => {
+      if (!path.endsWith("layer0/small/ae.pt")) return false;
+      const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
+      const bytes = readFileSync(file);
+      const headers = { etag: etagOf(file), "content-length": bytes.length - start };
+      const range = { "content-range": `bytes ${start}-${bytes.length - 1}/${bytes.length}` };
+      response.writeHead(start === 0 ? 200 : 206, { ...headers, ...(start === 0 ? {} : range) });
+      if (bytes.length - start <= step) response.end(bytes.subarray(start));
+      else response.write(bytes.subarray(start, start + step), () => setTimeout(() => response.destroy(), 20));
+      return true;
+    };
+    await download();
+    expect(same(ae(0))).toBe(true);
+    const ranges = server.requests.filter(({ path }) => path.endsWith("layer0/small/ae.pt")).map(({ range }) => range);
+    // Far more breaks than retries: each brought something.
+    expect(ranges.length).toBeGreaterThan(4);
+    expect(ranges[1]).toBe(`bytes=${step}-`);
+  });
+
+  it("a server that never gets better is given up, in one sentence that says what to do", async () => {
+    server.trouble = ({ path, response }) => {
+      if (!path.endsWith("layer1/small/ae.pt")) return false;
+      response.writeHead(503).end();
+      return true;
+    };
+    const error = await rejection(download());
+    expect(error).toMatchObject({ code: "download", hint: expect.stringContaining("goes on where it stopped") });
+    expect(error.message).toMatch(
+      /layer1\/small\/ae\.pt could not be read: the server answered 503, 4 times in a row\.$/,
+    );
+    expect(filesIn(to)).not.toContain(ae(1));
+  });
+
+  it("a download that was cut off goes on in the next one, and starts anew when the file has changed", async () => {
+    const cut = 5000;
+    const path = `/${ae(0)}`;
+    server.trouble = ({ path: asked, visit, response, file }) => {
+      if (asked !== path || visit > 5) return false;
+      if (visit > 1) response.destroy();
+      else {
+        const bytes = readFileSync(file);
+        response.writeHead(200, { etag: etagOf(file), "content-length": bytes.length });
+        response.write(bytes.subarray(0, cut), () => setTimeout(() => response.destroy(), 20));
+      }
+      return true;
+    };
+    await rejection(download({ layers: [0] }));
+    expect(filesIn(to)).not.toContain(ae(0));
+    expect(statSync(join(to, dirname(ae(0)), ".ae.part.pt")).size).toBe(cut);
+    server.requests.length = 0;
+    await download({ layers: [0] });
+    expect(server.requests.find((request) => request.path === path)?.range).toBe(`bytes=${cut}-`);
+    expect(same(ae(0))).toBe(true);
+    expect(filesIn(to).filter((name) => name.includes("part"))).toEqual([]);
+
+    // The same, but between the two the file becomes another one: the old beginning must not be kept.
+    const changed = join(root, "changed");
+    const target = join(changed, ae(0));
+    mkdirSync(dirname(target), { recursive: true });
+    copyFileSync(join(there, ae(0)), target);
+    await using second = await serve(changed);
+    second.trouble = ({ visit, path: asked, response, file }) => {
+      if (asked !== path || visit > 5) return false;
+      if (visit > 1) response.destroy();
+      else {
+        response.writeHead(200, { etag: etagOf(file), "content-length": statSync(file).size });
+        response.write(readFileSync(file).subarray(0, cut), () => setTimeout(() => response.destroy(), 20));
+      }
+      return true;
+    };
+    const elsewhere = join(dirname(to), "elsewhere");
+    await rejection(download({ layers: [0], to: elsewhere, mirror: second.url }));
+    copyFileSync(join(there, ae(1)), target);
+    await download({ layers: [0], to: elsewhere, mirror: second.url });
+    expect(readFileSync(join(elsewhere, ae(0))).equals(readFileSync(join(there, ae(1))))).toBe(true);
+  });
+});
+
+describe("what is wrong", () => {
+  const replaced = (content: Buffer | string) => {
+    server.trouble = ({ path, response }) => {
+      if (path !== `/${ae(1)}`) return false;
+      response.writeHead(200, { "content-length": Buffer.byteLength(content) }).end(content);
+      return true;
+    };
+  };
+
+  it("a size that no such dictionary has, before a byte is taken", async () => {
+    replaced("too short");
+    const error = await rejection(download());
+    expect(error).toMatchObject({ code: "wrong_size" });
+    expect(error.message).toMatch(/layer1\/small\/ae\.pt at http:.* has 9 B, but should have about 4\.\d+ kB\.$/);
+    expect(filesIn(to)).not.toContain(ae(1));
+  });
+
+  it("fewer bytes than announced, again and again", async () => {
+    server.trouble = ({ path, response, file }) => {
+      if (path !== `/${ae(1)}`) return false;
+      const bytes = readFileSync(file);
+      response.writeHead(200, { "content-length": bytes.length });
+      response.write(bytes.subarray(0, 100), () => setTimeout(() => response.destroy(), 5));
+      return true;
+    };
+    // Without an ETag nothing can be continued, so each try starts anew; it is given up all the same.
+    expect(await rejection(download())).toMatchObject({ code: "download" });
+    expect(filesIn(to)).not.toContain(ae(1));
+  });
+
+  it("bytes that are no dictionary, or one of other shapes or tensors", async () => {
+    const odd = join(root, "odd");
+    await writeWeights({
+      [join(odd, "shape.pt")]: `w["bias"] = torch.rand(${WIDTH + 1})`,
+      [join(odd, "more.pt")]: `w["extra"] = torch.rand(3)`,
+      [join(odd, "less.pt")]: `w["padding"] = w.pop("encoder.bias")`,
+      [join(odd, "half.pt")]: `w = {name: torch.cat([t.half(), t.half()], -1) for name, t in w.items()}`,
+    });
+    const noise = Buffer.alloc(4 * (2 * WIDTH * SIZE + WIDTH + SIZE) + 2000, 7);
+    for (const [content, words] of [
+      [noise, /PyTorch cannot read it/],
+      [readFileSync(join(odd, "shape.pt")), /bias is \[9\] instead of \[8\]/],
+      [readFileSync(join(odd, "more.pt")), /it holds extra, which no dictionary of the set has/],
+      [readFileSync(join(odd, "less.pt")), /it holds padding, which/],
+      [readFileSync(join(odd, "half.pt")), /bias is \[16\] instead of \[8\]/],
+    ] as const) {
+      replaced(content);
+      const error = await rejection(download({ layers: [1] }));
+      expect(error).toMatchObject({ code: "not_a_dictionary" });
+      expect(error.message).toMatch(words);
+      expect(filesIn(to).filter((name) => !name.endsWith("config.json"))).toEqual([]);
+    }
+  });
+
+  it("a config that is no JSON", async () => {
+    server.trouble = ({ path, response }) => {
+      if (!path.endsWith("layer1/small/config.json")) return false;
+      response.writeHead(200, { "content-length": 12 }).end("<html>oops!\n");
+      return true;
+    };
+    const error = await rejection(download());
+    expect(error.message).toBe("model/mlp_out_layer1/small/config.json is not what it should be: it is no JSON.");
+  });
+
+  it("a file that was there before and is not right is left, and named", async () => {
+    const target = join(to, ae(0));
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, "something of the user's");
+    const error = await rejection(download());
+    expect(error.message).toContain(`${target} was there before, and is not right`);
+    expect(readFileSync(target, "utf8")).toBe("something of the user's");
+  });
+
+  it("a name that leads out of the folder", async () => {
+    for (const href of ["..%2f..%2fescape.pt", "%2e%2e%5cescape.pt", "a%00.pt"]) {
+      server.trouble = ({ path, response }) => {
+        if (!path.endsWith("layer0/small/")) return false;
+        response.writeHead(200, { "content-type": "text/html" }).end(`<a href="ae.pt">a</a><a href="${href}">b</a>`);
+        return true;
+      };
+      const error = await rejection(download());
+      expect(error).toMatchObject({ code: "unsafe_name" });
+      expect(filesIn(to)).toEqual([]);
+    }
+  });
+
+  it("a place without the set, or without index pages", async () => {
+    expect((await rejection(download({ mirror: `${server.url}nowhere/` }))).message).toMatch(
+      /nowhere\/ lacks model\/mlp_out_layer0\/small\/ae\.pt, .* of the set small\.$/,
+    );
+    server.trouble = ({ response }) => {
+      response.writeHead(200, { "content-type": "application/octet-stream" }).end("bytes");
+      return true;
+    };
+    expect((await rejection(download())).message).toMatch(/is not a list of files: its type is application/);
+    expect(await rejection(download({ mirror: "/nowhere/at/all" }))).toMatchObject({ code: "config" });
+  });
+
+  it("a folder that cannot be written to", async () => {
+    const file = join(dirname(to), "file");
+    writeFileSync(file, "");
+    expect(await rejection(download({ to: join(file, "below") }))).toMatchObject({ code: "cannot_write" });
+  });
+
+  it("a stop by the user leaves what has come for the next time", async () => {
+    const controller = new AbortController();
+    server.trouble = ({ path, response, file, visit }) => {
+      if (path !== `/${ae(0)}` || visit > 1) return false;
+      response.writeHead(200, { etag: etagOf(file), "content-length": statSync(file).size });
+      response.write(readFileSync(file).subarray(0, 2000), () => setTimeout(() => controller.abort(), 50));
+      return true;
+    };
+    expect(await rejection(download({ signal: controller.signal, layers: [0] }))).toMatchObject({ code: "cancelled" });
+    server.requests.length = 0;
+    await download({ layers: [0] });
+    expect(server.requests.find(({ path }) => path === `/${ae(0)}`)?.range).toBe("bytes=2000-");
+    expect(same(ae(0))).toBe(true);
+  });
+});
+
+describe("a zip", () => {
+  /** Makes a zip by Python's zipfile, which writes whatever name it is told; returns what the registry would say of it. */
+  const zipOf = async (name: string, make: string): Promise<Extract<PublishedSet["source"], { kind: "zip" }>> => {
+    const file = join(root, name);
+    const code = `
+import hashlib, json, os, zipfile
+there = ${JSON.stringify(there)}
+with zipfile.ZipFile(${JSON.stringify(file)}, "w", zipfile.ZIP_DEFLATED) as z:
+    for folder, _, names in os.walk(there):
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            z.write(path, "dictionaries/" + os.path.relpath(path, there))
+${make.replaceAll(/^/gm, "    ")}
+data = open(${JSON.stringify(file)}, "rb").read()
+print(json.dumps({"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}))`;
+    const { stdout } = await execa(await python(), ["-c", code]);
+    const facts = JSON.parse(stdout) as { bytes: number; sha256: string };
+    return { kind: "zip", repository: "some/repository", revision: "0", file: name, root: "dictionaries", ...facts };
+  };
+
+  it("is brought over, unpacked and removed; a second time nothing is asked for", async () => {
+    const source = await zipOf("good.zip", "pass");
+    await using hub = await serve(root);
+    set = smallSet(LAYERS, source);
+    await download({ mirror: hub.url });
+    expect(filesIn(to)).toHaveLength(2 * LAYERS);
+    expect(same(ae(2))).toBe(true);
+    hub.requests.length = 0;
+    const again = await download({ mirror: hub.url });
+    expect(again.every(({ present }) => present)).toBe(true);
+    expect(hub.requests).toEqual([]);
+    await download({ mirror: `${hub.url}good.zip`, checkpoints: true, layers: [0] });
+    expect(filesIn(to).filter((name) => name.includes("checkpoints"))).toHaveLength(2);
+  });
+
+  it("may be on this machine", async () => {
+    set = smallSet(LAYERS, await zipOf("local.zip", "pass"));
+    await download({ mirror: join(root, "local.zip"), layers: [1] });
+    expect(filesIn(to)).toEqual([ae(1), ae(1).replace("ae.pt", "config.json")].toSorted());
+    expect(existsSync(join(root, "local.zip"))).toBe(true);
+  });
+
+  it("of another checksum or size is thrown away", async () => {
+    const source = await zipOf("other.zip", "pass");
+    await using hub = await serve(root);
+    set = smallSet(LAYERS, { ...source, sha256: "0".repeat(64) });
+    expect(await rejection(download({ mirror: hub.url }))).toMatchObject({ code: "wrong_checksum" });
+    expect(filesIn(to)).toEqual([]);
+    set = smallSet(LAYERS, { ...source, bytes: source.bytes + 1 });
+    expect(await rejection(download({ mirror: hub.url }))).toMatchObject({ code: "wrong_size" });
+    expect(filesIn(to)).toEqual([]);
+  });
+
+  it("with a name that leads out of the folder, with a bomb, or with less than the set, is refused", async () => {
+    const bomb = `z.writestr("dictionaries/${ae(0)}".replace("layer0", "layer3"), bytes(64 << 20))`;
+    for (const [name, make, layers, code, words] of [
+      ["escape.zip", 'z.writestr("../escape.pt", b"x")', LAYERS, "bad_zip", /invalid relative path/],
+      ["bomb.zip", bomb, LAYERS + 1, "wrong_size", /has 67\.1 MB, but should have about 4\.\d+ kB/],
+      ["less.zip", "pass", LAYERS + 1, "not_found", /lacks model\/mlp_out_layer3\/small\/ae\.pt of the set small/],
+    ] as const) {
+      set = smallSet(layers, await zipOf(name, make));
+      const error = await rejection(download({ mirror: join(root, name) }));
+      expect(error).toMatchObject({ code });
+      expect(error.message).toMatch(words);
+      expect(existsSync(join(dirname(to), "escape.pt"))).toBe(false);
+      expect(filesIn(to).filter((each) => each.includes("layer3") || each.includes("part"))).toEqual([]);
+    }
+    writeFileSync(join(root, "noise.zip"), "no zip at all");
+    const sha256 = createHash("sha256").update("no zip at all").digest("hex");
+    set = smallSet(LAYERS, { ...(await zipOf("base.zip", "pass")), sha256 });
+    expect(
+      (await rejection(download({ mirror: join(root, "noise.zip"), to: join(dirname(to), "noise") }))).message,
+    ).toMatch(/is not a zip that can be used/);
+  });
+});
