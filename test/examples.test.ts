@@ -34,6 +34,12 @@ it("03-drive-nnsight finds Paris at the tower early in SmolLM2, and at the end l
   expect(output).toMatch(/^ +Tower │▒▒▒/m);
 });
 
+it("04-steer-a-feature finds the feature behind a preference, and turns it up", async () => {
+  const output = await run("04-steer-a-feature", TINY, MLP);
+  expect(output).toMatch(/feature \d+ has 0\.\d+ of it by gradient × activation/);
+  expect(output).toMatch(/80 stronger: \d/);
+});
+
 it("05-pythonia-bridge reaches Python's objects", async () => {
   expect(await run("05-pythonia-bridge", TINY, "gpt_neox.layers.1.mlp")).toMatch(/positions of 32 numbers, norm \d/);
 });

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AutoEncoder } from "../../src/dictionary/index.ts";
-import { LanguageModel, type SavedTensor, TraceError, type TraceInvoke, type Value } from "../../src/nnsight/index.ts";
+import {
+  LanguageModel,
+  type Saved,
+  type SavedTensor,
+  TraceError,
+  type TraceInvoke,
+  type Value,
+} from "../../src/nnsight/index.ts";
 import { StaleHandleError } from "../../src/worker/index.ts";
 import { TINY } from "../cli/support.ts";
 import { makeDictionaries } from "../evaluate/support.ts";
@@ -43,6 +50,15 @@ describe("a trace", () => {
       expect((await status()).handles).toBe(before.handles + 4);
     }
     expect((await status()).handles).toBe(before.handles);
+  });
+
+  it("keeps nothing that the script has no way to free", async () => {
+    const before = await status();
+    await using _ = await model.trace(PROMPT, (t) => {
+      t.logits.save();
+      return { x: t.at(MLP).output.save() };
+    });
+    expect((await status()).handles).toBe(before.handles + 1);
   });
 
   it("reduces in the worker and brings single numbers over", async () => {
@@ -331,10 +347,14 @@ describe("a mistake in a trace", () => {
     expect(asynchronous).toMatchObject({ code: "trace_misuse", message: expect.stringContaining("async") });
     expect((await failure(async () => await wrong(PROMPT, (t) => ({ x: t.logits })))).message).toContain("not saved");
     let leaked: Value | undefined;
+    let mark: Saved | undefined;
     await using _ = await model.trace(PROMPT, (t) => {
       leaked = t.logits;
+      mark = leaked.save();
       return { x: t.logits.mean().save() };
     });
+    const other = await failure(async () => await wrong(PROMPT, () => ({ mark })));
+    expect(other.message).toContain("what another trace saves");
     const late = await failure(async () => leaked?.add(1));
     expect(late.message).toContain("the trace's callback has returned");
     const foreign = await failure(

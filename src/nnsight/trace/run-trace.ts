@@ -31,9 +31,16 @@ export const runTrace = async <T>(
   options: TraceOptions,
 ): Promise<TraceResult<T>> => {
   recorder.close();
-  requireSaves(returned, site);
+  const wanted = new Set<number>();
+  collectSaves(returned, { recorder, site, wanted });
+  const saves = recorder.operations.filter(isSave);
+  // What the script has no way to get at, it could not free either.
+  const unwanted = new Set(saves.filter((_, number) => !wanted.has(number)));
   const end = recorder.modules.get("")?.output?.event ?? Number.POSITIVE_INFINITY;
-  const { program, stop, gradients } = schedule(recorder.operations, end);
+  const { program, stop, gradients } = schedule(
+    recorder.operations.filter((each) => !unwanted.has(each)),
+    end,
+  );
   const params = {
     model: ref,
     invokes: recorder.invokes,
@@ -47,10 +54,9 @@ export const runTrace = async <T>(
   });
   // The program saves in the order of the forward pass, the script counted in its own.
   const tensors = new Map<number, SavedTensor>();
-  const order = recorder.operations.filter(isSave);
   for (const [index, each] of program.filter(isSave).entries()) {
     const tensor = saved[index];
-    if (tensor !== undefined) tensors.set(order.indexOf(each), new SavedTensor(worker, tensor));
+    if (tensor !== undefined) tensors.set(saves.indexOf(each), new SavedTensor(worker, tensor));
   }
   return disposable(fill(returned, tensors), tensors) as TraceResult<T>;
 };
@@ -60,14 +66,31 @@ const isSave = ({ operation }: Recorded): boolean => operation.op === "save";
 const misuse = (message: string, site: CallSite, hint: string): TraceError =>
   new TraceError(message, { code: "trace_misuse", operation: "trace", site, hint });
 
-const requireSaves = (returned: unknown, site: CallSite): void => {
-  if (returned instanceof Saved) return;
+interface Collecting {
+  readonly recorder: Recorder;
+  readonly site: CallSite;
+  readonly wanted: Set<number>;
+}
+
+/** The numbers of the saves in what the callback returned. */
+const collectSaves = (returned: unknown, { recorder, site, wanted }: Collecting): void => {
+  if (returned instanceof Saved) {
+    if (returned.recorder !== recorder) {
+      throw misuse(
+        "the callback returns what another trace saves",
+        site,
+        "Return value.save() of this trace's values.",
+      );
+    }
+    wanted.add(returned.number);
+    return;
+  }
   if (returned instanceof Promise) {
     throw misuse("the callback is async, but it is only recorded", site, "Make it a plain function.");
   }
   const plain = Array.isArray(returned) || Object.getPrototypeOf(returned ?? 0) === Object.prototype;
   if (!plain) throw misuse("the callback returns something that is not saved", site, "Return value.save().");
-  for (const each of Object.values(returned as object)) requireSaves(each, site);
+  for (const each of Object.values(returned as object)) collectSaves(each, { recorder, site, wanted });
 };
 
 const fill = (returned: unknown, tensors: ReadonlyMap<number, SavedTensor>): unknown => {

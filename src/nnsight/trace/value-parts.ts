@@ -12,9 +12,11 @@ export interface TraceDictionary {
 
 /** Marks what the callback returns: it is kept in the worker, and comes back as a `SavedTensor`. */
 export class Saved {
+  readonly recorder: Recorder;
   readonly number: number;
-  /** `number` counts the saves of the trace. */
-  constructor(number: number) {
+  /** `number` counts the saves of the trace that `recorder` records. */
+  constructor(recorder: Recorder, number: number) {
+    this.recorder = recorder;
     this.number = number;
   }
 }

@@ -53,11 +53,11 @@ export class Value {
     return this.#recorder;
   }
 
-  /** Keeps the value. The marker has to be in what the callback returns. */
+  /** Keeps the value, if the mark is in what the callback returns. */
   save(): Saved {
     const before = this.recorder.operations.filter(({ operation }) => operation.op === "save").length;
     this.recorder.record({ name: "save", takes: [this.id], makes: 0 }, () => ({ op: "save", input: this.id }));
-    return new Saved(before);
+    return new Saved(this.recorder, before);
   }
 
   /** One position, which drops the dimension; several; or a range. Negative ones count from the end: prompts are padded on the left. */
