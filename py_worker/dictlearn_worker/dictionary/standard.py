@@ -61,14 +61,26 @@ class AutoEncoder(nn.Module):
         """All biases. x̂(x) of a dictionary of rows s·x is (1/s)·x̂(s·x): the same weights with all biases times 1/s."""
         return [parameter for name, parameter in self.named_parameters() if name.endswith("bias")]
 
+    @property
+    def shift(self) -> nn.Parameter:
+        """b_in (d_in), which is subtracted from what is encoded."""
+        return self.input_bias if self.own_input_bias else self.bias
+
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """Features (rows, m) of inputs (rows, d_in)."""
-        shift = self.input_bias if self.own_input_bias else self.bias
-        return torch.relu(linear(x - shift, self.encoder.weight, self.encoder.bias))
+        return torch.relu(linear(x - self.shift, self.encoder.weight, self.encoder.bias))
 
     def decode(self, f: torch.Tensor) -> torch.Tensor:
         """Reconstructions (rows, d_out) of features (rows, m)."""
         return linear(f, self.decoder.weight) + self.bias
+
+    def lay_out_by_feature(self) -> None:
+        """Keeps the decoder (d_out, m) in memory column by column, so that a feature's weights lie together.
+
+        Values, shapes and files stay as they are; the last bits of a decoding can change.
+        """
+        weight = self.decoder.weight
+        weight.data = weight.data.T.contiguous().T
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:

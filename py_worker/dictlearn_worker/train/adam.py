@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch.optim.adam import adam as adam_update
 
@@ -9,14 +11,27 @@ from ..dictionary.standard import AutoEncoder
 from ..protocol import Adam
 
 
+@dataclass
+class FeatureGradients:
+    """Gradients of C consecutive features: encoder (C, d_in), encoder_bias (C), decoder (C, d_out)."""
+
+    encoder: torch.Tensor
+    encoder_bias: torch.Tensor
+    decoder: torch.Tensor
+
+
 class ConstrainedAdam:
     """Adam on all parameters; each decoder column w keeps |w| = 1.
 
     Before the update the gradient loses its component along the column, g <- g - (g . w/|w|) w/|w|; after it the column
     is divided by its norm. Source: Bricken et al. 2023; dictionary_learning at commit ddac948.
-    `fused: false` is torch's plain single-tensor arithmetic, which the reference uses, bit for bit.
     The moments are plain tensors, shaped as their parameters, and the update is torch's own function: the bookkeeping
     of torch.optim.Optimizer around it costs more than a small step.
+
+    There are two ways to step. `fused: false`: `step`, from the gradients that the parameters hold, in torch's plain
+    single-tensor arithmetic, which the reference uses, bit for bit. `fused: true`: `begin`, then `update_features` for
+    one block of features after the other, then `update_biases`, in torch's fused kernel. So the gradients of a block
+    are used up while they are in the cache, and there is never more than a block of them.
 
     A bfloat16 dictionary is the rounding of `masters`, which are float32, as are the moments: a bfloat16 weight cannot
     take a step smaller than 1/256 to 1/512 of itself, nor a moment a decay of 0.001. Otherwise `masters` are the
@@ -35,6 +50,9 @@ class ConstrainedAdam:
         # torch wants a counter for each parameter: beside it for the fused kernel, on the CPU otherwise.
         where = dictionary.device if adam.fused else torch.device("cpu")
         self.counters = [torch.zeros((), dtype=torch.float32, device=where) for _ in self.parameters]
+        of_features = (dictionary.encoder.weight, dictionary.encoder.bias, self.decoder)
+        self._features = [self.place(each) for each in of_features]
+        self._biases = [place for place in range(len(self.parameters)) if place not in self._features]
 
     def clear_gradients(self) -> None:
         """The next backward pass starts from none."""
@@ -63,7 +81,7 @@ class ConstrainedAdam:
             [],
             self.counters,
             foreach=False,
-            fused=self.adam.fused,
+            fused=False,
             amsgrad=False,
             beta1=self.adam.beta1,
             beta2=self.adam.beta2,
@@ -76,6 +94,63 @@ class ConstrainedAdam:
         if self.rounded:
             for parameter, master in zip(self.parameters, self.masters, strict=True):
                 parameter.copy_(master)
+
+    @torch.no_grad()
+    def begin(self) -> None:
+        """Counts the step whose updates follow."""
+        torch._foreach_add_(self.counters, 1)
+
+    @torch.no_grad()
+    def update_features(self, where: slice, gradients: FeatureGradients, lr: float) -> None:
+        """Updates the features `where` with rate `lr`. Overwrites `gradients.decoder`."""
+        masters, first, second = (
+            [tensors[place].detach() for place in self._features]
+            for tensors in (self.masters, self.first_moments, self.second_moments)
+        )
+        blocks = [
+            [encoder[where], bias[where], decoder.T[where]] for encoder, bias, decoder in (masters, first, second)
+        ]
+        column, gradient = blocks[0][2], gradients.decoder
+        along = (gradient * column).sum(dim=1) / column.square().sum(dim=1)
+        gradient.addcmul_(column, along.unsqueeze(1), value=-1)
+        self._fused(blocks, [gradients.encoder, gradients.encoder_bias, gradient], self._features, lr)
+        column /= torch.linalg.vector_norm(column, dim=1, keepdim=True)
+        if self.rounded:
+            for place, block in zip(self._features, blocks[0], strict=True):
+                parameter = self.parameters[place].detach()
+                (parameter.T if parameter.ndim == 2 and block is column else parameter)[where].copy_(block)
+
+    @torch.no_grad()
+    def update_biases(self, gradients: list[torch.Tensor], lr: float) -> None:
+        """Updates what belongs to no feature, the input bias if there is one and the bias, with rate `lr`."""
+        masters, first, second = (
+            [tensors[place].detach() for place in self._biases]
+            for tensors in (self.masters, self.first_moments, self.second_moments)
+        )
+        self._fused([masters, first, second], gradients, self._biases, lr)
+        if self.rounded:
+            for place, master in zip(self._biases, masters, strict=True):
+                self.parameters[place].copy_(master)
+
+    def _fused(
+        self, blocks: list[list[torch.Tensor]], gradients: list[torch.Tensor], places: list[int], lr: float
+    ) -> None:
+        masters, first, second = blocks
+        torch._fused_adam_(
+            masters,
+            gradients,
+            first,
+            second,
+            [],
+            [self.counters[place] for place in places],
+            amsgrad=False,
+            lr=lr,
+            beta1=self.adam.beta1,
+            beta2=self.adam.beta2,
+            weight_decay=0.0,
+            eps=self.adam.epsilon,
+            maximize=False,
+        )
 
     @torch.no_grad()
     def adopt(self, parameter: torch.Tensor, index: tuple[slice | torch.Tensor, ...]) -> None:

@@ -9,6 +9,7 @@ import torch
 from ..dictionary.standard import AutoEncoder
 from ..protocol import Adam, StepNumbers
 from .adam import ConstrainedAdam
+from .analytic import AnalyticStep
 from .loss import reconstruction_term, sparsity_term
 
 NEVER = -1
@@ -19,12 +20,30 @@ class Trainee:
 
     def __init__(self, dictionary: AutoEncoder, adam: Adam) -> None:
         """The optimiser's constants are fixed; its rate comes with every step."""
+        if adam.fused:
+            dictionary.lay_out_by_feature()
         self.dictionary = dictionary
         self.optimiser = ConstrainedAdam(dictionary, adam)
+        self.analytic = AnalyticStep(dictionary, self.optimiser) if adam.fused else None
         self.last_fired = torch.full((dictionary.size,), NEVER, dtype=torch.int64, device=dictionary.device)
 
     def step(self, x: torch.Tensor, y: torch.Tensor, numbers: StepNumbers, offset: int) -> torch.Tensor:
         """One step on inputs x (rows, d_in) and targets y (rows, d_out); returns the loss, on the device."""
+        if self.analytic is None:
+            loss, fired = self._step_as_the_reference(x, y, numbers, offset)
+        else:
+            loss, encoded = self.analytic.take(x, y, numbers, offset)
+            fired = encoded.fired
+        if numbers.fired == "updated":
+            with torch.no_grad(), self.precision(numbers.autocast):
+                fired = (self.dictionary.encode(x) != 0).any(dim=0)
+        self.last_fired.masked_fill_(fired, numbers.first_step + offset)
+        return loss.to(self.dictionary.dtype)
+
+    def _step_as_the_reference(
+        self, x: torch.Tensor, y: torch.Tensor, numbers: StepNumbers, offset: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """By autograd, in the operations of dictionary_learning ddac948, and so to the last bit."""
         dictionary = self.dictionary
         self.optimiser.clear_gradients()
         with self.precision(numbers.autocast):
@@ -35,10 +54,8 @@ class Trainee:
         loss = reconstruction_term(y, y_hat, numbers.loss) + penalty * sparsity_term(f, numbers.loss)
         loss.backward()
         self.optimiser.step(numbers.lr[offset])
-        with torch.no_grad(), self.precision(numbers.autocast):
-            fired = dictionary.encode(x) if numbers.fired == "updated" else f.detach()
-            self.last_fired.masked_fill_((fired != 0).any(dim=0), numbers.first_step + offset)
-        return loss.detach()
+        self.optimiser.clear_gradients()
+        return loss.detach(), (f.detach() != 0).any(dim=0)
 
     def precision(self, autocast: str | None) -> AbstractContextManager[object]:
         """Under `autocast` the products, and those of their gradients, round their factors to that dtype.

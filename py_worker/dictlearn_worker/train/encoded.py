@@ -1,0 +1,103 @@
+"""The features of one batch, whole or as their active pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .pairs import Pairs
+from .slopes import EntropySlope, entropy_parts
+
+# The share of active features up to which only these are worked on, and the least number of places for which looking
+# for them pays. See docs/log.md. A function of the batch alone, never of time: the same config gives the same bytes.
+MOST_DENSITY = 1 / 8
+LEAST_PLACES = 2**19
+# Numbers in a block of features: few enough to stay in the cache of a CPU, many enough to keep a GPU busy.
+BLOCK = {"cpu": 2**21, "cuda": 2**25}
+LEAST_BLOCK = 256
+
+
+def blocks(size: int, width: int, device: torch.device) -> list[slice]:
+    """The features below `size` in blocks; `width` is the number of values that a feature has."""
+    step = max(LEAST_BLOCK, BLOCK.get(device.type, BLOCK["cuda"]) // width)
+    return [slice(start, min(start + step, size)) for start in range(0, size, step)]
+
+
+@dataclass
+class Encoded:
+    """f = ReLU(W (x - b_in) + b_enc), feature by feature: (m, B).
+
+    fired (m): which features are not 0 on some row. pairs: the active ones, where they are few.
+    """
+
+    f: torch.Tensor
+    fired: torch.Tensor
+    pairs: Pairs | None
+
+    @property
+    def batch(self) -> int:
+        """B."""
+        return self.f.shape[1]
+
+    def total(self) -> torch.Tensor:
+        """Sum of all features, a number."""
+        return self.f.sum() if self.pairs is None else self.pairs.values.sum()
+
+    def entropy(self) -> tuple[torch.Tensor, EntropySlope]:
+        """The mean over rows of H, and its slope."""
+        if self.pairs is not None:
+            pairs = self.pairs
+            zeros = pairs.values.new_zeros(self.batch)
+            total = zeros.index_add(0, pairs.rows, pairs.values)
+            parts = entropy_parts(pairs.values, total[pairs.rows])
+            entropy, mean = (zeros.index_add(0, pairs.rows, each) for each in parts)
+            return entropy.mean(), EntropySlope(total, mean)
+        total = self.f.sum(dim=0)
+        entropy, mean = torch.zeros_like(total), torch.zeros_like(total)
+        for block in blocks(len(self.f), self.batch, self.f.device):
+            parts = entropy_parts(self.f[block], total)
+            entropy += parts[0].sum(dim=0)
+            mean += parts[1].sum(dim=0)
+        return entropy.mean(), EntropySlope(total, mean)
+
+
+class Search:
+    """Looks for the active places block by block, and gives up once they are too many."""
+
+    def __init__(self, places: int, *, possible: bool) -> None:
+        """`places`: m * B; `possible`: whether pairs can be worked on at all."""
+        self.limit = int(MOST_DENSITY * places) if possible and places >= LEAST_PLACES else -1
+        self.found: list[np.ndarray] = []
+        self.count = 0
+
+    def look(self, active: torch.Tensor, first: int) -> None:
+        """`active`: mask (C, B) of the next features, whose first place is number `first`."""
+        if self.limit < 0:
+            return
+        mask = active.numpy()
+        self.count += int(np.count_nonzero(mask))
+        if self.count > self.limit:
+            self.limit, self.found = -1, []
+        else:
+            self.found.append(np.flatnonzero(mask) + first)
+
+    def pairs(self, f: torch.Tensor) -> Pairs | None:
+        """None: they are too many, or were not looked for."""
+        return None if self.limit < 0 else Pairs.of(self.found, f)
+
+
+def encode_blocks(
+    blocks: Iterator[tuple[slice, torch.Tensor]], f: torch.Tensor, *, sparse: bool
+) -> Encoded:
+    """From blocks of features that were written into `f` (m, B) before the ReLU."""
+    size, batch = f.shape
+    search = Search(size * batch, possible=sparse)
+    fired = torch.empty(size, dtype=torch.bool, device=f.device)
+    for where, part in blocks:
+        active = part.relu_() != 0
+        torch.any(active, dim=1, out=fired[where])
+        search.look(active, where.start * batch)
+    return Encoded(f, fired, search.pairs(f))

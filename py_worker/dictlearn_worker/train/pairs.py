@@ -1,0 +1,100 @@
+"""Active pairs: the (row, feature) places of a batch at which a feature is not zero, and sums over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn.functional import embedding_bag
+
+# Numbers below this are sorted by numpy's radix sort, in two passes over their bytes.
+RADIX_LIMIT = 2**16
+
+
+@dataclass
+class Pairs:
+    """P pairs, feature by feature, and within a feature row by row. All on the CPU.
+
+    rows, features (P): whole numbers; values (P): the features' values there; starts (m + 1): where each feature's pairs
+    begin, and P.
+    """
+
+    rows: torch.Tensor
+    features: torch.Tensor
+    values: torch.Tensor
+    starts: torch.Tensor
+
+    @classmethod
+    def of(cls, places: list[np.ndarray], f: torch.Tensor) -> Pairs:
+        """From the places of the active values in `f` (m, B), read as one line: ascending, in parts."""
+        size, batch = f.shape
+        flat = torch.from_numpy(np.concatenate(places))
+        features = flat // batch
+        return cls(flat - features * batch, features, f.view(-1)[flat], starts_of(features, size))
+
+    def __len__(self) -> int:
+        """P."""
+        return len(self.rows)
+
+    def decode(self, weight: torch.Tensor, batch: int) -> torch.Tensor:
+        """Sum over the pairs of each row of value * weight[feature]. weight: (m, d), result: (B, d)."""
+        order = stable_order(self.rows, batch)
+        return embedding_bag(
+            self.features[order],
+            weight,
+            starts_of(self.rows, batch),
+            mode="sum",
+            per_sample_weights=self.values[order],
+            include_last_offset=True,
+        )
+
+    def of_features(self, start: int, end: int) -> Block:
+        """The pairs of the features from `start` up to `end`."""
+        first, last = int(self.starts[start]), int(self.starts[end])
+        where = slice(first, last)
+        starts = self.starts[start : end + 1] - first
+        return Block(self.rows[where], self.features[where] - start, self.values[where], starts)
+
+
+@dataclass
+class Block:
+    """The pairs of consecutive features, numbered from 0. C is their number, P that of the pairs."""
+
+    rows: torch.Tensor
+    features: torch.Tensor
+    values: torch.Tensor
+    starts: torch.Tensor
+
+    def products(self, by_feature: torch.Tensor, by_row: torch.Tensor) -> torch.Tensor:
+        """by_feature[feature] . by_row[row] of each pair (P). by_feature: (C, d), by_row: (B, d)."""
+        if len(self.rows) == 0:
+            return self.values.new_empty(0)
+        # The gradient of a weighted sum with respect to its weights is just these products.
+        return torch.ops.aten._embedding_bag_per_sample_weights_backward(
+            by_feature, by_row, self.rows, self.starts[:-1], self.features, 0
+        )
+
+    def sum_rows(self, weights: torch.Tensor, by_row: torch.Tensor) -> torch.Tensor:
+        """Sum over the pairs of each feature of weight * by_row[row]. weights: (P), by_row: (B, d), result: (C, d)."""
+        return embedding_bag(
+            self.rows, by_row, self.starts, mode="sum", per_sample_weights=weights, include_last_offset=True
+        )
+
+    def sums(self, weights: torch.Tensor) -> torch.Tensor:
+        """Sum over the pairs of each feature of `weights` (P); (C)."""
+        return torch.segment_reduce(weights, "sum", offsets=self.starts, unsafe=True, initial=0)
+
+
+def starts_of(numbers: torch.Tensor, limit: int) -> torch.Tensor:
+    """Where each number below `limit` begins once `numbers` (P) are sorted, and P: (limit + 1)."""
+    starts = torch.zeros(limit + 1, dtype=torch.int64)
+    torch.cumsum(torch.bincount(numbers, minlength=limit), 0, out=starts[1:])
+    return starts
+
+
+def stable_order(numbers: torch.Tensor, limit: int) -> torch.Tensor:
+    """The order (P) that sorts `numbers` (P), all below `limit`, and leaves equal ones as they are."""
+    if limit > RADIX_LIMIT:
+        return torch.argsort(numbers, stable=True)
+    return torch.from_numpy(np.argsort(numbers.numpy().astype(np.uint16), kind="stable"))
