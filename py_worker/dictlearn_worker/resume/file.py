@@ -35,7 +35,8 @@ class Write:
 
 def write_behind(path: Path, tensors: dict[str, torch.Tensor]) -> Write:
     """Copies the tensors now and writes the copies on a thread of its own, while training goes on."""
-    copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    # Empty ones are filled, because a copy would keep the order of a transposed tensor's memory, which a file cannot.
+    copies = {name: torch.empty(each.shape, dtype=each.dtype).copy_(each.detach()) for name, each in tensors.items()}
     return Write(WRITER.submit(write, path, copies))
 
 
@@ -43,7 +44,7 @@ def write(path: Path, tensors: dict[str, torch.Tensor]) -> Written:
     """Temporary name in the same folder, fsync, rename, fsync of the folder. Raises `cannot_write`."""
     temporary = path.with_name(f".{path.name}.part")
     try:
-        save_file(tensors, temporary)
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
         with temporary.open("rb+") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())

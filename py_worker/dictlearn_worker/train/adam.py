@@ -13,11 +13,15 @@ from ..protocol import Adam
 
 @dataclass
 class FeatureGradients:
-    """Gradients of C consecutive features: encoder (C, d_in), encoder_bias (C), decoder (C, d_out)."""
+    """Gradients of C consecutive features: encoder (C, d_in), encoder_bias (C), decoder (C, d_out).
+
+    along (C): each decoder gradient times its column, g . w.
+    """
 
     encoder: torch.Tensor
     encoder_bias: torch.Tensor
     decoder: torch.Tensor
+    along: torch.Tensor
 
 
 class ConstrainedAdam:
@@ -53,6 +57,11 @@ class ConstrainedAdam:
         of_features = (dictionary.encoder.weight, dictionary.encoder.bias, self.decoder)
         self._features = [self.place(each) for each in of_features]
         self._biases = [place for place in range(len(self.parameters)) if place not in self._features]
+
+    @property
+    def columns(self) -> torch.Tensor:
+        """The decoder's columns as rows (m, d_out), unrounded."""
+        return self.masters[self.place(self.decoder)].detach().T
 
     def clear_gradients(self) -> None:
         """The next backward pass starts from none."""
@@ -111,7 +120,7 @@ class ConstrainedAdam:
             [encoder[where], bias[where], decoder.T[where]] for encoder, bias, decoder in (masters, first, second)
         ]
         column, gradient = blocks[0][2], gradients.decoder
-        along = (gradient * column).sum(dim=1) / column.square().sum(dim=1)
+        along = gradients.along / torch.linalg.vector_norm(column, dim=1).square()
         gradient.addcmul_(column, along.unsqueeze(1), value=-1)
         self._fused(blocks, [gradients.encoder, gradients.encoder_bias, gradient], self._features, lr)
         column /= torch.linalg.vector_norm(column, dim=1, keepdim=True)

@@ -94,6 +94,7 @@ class AnalyticStep:
             if encoded.pairs is not None:
                 block = encoded.pairs.of_features(where.start, where.stop)
                 by_f = block.products(columns[where], by_y)
+                along = block.sums(block.values * by_f)
                 by_f += penalty if slope is None else penalty * slope.at(block.values, block.rows)
                 by_bias = block.sums(by_f)
                 by_weight, by_column = block.sum_rows(by_f, shifted), block.sum_rows(block.values, by_y)
@@ -104,8 +105,9 @@ class AnalyticStep:
                 torch.ops.aten.threshold_backward.grad_input(by_f, f, 0, grad_input=by_f)
                 by_bias = by_f.sum(dim=1)
                 by_weight, by_column = product(by_f, shifted, low), product(f, by_y, low)
+                along = (by_column * optimiser.columns[where]).sum(dim=1)
             through_shift -= by_bias @ weight[where].to(by_bias.dtype)
-            optimiser.update_features(where, FeatureGradients(by_weight, by_bias, by_column), lr)
+            optimiser.update_features(where, FeatureGradients(by_weight, by_bias, by_column, along), lr)
         by_output = by_y.sum(dim=0)
         biases = [through_shift, by_output] if dictionary.own_input_bias else [through_shift + by_output]
         optimiser.update_biases(biases, lr)

@@ -73,11 +73,11 @@ class Search:
         self.found: list[np.ndarray] = []
         self.count = 0
 
-    def look(self, active: torch.Tensor, first: int) -> None:
-        """`active`: mask (C, B) of the next features, whose first place is number `first`."""
+    def look(self, f: torch.Tensor, first: int) -> None:
+        """The next features `f` (C, B), whose first place is number `first`. NaN counts as active, so that it shows."""
         if self.limit < 0:
             return
-        mask = active.numpy()
+        mask = (f != 0).numpy()
         self.count += int(np.count_nonzero(mask))
         if self.count > self.limit:
             self.limit, self.found = -1, []
@@ -89,15 +89,11 @@ class Search:
         return None if self.limit < 0 else Pairs.of(self.found, f)
 
 
-def encode_blocks(
-    blocks: Iterator[tuple[slice, torch.Tensor]], f: torch.Tensor, *, sparse: bool
-) -> Encoded:
-    """From blocks of features that were written into `f` (m, B) before the ReLU."""
-    size, batch = f.shape
-    search = Search(size * batch, possible=sparse)
-    fired = torch.empty(size, dtype=torch.bool, device=f.device)
+def encode_blocks(blocks: Iterator[tuple[slice, torch.Tensor]], f: torch.Tensor, *, sparse: bool) -> Encoded:
+    """From blocks of features that are written into `f` (m, B) before the ReLU. `sparse`: pairs can be worked on."""
+    batch = f.shape[1]
+    search = Search(f.numel(), possible=sparse)
     for where, part in blocks:
-        active = part.relu_() != 0
-        torch.any(active, dim=1, out=fired[where])
-        search.look(active, where.start * batch)
-    return Encoded(f, fired, search.pairs(f))
+        search.look(part.relu_(), where.start * batch)
+    pairs = search.pairs(f)
+    return Encoded(f, f.amax(dim=1) != 0 if pairs is None else pairs.fired(), pairs)

@@ -31,19 +31,21 @@ class Pairs:
         size, batch = f.shape
         flat = torch.from_numpy(np.concatenate(places))
         features = flat // batch
-        return cls(flat - features * batch, features, f.view(-1)[flat], starts_of(features, size))
+        starts = torch.searchsorted(features, torch.arange(size + 1))
+        return cls(flat - features * batch, features, f.view(-1)[flat], starts)
 
-    def __len__(self) -> int:
-        """P."""
-        return len(self.rows)
+    def fired(self) -> torch.Tensor:
+        """Mask (m) of the features that have a pair."""
+        return self.starts[1:] > self.starts[:-1]
 
     def decode(self, weight: torch.Tensor, batch: int) -> torch.Tensor:
         """Sum over the pairs of each row of value * weight[feature]. weight: (m, d), result: (B, d)."""
         order = stable_order(self.rows, batch)
+        starts = np.concatenate([[0], np.bincount(self.rows.numpy(), minlength=batch).cumsum()])
         return embedding_bag(
             self.features[order],
             weight,
-            starts_of(self.rows, batch),
+            torch.from_numpy(starts),
             mode="sum",
             per_sample_weights=self.values[order],
             include_last_offset=True,
@@ -84,13 +86,6 @@ class Block:
     def sums(self, weights: torch.Tensor) -> torch.Tensor:
         """Sum over the pairs of each feature of `weights` (P); (C)."""
         return torch.segment_reduce(weights, "sum", offsets=self.starts, unsafe=True, initial=0)
-
-
-def starts_of(numbers: torch.Tensor, limit: int) -> torch.Tensor:
-    """Where each number below `limit` begins once `numbers` (P) are sorted, and P: (limit + 1)."""
-    starts = torch.zeros(limit + 1, dtype=torch.int64)
-    torch.cumsum(torch.bincount(numbers, minlength=limit), 0, out=starts[1:])
-    return starts
 
 
 def stable_order(numbers: torch.Tensor, limit: int) -> torch.Tensor:
