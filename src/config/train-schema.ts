@@ -38,7 +38,9 @@ export const trainKeys = {
     ),
   adam_arithmetic: z
     .enum(["fused", "plain"])
-    .describe("torch's fused kernel, or its plain one, which rounds differently (the reference's)."),
+    .describe(
+      "Gradients in closed form, over active features where these are few, and torch's fused kernel; or autograd and the plain kernel, which round differently (the reference's).",
+    ),
   resample_window: z
     .enum(["count-first-step", "drop-first-step"])
     .describe("Whether a window's first step counts; the reference drops it."),
