@@ -1,4 +1,4 @@
-"""The step in closed form: its gradients are autograd's, over all features or over the active ones, and so is training."""
+"""The step in closed form: its gradients are autograd's, over all features or over active ones, and so is training."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def rows(width: int, dtype: torch.dtype, seed: int) -> torch.Tensor:
     return torch.randn(ROWS, width, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)).to(dtype)
 
 
-def autograd(ae: AutoEncoder, x: torch.Tensor, y: torch.Tensor, loss: p.Loss) -> tuple[torch.Tensor, list[torch.Tensor]]:
+def autograd(
+    ae: AutoEncoder, x: torch.Tensor, y: torch.Tensor, loss: p.Loss
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """The loss and the gradients by autograd, in float64, the decoder's without its part along the columns."""
     double = AutoEncoder(ae.input_width, ae.output_width, ae.size, torch.float64)
     double.load_state_dict(ae.state_dict())
@@ -102,14 +104,12 @@ def test_gradients_are_those_of_autograd(way, reconstruction, sparsity, bias, d_
     ids=["float64", "float32"],
 )
 @pytest.mark.parametrize(("reconstruction", "sparsity"), TERMS)
-def test_many_steps_are_the_references(
-    way, reconstruction, sparsity, dtype, loss_tolerance, weight_tolerance
-) -> None:
+def test_many_steps_are_the_references(way, reconstruction, sparsity, dtype, loss_tolerance, weight_tolerance) -> None:
     """With a warm-up of rate and penalty, against autograd and torch's plain Adam: 200 steps, with the entropy 50.
 
-    Adam divides by the gradient's own size, so where that is all rounding the float32 weights differ by a part of a rate.
-    Training on the entropy is chaotic: after 200 steps the plain float64 procedure is 8e-4 away from itself started from
-    weights that differ by 1e-14, and so from ours.
+    Adam divides by the gradient's own size, so where that is all rounding float32 weights differ by a part of a rate.
+    Training on the entropy is chaotic: after 200 steps the plain float64 procedure is 8e-4 away from itself started
+    from weights that differ by 1e-14, and so from ours.
     """
     x = rows(D_IN, dtype, 1)
     loss = p.Loss(reconstruction=reconstruction, sparsity=sparsity)

@@ -107,7 +107,7 @@ class ConstrainedAdam:
     @torch.no_grad()
     def begin(self) -> None:
         """Counts the step whose updates follow."""
-        torch._foreach_add_(self.counters, 1)
+        torch._foreach_add_(self.counters, 1)  # pyright: ignore[reportPrivateImportUsage]
 
     @torch.no_grad()
     def update_features(self, where: slice, gradients: FeatureGradients, lr: float) -> None:
@@ -145,7 +145,7 @@ class ConstrainedAdam:
         self, blocks: list[list[torch.Tensor]], gradients: list[torch.Tensor], places: list[int], lr: float
     ) -> None:
         masters, first, second = blocks
-        torch._fused_adam_(
+        torch._fused_adam_(  # pyright: ignore[reportPrivateImportUsage]
             masters,
             gradients,
             first,

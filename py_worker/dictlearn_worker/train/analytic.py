@@ -1,13 +1,14 @@
-"""One step with gradients in closed form: no graph, no product that is not needed, and no more than a block of gradients.
+"""One step with gradients in closed form: no graph, no needless product, and no more than a block of gradients.
 
-With x' = x - b_in, f = ReLU(x' W^T + b_enc), y_hat = f D + b (W: (m, d_in), D: (m, d_out), the decoder's columns as rows):
+With x' = x - b_in, f = ReLU(x' W^T + b_enc), y_hat = f D + b (W: (m, d_in), D: (m, d_out), the decoder's columns as
+rows):
 
     G = dL/dy_hat                            (B, d_out)
     S = (G D^T + penalty * dS/df) [f > 0]    (B, m)      dL/d pre-activation
     dL/dD = f^T G,  dL/dW = S^T x',  dL/db_enc = sum S,  dL/db_in = -(sum S) W,  dL/db = sum G
 
-and one gradient, the sum of the last two, where b_in is b. S is needed only where f > 0: where that is seldom, everything
-but the encoding is summed over these pairs alone.
+and one gradient, the sum of the last two, where b_in is b. S is needed only where f > 0: where that is seldom,
+everything but the encoding is summed over these pairs alone.
 """
 
 from __future__ import annotations
@@ -114,5 +115,5 @@ class AnalyticStep:
 
 
 def product(a: torch.Tensor, b: torch.Tensor, low: torch.dtype | None) -> torch.Tensor:
-    """a @ b. With `low` the factors and the product are rounded to it, as under torch.autocast, and widened again."""
+    """The product a @ b. With `low` the factors and the product are rounded to it, as under torch.autocast, and widened again."""
     return a @ b if low is None else (a.to(low) @ b.to(low)).float()

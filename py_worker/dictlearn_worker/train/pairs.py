@@ -16,8 +16,8 @@ RADIX_LIMIT = 2**16
 class Pairs:
     """P pairs, feature by feature, and within a feature row by row. All on the CPU.
 
-    rows, features (P): whole numbers; values (P): the features' values there; starts (m + 1): where each feature's pairs
-    begin, and P.
+    rows, features (P): whole numbers; values (P): the features' values there; starts (m + 1): where each feature's
+    pairs begin, and P.
     """
 
     rows: torch.Tensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 from weakref import WeakValueDictionary
 
 import torch
@@ -11,7 +12,7 @@ import torch
 class Scratch:
     """One growing piece of memory, shared by all who ask for the same device and dtype, freed with the last of them."""
 
-    _shared: WeakValueDictionary[tuple[torch.device, torch.dtype], Scratch] = WeakValueDictionary()
+    _shared: ClassVar[WeakValueDictionary[tuple[torch.device, torch.dtype], Scratch]] = WeakValueDictionary()
 
     def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
         """Takes no memory yet."""
