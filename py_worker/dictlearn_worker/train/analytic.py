@@ -115,5 +115,5 @@ class AnalyticStep:
 
 
 def product(a: torch.Tensor, b: torch.Tensor, low: torch.dtype | None) -> torch.Tensor:
-    """The product a @ b. With `low` the factors and the product are rounded to it, as under torch.autocast, and widened again."""
+    """The product a @ b. With `low`, factors and product are rounded to it, as under torch.autocast, then widened."""
     return a @ b if low is None else (a.to(low) @ b.to(low)).float()

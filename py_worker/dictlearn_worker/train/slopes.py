@@ -42,7 +42,7 @@ class EntropySlope:
 
 
 def entropy_parts(f: torch.Tensor, total: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What features `f` of rows whose sums are `total` add to H, -p log(p + eps), and to sum u p, that - p^2 / (p + eps)."""
+    """What features `f` of rows with the sums `total` add to H, and to sum u p: that less p^2 / (p + eps)."""
     p = f / (total + ENTROPY_EPSILON)
     shifted = p + ENTROPY_EPSILON
     entropy = -p * shifted.log()
