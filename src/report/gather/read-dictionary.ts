@@ -28,7 +28,7 @@ export const readDictionary = async (
 ): Promise<ReportedDictionary> => {
   const { worker, device } = options;
   const evaluation = await evaluationOf(on, options);
-  const plan = planned(() => planEvaluation(on, options.choices, "all"));
+  const plan = planned(() => planEvaluation(on, options.choices, "all"), NAME_TEXT);
   await using dictionary = await AutoEncoder.load(on.weights, { worker, device });
   const { size, inputWidth, outputWidth } = dictionary.shape;
   const folder = folderOf(on);
@@ -57,7 +57,7 @@ const folderOf = ({ weights }: DictionaryOnDisk): string => {
 const evaluationOf = async (on: DictionaryOnDisk, options: ReadDictionaryOptions): Promise<Evaluated | WhyNot> => {
   const there = readEvaluation(on.evaluation);
   if (there !== null) return { subject: there, statistics: there.statistics, frequencies: there.frequencies };
-  const plan = planned(() => planEvaluation(on, options.choices));
+  const plan = planned(() => planEvaluation(on, options.choices), MEASURE);
   if ("whyNot" in plan) return plan;
   const { worker, models, device, choices, signal, onProgress } = options;
   try {
@@ -66,22 +66,24 @@ const evaluationOf = async (on: DictionaryOnDisk, options: ReadDictionaryOptions
     const { subject, evaluation } = result;
     return { subject, statistics: evaluation.statistics, frequencies: evaluation.frequencies };
   } catch (error) {
-    if (error instanceof DictlearnError && error.code === "no_tokens") return { whyNot: sentence(error) };
+    if (error instanceof DictlearnError && error.code === "no_tokens") return { whyNot: error.message };
     throw error;
   }
 };
 
+/** What to do about a folder that does not say what is needed; what `dictlearn evaluate` writes is taken from there. */
+const NAME_TEXT = "Name --model, --submodule and --data.";
+const MEASURE = "Measure it with `dictlearn evaluate`, which takes other text and rows.";
+
 /** A plan, or why there is none. */
-const planned = (plan: () => EvaluationPlan): EvaluationPlan | WhyNot => {
+const planned = (plan: () => EvaluationPlan, advice: string): EvaluationPlan | WhyNot => {
   try {
     return plan();
   } catch (error) {
-    if (error instanceof ConfigError) return { whyNot: sentence(error) };
+    if (error instanceof ConfigError) return { whyNot: `${error.message} ${advice}` };
     throw error;
   }
 };
-
-const sentence = ({ message, hint }: DictlearnError): string => [message, hint].filter(Boolean).join(" ");
 
 const readConfig = (path: string): Record<string, unknown> | null =>
   existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : null;
