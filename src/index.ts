@@ -87,6 +87,13 @@ export {
   publishedDictionaries,
   publishedSet,
   publishedShapes,
+  type StatedSet,
+  type Verification,
+  type VerifiedColumn,
+  type VerifiedDictionary,
+  type VerifiedNumber,
+  type VerifyOptions,
+  verifyPublished,
 } from "./published/index.ts";
 export {
   createReport,

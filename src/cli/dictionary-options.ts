@@ -2,13 +2,11 @@ import type { Argv } from "yargs";
 import { ConfigError } from "../errors.ts";
 import type { EvaluationChoices } from "../evaluate/plan.ts";
 
-/** What dictionaries were trained on, where their config.json does not say it, and the text to read instead of the run's. */
-export interface DictionaryArguments {
+/** Where the model is, and the text to read instead of the run's. */
+export interface ReadingArguments {
   readonly model?: string | undefined;
   readonly revision?: string | undefined;
   readonly "model-dtype"?: "float32" | "float64" | "bfloat16" | undefined;
-  readonly submodule?: string | undefined;
-  readonly io?: "out" | "in" | "in_to_out" | undefined;
   readonly data?: string | undefined;
   readonly "text-field"?: string | undefined;
   readonly split?: string | undefined;
@@ -17,8 +15,14 @@ export interface DictionaryArguments {
   readonly "batch-size"?: string | undefined;
 }
 
-/** The options of every command that looks at dictionaries on text. */
-export const dictionaryOptions = <T>(yargs: Argv<T>) =>
+/** What dictionaries were trained on, too, where their config.json does not say it. */
+export interface DictionaryArguments extends ReadingArguments {
+  readonly submodule?: string | undefined;
+  readonly io?: "out" | "in" | "in_to_out" | undefined;
+}
+
+/** The options of every command that reads text with a model. */
+export const readingOptions = <T>(yargs: Argv<T>) =>
   yargs
     .option("data", { type: "string", describe: "Other text than the run's" })
     .option("text-field", { type: "string", describe: "The field of --data that holds the text" })
@@ -28,17 +32,26 @@ export const dictionaryOptions = <T>(yargs: Argv<T>) =>
     .option("batch-size", { type: "string", describe: "Contexts through the model at once (8)" })
     .option("model", { type: "string", describe: "The model, where there is no config.json" })
     .option("revision", { type: "string", describe: "The model's revision on the hub" })
-    .option("model-dtype", { choices: ["float32", "float64", "bfloat16"] as const, describe: "The model's dtype" })
+    .option("model-dtype", { choices: ["float32", "float64", "bfloat16"] as const, describe: "The model's dtype" });
+
+/** The options of every command that looks at dictionaries on text. */
+export const dictionaryOptions = <T>(yargs: Argv<T>) =>
+  readingOptions(yargs)
     .option("submodule", { type: "string", describe: "The submodule, where there is no config.json" })
     .option("io", { choices: ["out", "in", "in_to_out"] as const, describe: "What of it is read" });
 
 /** What these options say. Throws a `ConfigError` for numbers that are none. */
 export const dictionaryChoices = (argv: DictionaryArguments): EvaluationChoices => ({
+  ...readingChoices(argv),
+  submodule: argv.submodule,
+  io: argv.io,
+});
+
+/** The same for `readingOptions`. */
+export const readingChoices = (argv: ReadingArguments) => ({
   model: argv.model,
   revision: argv.revision,
   model_dtype: argv["model-dtype"],
-  submodule: argv.submodule,
-  io: argv.io,
   data: argv.data,
   text_field: argv["text-field"],
   split: argv.split,

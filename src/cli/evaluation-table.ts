@@ -1,6 +1,7 @@
 import type { EvaluatedDictionary } from "../evaluate/evaluate-folders.ts";
 import { type Evaluation, STATISTIC_LABELS, type Statistic } from "../evaluate/index.ts";
-import { count, number } from "./format.ts";
+import { aligned } from "./aligned.ts";
+import { count, number4 } from "./format.ts";
 
 type Name = keyof Evaluation["statistics"];
 
@@ -59,21 +60,4 @@ const range = ({ interval }: Statistic, percent = false): string =>
 const format = (value: number, percent: boolean): string => {
   if (!Number.isFinite(value)) return "undefined";
   return percent ? `${(value * 100).toFixed(1)} %` : number4(value);
-};
-
-/** Four significant digits, or three where they say more than enough. */
-const number4 = (value: number): string =>
-  Math.abs(value) >= 1 ? String(Number(value.toPrecision(4))) : number(value);
-
-/** Columns of equal width: the first aligned to the left, the others to the right. */
-const aligned = (rows: readonly (readonly string[])[]): string => {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
-        .join("   ")
-        .trimEnd(),
-    )
-    .join("\n");
 };

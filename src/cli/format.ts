@@ -11,6 +11,10 @@ export const count = (value: number): string => integer.format(value);
 export const number = (value: number): string =>
   Number.isFinite(value) ? String(Number(value.toPrecision(3))) : String(value);
 
+/** Four significant digits, or three where they say more than enough. */
+export const number4 = (value: number): string =>
+  Math.abs(value) >= 1 ? String(Number(value.toPrecision(4))) : number(value);
+
 /** The statistics of a step on one line. */
 export const metricsLine = (metrics: StepMetrics): string =>
   [

@@ -12,6 +12,7 @@ import { inspectCommand } from "./inspect.ts";
 import { reportCommand } from "./report.ts";
 import { setupCommand } from "./setup.ts";
 import { trainCommand } from "./train.ts";
+import { verifyCommand } from "./verify.ts";
 
 const args = hideBin(process.argv);
 
@@ -30,11 +31,12 @@ try {
     .command(evaluateCommand)
     .command(reportCommand)
     .command(downloadCommand)
+    .command(verifyCommand)
     .command(convertCommand)
     .command(inspectCommand)
     .command(setupCommand)
     .command(doctorCommand)
-    .demandCommand(1, "Say what to do: train, evaluate, report, download, convert, inspect, setup or doctor.")
+    .demandCommand(1, "Say what to do: train, evaluate, report, download, verify, convert, inspect, setup or doctor.")
     .strictCommands()
     .recommendCommands()
     .option("verbose", { type: "boolean", default: false, describe: "With an error, print its traceback too" })

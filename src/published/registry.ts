@@ -46,10 +46,13 @@ export const publishedShapes = ({
  *
  * @throws {ConfigError} There is none; the hint names the nearest.
  */
-export const publishedSet = (name: string): PublishedSet => {
-  const found = PUBLISHED_SETS.find((set) => set.name === name);
+export const publishedSet = (name: string): PublishedSet => setNamed(name, PUBLISHED_SETS);
+
+/** The same among other sets than the released ones. */
+export const setNamed = <T extends { readonly name: string }>(name: string, sets: readonly T[]): T => {
+  const found = sets.find((set) => set.name === name);
   if (found !== undefined) return found;
-  const names = PUBLISHED_SETS.map((set) => set.name);
+  const names = sets.map((set) => set.name);
   throw new ConfigError(`There is no published set ${name}.`, { hint: suggestion(name, names) });
 };
 
@@ -60,7 +63,7 @@ export const publishedSet = (name: string): PublishedSet => {
  * @throws {ConfigError} The set has no such site; the hint names the nearest.
  */
 export const publishedDictionaries = (
-  set: PublishedSet,
+  set: Pick<PublishedSet, "name" | "dictionaries">,
   sites: readonly (string | number)[] = [],
 ): readonly PublishedDictionary[] => {
   if (sites.length === 0) return set.dictionaries;

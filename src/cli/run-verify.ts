@@ -1,0 +1,84 @@
+import { existsSync, statSync } from "node:fs";
+import { ensureEnvironment, setupProgress } from "../environment/index.ts";
+import { CancelledError, ConfigError, DictlearnError } from "../errors.ts";
+import {
+  PUBLISHED_SETS,
+  readRegistry,
+  type StatedSet,
+  type Verification,
+  type VerifyOptions,
+  verifyPublished,
+} from "../published/index.ts";
+import { Worker } from "../worker/index.ts";
+import { createProgress } from "./dictionary-progress.ts";
+import { Interrupt } from "./interrupt.ts";
+import { placesOf, verificationTable } from "./verification-table.ts";
+
+interface Options {
+  readonly set?: string | undefined;
+  readonly dir?: string | undefined;
+  readonly layers?: readonly string[] | undefined;
+  readonly registry?: string | undefined;
+  readonly choices: NonNullable<VerifyOptions["choices"]>;
+  readonly device: string;
+  readonly json: boolean;
+  readonly python?: string | undefined;
+}
+
+/** Measures, compares and prints; returns the exit code. Throws `disagrees` when a number does. */
+export const runVerify = async (options: Options): Promise<number> => {
+  const { choices, layers, device, json } = options;
+  const sets = options.registry === undefined ? PUBLISHED_SETS : readRegistry(options.registry);
+  const { set, dir } = whatAndWhere(options, sets);
+  let worker: Worker | undefined;
+  using interrupt = new Interrupt({
+    onFirst: () => process.stderr.write("\nStopping.\n"),
+    onSecond: () => worker?.kill(),
+  });
+  const { signal } = interrupt;
+  let verification: Verification;
+  try {
+    const environment = await ensureEnvironment({ python: options.python, signal, onProgress: setupProgress() });
+    worker = await Worker.start(environment);
+    await using closing = worker;
+    using progress = createProgress();
+    const { onProgress } = progress;
+    const how = { set, sets, layers, choices, device, worker: closing, signal, onProgress };
+    verification = await verifyPublished(dir, how);
+  } catch (error) {
+    if (signal.aborted && error instanceof CancelledError) return 130;
+    throw error;
+  }
+  process.stdout.write(`${json ? JSON.stringify(verification) : verificationTable(verification)}\n`);
+  if (!verification.agrees) throw disagrees(verification);
+  return 0;
+};
+
+/** With one argument, the name of a set is a set, and any other folder is the folder. */
+const whatAndWhere = (
+  { set, dir }: Pick<Options, "set" | "dir">,
+  sets: readonly StatedSet[],
+): { readonly set: string | undefined; readonly dir: string } => {
+  const alone = set !== undefined && dir === undefined && !sets.some(({ name }) => name === set) && isFolder(set);
+  const found = alone ? { set: undefined, dir: set } : { set, dir: dir ?? "dictionaries" };
+  if (!isFolder(found.dir)) {
+    throw new ConfigError(`There is no folder ${found.dir}.`, {
+      hint: "`dictlearn download` makes one; name another, or that of a run: dictlearn verify SET DIR.",
+    });
+  }
+  return found;
+};
+
+const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
+
+const disagrees = (verification: Verification): DictlearnError => {
+  const numbers = verification.dictionaries.flatMap((each) => each.numbers);
+  const wrong = numbers.filter(({ agrees }) => !agrees).length;
+  return new DictlearnError(
+    `${wrong} of ${numbers.length} published numbers do not agree with what was measured: ${placesOf(verification)}.`,
+    {
+      code: "disagrees",
+      hint: "Differences of a few intervals in single columns can come from the text; a whole layer that differs is another dictionary.",
+    },
+  );
+};

@@ -1,0 +1,51 @@
+import type { CommandModule } from "yargs";
+import { type ReadingArguments, readingChoices, readingOptions, wholeNumber } from "./dictionary-options.ts";
+
+export interface VerifyArguments extends ReadingArguments {
+  readonly set?: string | undefined;
+  readonly dir?: string | undefined;
+  readonly layers?: readonly string[] | undefined;
+  readonly contexts?: string | undefined;
+  readonly "alive-tokens"?: string | undefined;
+  readonly seed?: string | undefined;
+  readonly registry?: string | undefined;
+  readonly device: string;
+  readonly json: boolean;
+  readonly python?: string | undefined;
+}
+
+export const verifyCommand: CommandModule<object, VerifyArguments> = {
+  command: "verify [set] [dir]",
+  describe: "Compare released dictionaries, or the same trained anew, with their published statistics",
+  builder: (yargs) =>
+    readingOptions(yargs)
+      .positional("set", { type: "string", describe: "0_8192 or 1_32768 (every set that is there)" })
+      .positional("dir", { type: "string", describe: "Folder of a download or of a run (dictionaries)" })
+      .option("layers", { type: "string", array: true, describe: "Only these layers or sites" })
+      .option("contexts", { type: "string", describe: "Contexts to measure on (128)" })
+      .option("alive-tokens", { type: "string", describe: "Tokens on which a feature must fire to be alive (8192)" })
+      .option("seed", { type: "string", describe: "Of the confidence intervals (0)" })
+      .option("registry", { type: "string", describe: "A JSON file of other sets than the released ones" })
+      .option("device", { type: "string", default: "auto", describe: "auto, cpu, cuda or cuda:N" })
+      .option("json", { type: "boolean", default: false, describe: "Print the comparison as one JSON object" })
+      .option("python", { type: "string", describe: "Use this Python instead of the managed environment" })
+      .strictOptions()
+      .example("$0 verify 0_8192 dictionaries", "A download, on the Pile from the hub")
+      .example("$0 verify 0_8192 dictionaries --layers 0 1 --data pile.jsonl", "Two layers, on text of your own")
+      .example("$0 verify 0_8192 runs/pythia-70m-deduped/0_8192", "The set trained anew, on text that its run reserved")
+      .epilogue(
+        "Exit code 0: every number agrees within its 95 % interval and rounding. docs/statistics.md has the rule.",
+      ) as never,
+  handler: async (argv) => {
+    const { runVerify } = await import("./run-verify.ts");
+    process.exitCode = await runVerify({
+      ...argv,
+      choices: {
+        ...readingChoices(argv),
+        contexts: wholeNumber("contexts", argv.contexts, 1),
+        alive_tokens: wholeNumber("alive-tokens", argv["alive-tokens"], 1),
+        seed: wholeNumber("seed", argv.seed, 0),
+      },
+    });
+  },
+};

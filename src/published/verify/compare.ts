@@ -1,0 +1,74 @@
+import type { Evaluation, Interval, StatisticName } from "../../evaluate/index.ts";
+import type { PublishedColumn, PublishedStatistics } from "../published-set.ts";
+import { PUBLISHED_COLUMNS } from "../registry.ts";
+
+/** A column of the authors' tables, or their later correction of one. */
+export type VerifiedColumn = PublishedColumn | "corrected_mean_square_error";
+
+/** One published number beside what was measured. */
+export interface VerifiedNumber {
+  readonly column: VerifiedColumn;
+  /** As the table has it. */
+  readonly title: string;
+  /** What it is, whatever the title says. */
+  readonly formula: string;
+  /** The same number's name in `dictlearn evaluate`. */
+  readonly statistic: StatisticName | "alive";
+  readonly published: number;
+  /** NaN where it is not defined. */
+  readonly measured: number;
+  /** 95 % confidence interval of what was measured; null where there are fewer than two contexts. */
+  readonly interval: Interval | null;
+  /** measured − published. */
+  readonly difference: number;
+  /** The difference in units of half the interval's width; null where that is 0 or unknown. */
+  readonly in_intervals: number | null;
+  /** How large the difference may be: half a unit of the last printed digit, and half the interval's width. */
+  readonly tolerance: number;
+  readonly agrees: boolean;
+}
+
+/** The tables are printed with three decimals. */
+const HALF_A_UNIT = 0.5e-3;
+/** Published numbers are decimal fractions, which floats only come near to. */
+const SLACK = 1e-9;
+
+const COLUMNS: Readonly<Record<VerifiedColumn, Pick<VerifiedNumber, "title" | "formula" | "statistic">>> = {
+  ...PUBLISHED_COLUMNS,
+  corrected_mean_square_error: {
+    title: "MSE loss, corrected",
+    formula: "mean over rows and coordinates of (x − x̂)²",
+    statistic: "mean_square_error",
+  },
+};
+
+/** Every published number against the statistic that has its formula, in the order of the table. */
+export const compareStatistics = (
+  published: PublishedStatistics,
+  measured: Evaluation["statistics"],
+): readonly VerifiedNumber[] =>
+  (Object.keys(COLUMNS) as VerifiedColumn[]).flatMap((column) => {
+    const stated = published[column];
+    if (stated === undefined) return [];
+    const { value = Number.NaN, interval = null } = measured[COLUMNS[column].statistic] ?? {};
+    return [{ column, ...COLUMNS[column], ...compareNumbers(stated, { value, interval }) }];
+  });
+
+/** A rounded number agrees with a measured one when an interval around either could hold the other. */
+export const compareNumbers = (
+  published: number,
+  { value, interval }: { readonly value: number; readonly interval: Interval | null },
+): Omit<VerifiedNumber, "column" | "title" | "formula" | "statistic"> => {
+  const half = interval === null ? 0 : (interval[1] - interval[0]) / 2;
+  const difference = value - published;
+  const tolerance = HALF_A_UNIT + (Number.isFinite(half) ? half : 0);
+  return {
+    published,
+    measured: value,
+    interval,
+    difference,
+    in_intervals: half > 0 ? difference / half : null,
+    tolerance,
+    agrees: Math.abs(difference) <= tolerance + SLACK,
+  };
+};
