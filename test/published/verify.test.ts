@@ -57,7 +57,12 @@ beforeAll(async () => {
     const { statistics } = await evaluate(dictionary, { model, submodule, buffer, ...on });
     const rounded = (name: keyof typeof statistics) => Number((statistics[name]?.value ?? Number.NaN).toFixed(3));
     dictionaries.push({
-      ...{ set: "0_64", site: `mlp_out_layer${layer}`, layer, submodule, io: "out", folder: place },
+      set: "0_64",
+      site: `mlp_out_layer${layer}`,
+      layer,
+      submodule,
+      io: "out",
+      folder: place,
       activation_dim: WIDTH,
       dictionary_size: FEATURES,
       statistics: {
@@ -121,7 +126,10 @@ describe("dictlearn verify", () => {
     const { agrees, dictionaries } = JSON.parse(stdout);
     expect(agrees).toBe(false);
     expect(dictionaries[0].numbers.find(({ column }: { column: string }) => column === "l0")).toMatchObject({
-      ...{ published: 24, measured: 16, difference: -8, agrees: false },
+      published: 24,
+      measured: 16,
+      difference: -8,
+      agrees: false,
     });
   });
 
