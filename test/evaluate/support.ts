@@ -16,12 +16,13 @@ for name, (kind, width, value) in json.loads(sys.argv[2]).items():
                  "encoder.bias": torch.zeros(1), "decoder.weight": torch.ones(width, 1)}
     else:
         torch.manual_seed(value)
+        sparse = kind == "sparse"
         decoder = torch.nn.functional.normalize(torch.randn(width, 4 * width), dim=0)
-        state = {"bias": torch.zeros(width), "encoder.weight": decoder.T.clone(),
-                 "encoder.bias": torch.full((4 * width,), -1.0), "decoder.weight": decoder}
+        state = {"bias": torch.randn(width) if sparse else torch.zeros(width), "encoder.weight": decoder.T.clone(),
+                 "encoder.bias": torch.full((4 * width,), -12.0 if sparse else -1.0), "decoder.weight": decoder}
     torch.save(state, f"{sys.argv[1]}/{name}.pt")`;
 
-type Made = readonly [kind: "identity" | "constant" | "random", width: number, value: number];
+type Made = readonly [kind: "identity" | "constant" | "random" | "sparse", width: number, value: number];
 
 /** Writes an ae.pt for each name and returns their paths; one Python for all of them, since it takes a while to start. */
 export const makeDictionaries = async <Name extends string>(

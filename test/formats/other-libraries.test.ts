@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cacheFolder, ensureEnvironment } from "../../src/environment/index.ts";
 import type { Worker } from "../../src/worker/index.ts";
 import { dictlearn, temporaryFolder, tinyRun, writeConfig } from "../cli/support.ts";
+import { OTHER_ENVIRONMENT, otherPython } from "../other-libraries.ts";
 import { path, startWorker } from "../support.ts";
 import { bytes, convert, difference, forward, json, runTorch, someRows } from "./support.ts";
 
@@ -29,26 +29,10 @@ const tinyRows = someRows(32, 32);
 let other: string;
 let worker: Worker;
 
-/** Makes the environment of the other libraries once for each state of the pins, as the worker's own. */
-const otherPython = async (): Promise<string> => {
-  const chosen = process.env.DICTLEARN_PYTHON;
-  delete process.env.DICTLEARN_PYTHON;
-  // Their own requirements contradict each other and draw in gigabytes; the file of pins is complete.
-  process.env.PIP_NO_DEPS = "1";
-  const modules = ["dictionary_learning", "sae_lens", "sparsify"].map((module) => ({ module, package: module }));
-  const places = { cache: cacheFolder(), requirements: path("test/fixtures/other-libraries.txt"), modules };
-  try {
-    return (await ensureEnvironment({}, places)).python;
-  } finally {
-    delete process.env.PIP_NO_DEPS;
-    if (chosen !== undefined) process.env.DICTLEARN_PYTHON = chosen;
-  }
-};
-
 const ask = async (questions: Question[], save?: string): Promise<Answer[]> => {
   const { stdout } = await execa(other, [path("test/fixtures/other-libraries.py")], {
     input: JSON.stringify({ encode: questions, ...(save === undefined ? {} : { save }) }),
-    env: { OMP_NUM_THREADS: "1", HF_HUB_OFFLINE: "1", WANDB_MODE: "disabled" },
+    env: OTHER_ENVIRONMENT,
   });
   return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
 };
