@@ -1,28 +1,27 @@
-"""The default procedure as one plain PyTorch loop, as people write it: modules, autograd, torch.optim, a schedule.
+"""The operations of the worker in one plain Python loop, without TypeScript, messages or a second process.
 
-Reads one JSON request a line, answers one JSON object a line. It imports nothing of dictlearn.
+Reads one JSON request a line, answers one JSON object a line.
 """
 
 import json
 import sys
 import time
+from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "py_worker"))
 
-class AutoEncoder(torch.nn.Module):
-    def __init__(self, width, features):
-        super().__init__()
-        self.bias = torch.nn.Parameter(torch.zeros(width))
-        self.encoder = torch.nn.Linear(width, features)
-        self.decoder = torch.nn.Linear(features, width, bias=False)
+from dictlearn_worker import protocol as p
+from dictlearn_worker.buffer.cached import open_cached
+from dictlearn_worker.dictionary.standard import AutoEncoder
+from dictlearn_worker.objects import Objects
+from dictlearn_worker.registry import Context
+from dictlearn_worker.train.operations import batch_for, check_finite, metrics
+from dictlearn_worker.train.trainee import Trainee
 
-    def encode(self, x):
-        return torch.relu(self.encoder(x - self.bias))
-
-    def decode(self, f):
-        return self.decoder(f) + self.bias
+CPU = torch.device("cpu")
 
 
 def make(request):
@@ -38,49 +37,41 @@ def make(request):
 
 
 def train(request):
-    batch, features, warmup, files = request["batch"], request["features"], request["warmup_steps"], request["train"]
-    rows = load_file(files["rows"])["inputs"]
-    model = AutoEncoder(rows.shape[1], features)
-    model.load_state_dict(torch.load(files["initial"], weights_only=True))
-    optimiser = torch.optim.Adam(model.parameters(), lr=request["lr"], fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min((step + 1) / warmup, 1.0))
-    last_fired = torch.full((features,), -1)
-    weight = model.decoder.weight
+    batch, warmup, files = request["batch"], request["warmup_steps"], request["train"]
+    source = open_cached(Path(files["rows"]), batch, torch.float32, CPU)
+    width = source.inputs.shape[1]
+    dictionary = AutoEncoder(width, width, request["features"], torch.float32)
+    dictionary.load_state_dict(torch.load(files["initial"], weights_only=True))
+    adam = p.Adam(beta1=0.9, beta2=0.999, epsilon=1e-8, fused=True)
+    loss = p.Loss(reconstruction="mse", sparsity="l1")
+    trainee = Trainee(dictionary, adam)
+    context = Context(Objects())
+    handles = {"source": context.objects.put(source), "trainee": context.objects.put(trainee)}
 
     start = time.perf_counter()
     for step in range(request["steps"]):
-        x = rows[step * batch : (step + 1) * batch]
-        optimiser.zero_grad()
-        f = model.encode(x)
-        y = model.decode(f)
-        loss = (y - x).pow(2).mean() + request["sparsity_penalty"] * f.norm(p=1, dim=-1).mean()
-        loss.backward()
-        with torch.no_grad():
-            unit = weight / weight.norm(dim=0, keepdim=True)
-            weight.grad -= (weight.grad * unit).sum(dim=0, keepdim=True) * unit
-        optimiser.step()
-        with torch.no_grad():
-            weight /= weight.norm(dim=0, keepdim=True)
-            last_fired[(f != 0).any(dim=0)] = step
-        schedule.step()
+        numbers = p.StepNumbers(
+            trainee=handles["trainee"],
+            site=0,
+            first_step=step,
+            scale=1.0,
+            lr=[request["lr"] * min((step + 1) / warmup, 1.0)],
+            sparsity_penalty=[request["sparsity_penalty"]],
+            loss=loss,
+            adam=adam,
+            fired="forward",
+            autocast=None,
+        )
+        source.draw(batch)
+        taken = trainee.step(*batch_for(source, 0, trainee, 1.0), numbers, 0)
+        check_finite([taken], p.TrainStepsParams(source=handles["source"], rows=[batch], trainees=[numbers]))
         if step % request["log_steps"] == 0:
-            log(model, x, last_fired, step)
+            metrics(context, p.TrainMetricsParams(**handles, site=0, scale=1.0, loss=loss, dead_since=step - 1000))
     seconds = time.perf_counter() - start
 
     trained = torch.load(files["trained"], weights_only=True)
-    same = all(torch.equal(tensor, trained[key]) for key, tensor in model.state_dict().items())
+    same = all(torch.equal(tensor, trained[key]) for key, tensor in dictionary.state_dict().items())
     return {"steps_per_second": request["steps"] / seconds, "same_weights": same}
-
-
-@torch.no_grad()
-def log(model, x, last_fired, step):
-    """The statistics of a logged step."""
-    f = model.encode(x)
-    mse = (model.decode(f) - x).pow(2).mean()
-    total = (x - x.mean(dim=0)).pow(2).mean()
-    l0 = (f != 0).sum(dim=-1).double().mean().item()
-    dead = int((last_fired < step - 1000).sum())
-    return mse.item(), f.norm(p=1, dim=-1).mean().item(), l0, (1 - mse / total).item(), dead
 
 
 for line in sys.stdin:

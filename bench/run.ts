@@ -2,13 +2,14 @@
 import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
 import { ensureEnvironment, setupProgress } from "../src/environment/index.ts";
+import { benchDraw } from "./draw.ts";
 import { benchLoop } from "./loop.ts";
 import { benchResume } from "./resume.ts";
 import { benchRpc } from "./rpc.ts";
+import { benchStep } from "./step.ts";
 import { printTable } from "./table.ts";
-import { benchTrace } from "./trace.ts";
 
-const benches = { rpc: benchRpc, loop: benchLoop, resume: benchResume, trace: benchTrace };
+const benches = { rpc: benchRpc, draw: benchDraw, step: benchStep, loop: benchLoop, resume: benchResume };
 type Name = keyof typeof benches;
 
 const names = Object.keys(benches) as Name[];

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from ..models.language_model import reads_of
+from ..models.language_model import Read, reads_of
 from ..protocol import Site, SiteWidths
+from .ahead import Ahead, gather
 from .origins import Origins
 from .source import Source
 
@@ -14,7 +15,8 @@ class ActivationRows(Source):
     """Row slots, some unread, some free. A read row's slot is free at once and is filled by a later append.
 
     No row is ever moved, so the memory is what was allocated. `unread` lists slots in the order in which they are read
-    or, for `randperm-each`, in the order in which they came in.
+    or, for `randperm-each`, in the order in which they came in. A draw costs one gather, whatever the buffer's size,
+    and that of the next batch runs behind the step on this one. Only the reference's `randperm-each` looks at all.
     """
 
     def __init__(
@@ -39,17 +41,27 @@ class ActivationRows(Source):
         self.generator = generator
         self.randperm_each = randperm_each
         self.unread = torch.empty(0, dtype=torch.int64)
-        self.free = torch.arange(rows)
+        # Free slots in the order in which they became free, in parts: joined only where they are needed.
+        self._free = [torch.arange(rows)]
         # Slots that hold a row, read or not: what a resampling may look at.
         self.filled = 0
         self.current = self.unread
         self.origins = Origins(rows) if keep_contexts else None
-        self._drawn = {}
+        self._drawn: dict[Read, torch.Tensor] = {}
+        self._ahead = Ahead()
+
+    @property
+    def free(self) -> torch.Tensor:
+        """The free slots, those first that are filled first."""
+        if len(self._free) > 1:
+            self._free = [torch.cat(self._free)]
+        return self._free[0]
 
     def append(self, rows: dict, count: int) -> torch.Tensor:
         """Stores `count` new rows, given as read -> (count, width), behind the unread ones; returns their slots."""
-        assert count <= len(self.free), "the caller allocates enough rows for its largest append"
-        slots, self.free = self.free[:count], self.free[count:]
+        free = self.free
+        assert count <= len(free), "the caller allocates enough rows for its largest append"
+        slots, self._free = free[:count], [free[count:]]
         self.put(slots, rows)
         self.unread = torch.cat([self.unread, slots])
         self.filled = max(self.filled, int(slots.max()) + 1) if count else self.filled
@@ -77,8 +89,10 @@ class ActivationRows(Source):
         else:
             self.current, self.unread = self.unread[:rows], self.unread[rows:]
         # Freed slots are filled last to first come: the rows just read stay there longest, for resampling.
-        self.free = torch.cat([self.free, self.current])
-        self._drawn = {read: values[self.current.to(self.device)] for read, values in self.values.items()}
+        self._free.append(self.current)
+        self._drawn = self._ahead.take(self.current) or gather(self.values, self.current)
+        if not self.randperm_each and self.device.type == "cpu" and rows <= len(self.unread):
+            self._ahead.start(self.values, self.unread[:rows])
 
     def batch(self, site: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The current batch of a site, on the buffer's device and in its dtype."""
@@ -110,7 +124,9 @@ class ActivationRows(Source):
         if "drawn.0" in state:
             self._drawn = {read: state[f"drawn.{index}"].to(self.device) for index, read in enumerate(self.values)}
         if "unread" in state:
-            self.unread, self.free, self.current = state["unread"], state["free"], state["current"]
+            # Slots of the same numbers will hold other rows.
+            self._ahead = Ahead()
+            self.unread, self._free, self.current = state["unread"], [state["free"]], state["current"]
             self.filled = int(state["filled"])
             self.origins = self.origins or Origins(len(state["append"]))
             self.origins.restore(state)

@@ -23,16 +23,21 @@ def create(context: Context, params: p.TraineeCreateParams) -> p.TraineeCreateRe
 
 @method("train.steps")
 def steps(context: Context, params: p.TrainStepsParams) -> p.TrainStepsResult:
-    """One batch per step, shared by all trainees; one look at the losses at the end."""
+    """One batch per step, shared by all trainees; one look at the losses at the end.
+
+    Trainees of one site, scale, device and dtype also share the copy that they train on.
+    """
     source = context.objects.get(params.source, Source)
     trainees = [(context.objects.get(numbers.trainee, Trainee), numbers) for numbers in params.trainees]
     losses: list[torch.Tensor] = []
     for offset, rows in enumerate(params.rows):
         source.draw(rows)
-        losses += [
-            trainee.step(*batch_for(source, numbers.site, trainee, numbers.scale), numbers, offset)
-            for trainee, numbers in trainees
-        ]
+        batches: dict[object, tuple[torch.Tensor, torch.Tensor]] = {}
+        for trainee, numbers in trainees:
+            kind = (numbers.site, numbers.scale, trainee.dictionary.device, trainee.dictionary.dtype)
+            if kind not in batches:
+                batches[kind] = batch_for(source, numbers.site, trainee, numbers.scale)
+            losses.append(trainee.step(*batches[kind], numbers, offset))
     check_finite(losses, params)
     return p.TrainStepsResult()
 
@@ -45,8 +50,13 @@ def batch_for(source: Source, site: int, trainee: Trainee, scale: float) -> tupl
     inputs, targets = source.batch(site)
     dictionary = trainee.dictionary
     assert inputs.shape[1] == dictionary.input_width and targets.shape[1] == dictionary.output_width
-    x = scaled(inputs.to(dictionary.device, dictionary.dtype), scale)
-    return x, x if targets is inputs else scaled(targets.to(dictionary.device, dictionary.dtype), scale)
+    x = uploaded(inputs, dictionary, scale)
+    return x, x if targets is inputs else uploaded(targets, dictionary, scale)
+
+
+def uploaded(rows: torch.Tensor, dictionary: AutoEncoder, scale: float) -> torch.Tensor:
+    """The rows as the dictionary takes them. From pinned memory the copy does not wait, and torch keeps the memory."""
+    return scaled(rows.to(dictionary.device, dictionary.dtype, non_blocking=rows.is_pinned()), scale)
 
 
 def check_finite(losses: list[torch.Tensor], params: p.TrainStepsParams) -> None:
