@@ -7,6 +7,8 @@ export interface VerifyArguments extends ReadingArguments {
   readonly layers?: readonly string[] | undefined;
   readonly contexts?: string | undefined;
   readonly "alive-tokens"?: string | undefined;
+  readonly "buffer-contexts"?: string | undefined;
+  readonly compat?: "none" | "ddac948" | undefined;
   readonly seed?: string | undefined;
   readonly registry?: string | undefined;
   readonly device: string;
@@ -24,6 +26,11 @@ export const verifyCommand: CommandModule<object, VerifyArguments> = {
       .option("layers", { type: "string", array: true, describe: "Only these layers or sites" })
       .option("contexts", { type: "string", describe: "Contexts to measure on (128)" })
       .option("alive-tokens", { type: "string", describe: "Tokens on which a feature must fire to be alive (8192)" })
+      .option("compat", {
+        choices: ["none", "ddac948"] as const,
+        describe: "ddac948: the authors' sampling (of released files); none: that of evaluate (of runs)",
+      })
+      .option("buffer-contexts", { type: "string", describe: "Contexts that ddac948 draws its rows from (3072)" })
       .option("seed", { type: "string", describe: "Of the confidence intervals (0)" })
       .option("registry", { type: "string", describe: "A JSON file of other sets than the released ones" })
       .option("device", { type: "string", default: "auto", describe: "auto, cpu, cuda or cuda:N" })
@@ -44,6 +51,8 @@ export const verifyCommand: CommandModule<object, VerifyArguments> = {
         ...readingChoices(argv),
         contexts: wholeNumber("contexts", argv.contexts, 1),
         alive_tokens: wholeNumber("alive-tokens", argv["alive-tokens"], 1),
+        compat: argv.compat,
+        n_ctxs: wholeNumber("buffer-contexts", argv["buffer-contexts"], 1),
         seed: wholeNumber("seed", argv.seed, 0),
       },
     });

@@ -20,6 +20,10 @@ export interface EvaluationChoices {
   readonly skip?: number | undefined;
   readonly activations?: string | undefined;
   readonly ctx_len?: number | undefined;
+  /** Of the buffer that the reference draws its rows from; they matter with `compat: ddac948` alone. */
+  readonly n_ctxs?: number | undefined;
+  readonly in_batch_size?: number | undefined;
+  readonly out_batch_size?: number | undefined;
   readonly contexts?: number | undefined;
   readonly batch_size?: number | undefined;
   readonly alive_tokens?: number | undefined;
@@ -89,8 +93,12 @@ const bufferSettings = (
   { run, ctxLen }: DictionaryOnDisk["config"],
   choices: EvaluationChoices,
 ): Partial<BufferSettings> => {
-  const length = choices.ctx_len ?? ctxLen;
-  const own = length === undefined ? {} : { ctx_len: length };
+  const own = defined({
+    ctx_len: choices.ctx_len ?? ctxLen,
+    n_ctxs: choices.n_ctxs,
+    in_batch_size: choices.in_batch_size,
+    out_batch_size: choices.out_batch_size,
+  });
   if (run === undefined) return own;
   const { n_ctxs, ctx_len, in_batch_size, out_batch_size } = run.buffer;
   if (choices.compat !== undefined && choices.compat !== run.compat) {

@@ -16,6 +16,7 @@ const WIDTH = 32;
 const FEATURES = 64;
 const CONTEXTS = 24;
 const ALIVE = 512;
+const BUFFER = 48;
 /** For each layer, onto how many dimensions its dictionary projects. */
 const DIMENSIONS = [24, 16] as const;
 
@@ -51,9 +52,9 @@ beforeAll(async () => {
   const dictionaries: PublishedDictionary[] = [];
   for (const [layer, place] of places.entries()) {
     await using dictionary = await AutoEncoder.load(join(folder, place, "ae.pt"), { worker, device: "cpu" });
-    const buffer = { ctx_len: 32 };
+    const buffer = { ctx_len: 32, n_ctxs: BUFFER, in_batch_size: 32, out_batch_size: ALIVE };
     const submodule = `gpt_neox.layers.${layer}.mlp`;
-    const on = { data: { path: TEXTS }, contexts: CONTEXTS, aliveTokens: ALIVE, frequencyTokens: ALIVE };
+    const on = { data: { path: TEXTS }, contexts: CONTEXTS, compat: "ddac948" } as const;
     const { statistics } = await evaluate(dictionary, { model, submodule, buffer, ...on });
     const rounded = (name: keyof typeof statistics) => Number((statistics[name]?.value ?? Number.NaN).toFixed(3));
     dictionaries.push({
@@ -90,6 +91,8 @@ const options = [
   String(CONTEXTS),
   "--alive-tokens",
   String(ALIVE),
+  "--buffer-contexts",
+  String(BUFFER),
   "--device",
   "cpu",
 ];
@@ -133,7 +136,7 @@ describe("dictlearn verify", () => {
     });
   });
 
-  const choices = { data: TEXTS, contexts: CONTEXTS, alive_tokens: ALIVE };
+  const choices = { data: TEXTS, contexts: CONTEXTS, alive_tokens: ALIVE, n_ctxs: BUFFER };
 
   it("takes the model's own folder, and compares what is there", async () => {
     const away = join(folder, "away");
@@ -144,6 +147,7 @@ describe("dictlearn verify", () => {
     expect(found.dictionaries.map(({ site }) => site)).toEqual(["mlp_out_layer1"]);
     expect(found.missing).toEqual(["0_64/mlp_out_layer0"]);
     expect(found.dictionaries[0]?.subject).toMatchObject({ model: TINY, data: TEXTS, reserved: false, ctx_len: 32 });
+    expect(found.dictionaries[0]).toMatchObject({ tokens: ALIVE, subject: { compat: "ddac948" } });
   });
 
   it("measures what a run trained anew on the text that the run reserved, at the published place", async () => {

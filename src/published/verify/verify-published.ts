@@ -20,7 +20,10 @@ export interface VerifyOptions {
   /** Other sets than the released ones. */
   readonly sets?: readonly StatedSet[] | undefined;
   /** What shall hold instead: another place of the model, other text, more contexts. */
-  readonly choices?: Omit<EvaluationChoices, "submodule" | "io" | "activations" | "compat" | "frequency_tokens">;
+  readonly choices?: Omit<
+    EvaluationChoices,
+    "submodule" | "io" | "activations" | "out_batch_size" | "frequency_tokens"
+  >;
   readonly device?: string;
   /** A worker to compute in; without one, a worker is started and closed again. */
   readonly worker?: Worker;
@@ -60,6 +63,11 @@ const PILE = "monology/pile-uncopyrighted";
 const CONTEXT_LENGTH = 128;
 /** On how many tokens the published shares of alive features were found. */
 const ALIVE_TOKENS = 8192;
+/**
+ * The authors' sampling, in a size that a laptop holds: 8192 rows drawn from 3072 contexts are hardly three of each, so more
+ * of them change little. The reference runs the head too: as many logits as contexts go through at once.
+ */
+const SAMPLING = { n_ctxs: 3072, in_batch_size: 32 } as const;
 
 interface Task {
   readonly set: StatedSet;
@@ -72,6 +80,7 @@ interface Task {
  * Evaluates the dictionaries of published sets that lie in `directory`, released or trained anew, each at the place in the
  * model that the registry names, and compares with what was published. A released dictionary is evaluated on the Pile from
  * the hub, one of a run on the text that its run reserved, unless `choices.data` names other text. Writes nothing.
+ * Unless `choices.compat` says otherwise, released dictionaries are measured on the authors' sampling, `ddac948`.
  * docs/statistics.md says when numbers agree.
  *
  * @throws {ConfigError} There is no such set or layer, or nothing was published of it.
@@ -147,6 +156,7 @@ const planned = (
   choices: NonNullable<VerifyOptions["choices"]>,
 ): { readonly disk: DictionaryOnDisk; readonly choices: EvaluationChoices } => {
   const { run, ctxLen } = disk.config;
+  const compat = choices.compat ?? (run === undefined ? "ddac948" : "none");
   const aliveTokens = choices.alive_tokens ?? ALIVE_TOKENS;
   const reserved = run?.data !== undefined && run.data !== null && run.data.evaluation_every !== null;
   const config = {
@@ -158,17 +168,23 @@ const planned = (
   return {
     disk: { ...disk, config: run === undefined ? config : { ...config, run } },
     choices: {
-      ...choices,
+      // The reference measures all but the losses on one batch.
+      ...(compat === "none" ? {} : { ...SAMPLING, out_batch_size: aliveTokens }),
+      ...defined(choices),
       data: choices.data ?? (reserved ? undefined : PILE),
       submodule: dictionary.submodule,
       io: dictionary.io,
-      compat: "none",
+      compat,
       alive_tokens: aliveTokens,
       // They are not compared, so no token more is read for them.
       frequency_tokens: aliveTokens,
     },
   };
 };
+
+/** Without the keys that are undefined. */
+const defined = (choices: NonNullable<VerifyOptions["choices"]>): NonNullable<VerifyOptions["choices"]> =>
+  Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined));
 
 const verified = (
   { dictionary, statistics }: Task,
