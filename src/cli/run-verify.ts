@@ -9,6 +9,7 @@ import {
   type VerifyOptions,
   verifyPublished,
 } from "../published/index.ts";
+import { setNamed } from "../published/registry.ts";
 import { Worker } from "../worker/index.ts";
 import { createProgress } from "./dictionary-progress.ts";
 import { Interrupt } from "./interrupt.ts";
@@ -60,6 +61,7 @@ const whatAndWhere = (
   sets: readonly StatedSet[],
 ): { readonly set: string | undefined; readonly dir: string } => {
   const alone = set !== undefined && dir === undefined && !sets.some(({ name }) => name === set) && isFolder(set);
+  if (set !== undefined && !alone) setNamed(set, sets);
   const found = alone ? { set: undefined, dir: set } : { set, dir: dir ?? "dictionaries" };
   if (!isFolder(found.dir)) {
     throw new ConfigError(`There is no folder ${found.dir}.`, {

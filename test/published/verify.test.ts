@@ -185,17 +185,19 @@ describe("before Python is started, verifyPublished names", () => {
     expect((await rejection(verifyPublished(empty, wanted))).message).toMatch(message);
   });
 
-  it("a folder that is not there, and a registry of another form", async () => {
+  it("a folder that is not there, a registry of another form, and a slip in a name", async () => {
     const bad = join(empty, "bad.json");
     mkdirSync(join(empty, "tiny"));
     writeFileSync(bad, JSON.stringify({ sets: [{ name: "a" }] }));
     const results = await Promise.all([
       dictlearn(["verify", "0_8192", join(empty, "nowhere")]),
       dictlearn(["verify", "--registry", bad]),
+      dictlearn(["verify", "0_8129"]),
     ]);
-    expect(results.map(({ exitCode }) => exitCode)).toEqual([2, 2]);
+    expect(results.map(({ exitCode }) => exitCode)).toEqual([2, 2, 2]);
     expect(results[0]?.stderr).toContain("There is no folder");
     expect(results[1]?.stderr).toMatch(/bad\.json is not a registry: at sets\.0\.model/);
+    expect(results[2]?.stderr).toMatch(/no published set 0_8129.*\n.*Did you mean 0_8192/);
   });
 });
 
