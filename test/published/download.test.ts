@@ -176,6 +176,30 @@ describe("what a server does for the moment", () => {
   });
 });
 
+describe("a server that overlooks If-Range", () => {
+  it("cannot glue the end of one version of a file to the beginning of another", async () => {
+    const ranges: (string | undefined)[] = [];
+    server.trouble = ({ path, visit, request, response, file }) => {
+      if (path !== `/${ae(0)}`) return false;
+      ranges.push(request.headers.range);
+      if (visit === 1) {
+        response.writeHead(200, { etag: etagOf(file), "content-length": statSync(file).size });
+        response.write(readFileSync(file).subarray(0, 1000), () => setTimeout(() => response.destroy(), 20));
+      } else {
+        const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
+        const bytes = readFileSync(join(there, ae(1)));
+        const range = { "content-range": `bytes ${start}-${bytes.length - 1}/${bytes.length}` };
+        response.writeHead(start === 0 ? 200 : 206, { etag: '"another"', ...(start === 0 ? {} : range) });
+        response.end(bytes.subarray(start));
+      }
+      return true;
+    };
+    await download({ layers: [0] });
+    expect(ranges).toEqual([undefined, "bytes=1000-", undefined]);
+    expect(readFileSync(join(to, ae(0))).equals(readFileSync(join(there, ae(1))))).toBe(true);
+  });
+});
+
 describe("what is wrong", () => {
   const replaced = (content: Buffer | string) => {
     server.trouble = ({ path, response }) => {

@@ -1,6 +1,6 @@
 import { DictlearnError } from "../../errors.ts";
 import { get, type Patience, patiently, type Response, TemporaryError } from "./http.ts";
-import type { PartFile } from "./part-file.ts";
+import type { Origin, PartFile } from "./part-file.ts";
 
 export interface FetchOptions {
   readonly patience: Patience;
@@ -42,7 +42,8 @@ const fetchRest = async (url: string, part: PartFile, { signal, checkSize, onByt
     // All of it: because nothing was there, or because the file has changed since.
     there = 0;
     part.begin({ url, validator: validatorOf(response), size: size ?? null });
-  } else if (startOf(response) !== there) {
+  } else if (startOf(response) !== there || isAnother(response, origin)) {
+    // Some servers overlook If-Range, and would send the end of a file that is no longer the one that was begun.
     part.discard();
     throw new TemporaryError(`${url} sent another part than was asked for`);
   }
@@ -69,6 +70,13 @@ const sizeOf = (response: Response): number | undefined => {
       ? /\/(\d+)$/.exec(header(response, "content-range") ?? "")?.[1]
       : header(response, "content-length");
   return stated === undefined ? undefined : Number(stated);
+};
+
+/** Whether a part belongs to another version of the file than the one that was begun. */
+const isAnother = (response: Response, origin: Origin | undefined): boolean => {
+  const [validator, size] = [validatorOf(response), sizeOf(response)];
+  const { validator: begun, size: whole = null } = origin ?? {};
+  return (validator !== undefined && validator !== begun) || (size !== undefined && whole !== null && size !== whole);
 };
 
 const startOf = (response: Response): number =>

@@ -7,7 +7,7 @@ import { syncFolder } from "../../checkpoint/sync-folder.ts";
 
 /** What a part is a part of. A part of another version of the file must not be continued. */
 const Origin = z.object({ url: z.string(), validator: z.string(), size: z.nullable(z.number()) });
-type Origin = z.output<typeof Origin>;
+export type Origin = z.output<typeof Origin>;
 
 /**
  * A file that is not there yet: its bytes gather under a hidden name beside it, which no command takes for a dictionary, and
