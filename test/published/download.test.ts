@@ -250,7 +250,8 @@ describe("what is wrong", () => {
       const error = await rejection(download({ layers: [1] }));
       expect(error).toMatchObject({ code: "not_a_dictionary" });
       expect(error.message).toMatch(words);
-      expect(filesIn(to).filter((name) => !name.endsWith("config.json"))).toEqual([]);
+      // The config comes at the same time; where it was stopped, its beginning stays for the next try.
+      expect(filesIn(to).filter((name) => !name.includes("config."))).toEqual([]);
     }
   });
 
