@@ -23,13 +23,19 @@ export interface VerifiedNumber {
   readonly difference: number;
   /** The difference in units of half the interval's width; null where that is 0 or unknown. */
   readonly in_intervals: number | null;
-  /** How large the difference may be: half a unit of the last printed digit, and half the interval's width. */
+  /** How large the difference may be: half a unit of the last printed digit, and `HALF_WIDTHS` of half the interval's width. */
   readonly tolerance: number;
   readonly agrees: boolean;
 }
 
 /** The tables are printed with three decimals. */
 const HALF_A_UNIT = 0.5e-3;
+/**
+ * The interval tells what this sample is off by. The authors' numbers come from a sample too, of a size that is not known: as
+ * large as this one, say, so that two equal dictionaries differ by √2 times as much. And a table has thirty numbers, of which
+ * none may fall out by chance: 2.5 halves of a 95 % interval are 3.5 standard deviations of such a difference.
+ */
+const HALF_WIDTHS = 2.5;
 /** Published numbers are decimal fractions, which floats only come near to. */
 const SLACK = 1e-9;
 
@@ -54,14 +60,14 @@ export const compareStatistics = (
     return [{ column, ...COLUMNS[column], ...compareNumbers(stated, { value, interval }) }];
   });
 
-/** A rounded number agrees with a measured one when an interval around either could hold the other. */
+/** Whether a rounded number of one sample and a measured one of another can be of the same dictionary. */
 export const compareNumbers = (
   published: number,
   { value, interval }: { readonly value: number; readonly interval: Interval | null },
 ): Omit<VerifiedNumber, "column" | "title" | "formula" | "statistic"> => {
   const half = interval === null ? 0 : (interval[1] - interval[0]) / 2;
   const difference = value - published;
-  const tolerance = HALF_A_UNIT + (Number.isFinite(half) ? half : 0);
+  const tolerance = HALF_A_UNIT + (Number.isFinite(half) ? HALF_WIDTHS * half : 0);
   return {
     published,
     measured: value,
