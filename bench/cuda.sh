@@ -3,4 +3,4 @@
 # of torch. Node is not needed. Prints one JSON object a line: the card, gradients on it, steps at the published size.
 set -euo pipefail
 cd "$(dirname "$0")"
-exec "${1:-python3}" cuda.py
+exec "${1:-python3}" gpu_step.py

@@ -5,12 +5,11 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** Prints a table in Markdown, so that it can go into docs/log.md as it is. */
-export const printTable = ({ title, columns, rows }: Table): void => {
+/** The table in Markdown, with its title above it. */
+export const markdown = ({ title, columns, rows }: Table): string => {
   const widths = columns.map((column, index) => Math.max(column.length, ...rows.map((row) => row[index]?.length ?? 0)));
   const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padStart(widths[i] ?? 0)).join(" | ")} |`;
-  console.log(`\n${title}\n`);
-  console.log([line(columns), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n"));
+  return [`${title}\n`, line(columns), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 };
 
 export const median = (values: readonly number[]): number => {

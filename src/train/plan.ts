@@ -1,5 +1,5 @@
 /** Multiply-adds that one message may hold, so that a message of big steps holds one and can be stopped behind it. */
-const WORK_PER_MESSAGE = 2 ** 28;
+const WORK_PER_MESSAGE = 2 ** 30;
 const MOST_STEPS_PER_MESSAGE = 64;
 /** Products of a step: encode, decode, and the three gradients. */
 const PRODUCTS_PER_STEP = 5;

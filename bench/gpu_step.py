@@ -1,6 +1,6 @@
 """The step on a GPU: its gradients beside those of float64, and its speed at the published size, from a full buffer.
 
-Called by cuda.sh; one JSON object a line.
+Run by cuda.sh; one JSON object a line.
 """
 
 import itertools
