@@ -8,7 +8,7 @@ export interface Table {
 /** The table in Markdown, with its title above it. */
 export const markdown = ({ title, columns, rows }: Table): string => {
   const widths = columns.map((column, index) => Math.max(column.length, ...rows.map((row) => row[index]?.length ?? 0)));
-  const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padStart(widths[i] ?? 0)).join(" | ")} |`;
+  const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`;
   return [`${title}\n`, line(columns), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 };
 
