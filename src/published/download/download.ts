@@ -218,7 +218,12 @@ class Download {
       const part = new PartFile(file.target);
       part.begin({ url: zip, validator: undefined, size: entry.bytes });
       const onBytes = this.#watch("Unpacking", file.name, entry.bytes);
-      await part.append(await entry.open(), () => onBytes(part.size, entry.bytes));
+      try {
+        await part.append(await entry.open(), () => onBytes(part.size, entry.bytes));
+      } catch (error) {
+        part.discard();
+        throw error;
+      }
       done.push(await this.#arrive(file, part));
     });
     requireWeights(this.#set, this.#dictionaries, { files: found, where });

@@ -36,6 +36,12 @@ const fetchRest = async (url: string, part: PartFile, { signal, checkSize, onByt
   if (origin !== undefined && origin.size === there) return onBytes(there, there);
   const rest = origin !== undefined && there > 0;
   const response = await get(url, rest ? { range: `bytes=${there}-`, "if-range": origin.validator } : {}, signal);
+  if (response.statusCode === 416) {
+    // There is nothing behind what is there: whether that is all of it, nobody said.
+    await response.body.dump();
+    part.discard();
+    throw new TemporaryError(`${url} has no such part as was asked for`);
+  }
   const size = sizeOf(response);
   if (size !== undefined) checkSize(size);
   if (response.statusCode !== 206) {

@@ -43,7 +43,7 @@ export const get = async (url: string, headers: Record<string, string>, signal?:
   const options = { dispatcher, headers: { ...HEADERS, ...headers }, ...(signal === undefined ? {} : { signal }) };
   const response = await request(url, options);
   const { statusCode } = response;
-  if (statusCode === 200 || statusCode === 206) return response;
+  if (statusCode === 200 || statusCode === 206 || statusCode === 416) return response;
   await response.body.dump();
   const answer = `${url} could not be read: the server answered ${statusCode}`;
   if (TEMPORARY.has(statusCode)) throw new TemporaryError(answer, waitOf(response));
