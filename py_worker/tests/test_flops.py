@@ -50,13 +50,14 @@ def test_no_more_tokens_than_the_model_takes(model) -> None:
 
 
 @pytest.mark.parametrize(("d_in", "d_out"), [(12, 12), (12, 20)])
-@pytest.mark.parametrize(("fired", "products"), [("forward", (3, 3)), ("updated", (4, 3))])
-def test_a_step_takes_three_products_with_either_matrix(d_in, d_out, fired, products) -> None:
-    """Forward, the weight's gradient and the argument's: the same formula as in src/train/flops.ts."""
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("fired", ["forward", "updated"])
+def test_a_step_takes_what_its_products_take(d_in, d_out, fused, fired) -> None:
+    """The same formula as in src/train/flops.ts."""
     rows, m = 16, 48
     dictionary = AutoEncoder(d_in, d_out, m, torch.float32)
     dictionary.initialise(torch.Generator().manual_seed(0))
-    adam = p.Adam(beta1=0.9, beta2=0.999, epsilon=1e-8, fused=True)
+    adam = p.Adam(beta1=0.9, beta2=0.999, epsilon=1e-8, fused=fused)
     trainee = Trainee(dictionary, adam)
     numbers = p.StepNumbers(
         trainee=p.Handle(0, 0),
@@ -72,5 +73,6 @@ def test_a_step_takes_three_products_with_either_matrix(d_in, d_out, fired, prod
     )
     with FlopCounterMode(display=False) as counter:
         trainee.step(torch.randn(rows, d_in), torch.randn(rows, d_out), numbers, 0)
-    encode, decode = products
-    assert counter.get_total_flops() == 2 * rows * m * (encode * d_in + decode * d_out)
+    encodings = (2 if fused else 3) + (fired == "updated")
+    of_the_bias = d_in if fused else 0
+    assert counter.get_total_flops() == 2 * m * (rows * (encodings * d_in + 3 * d_out) + of_the_bias)

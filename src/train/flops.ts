@@ -59,12 +59,18 @@ export const runFlops = (
 };
 
 /**
- * One step of one dictionary on B rows: 2·B·m·(3 d_in + 3 d_out). Each of its two matrices takes three products: forward,
- * the gradient of the weights, the gradient of what they are applied to (for the encoder because of the bias that is
- * subtracted from the input). `fired: updated` encodes once more.
+ * One step of one dictionary on B rows, d_in to d_out wide, as long as all features are worked on: at most, then.
+ *
+ * With gradients in closed form 2·m·(B·(2 d_in + 3 d_out) + d_in): the encoder's product forward and for its weights, the
+ * decoder's forward, for its weights and for the features; what the input's bias takes is one row's. By autograd
+ * (`adam_arithmetic: plain`) that bias takes a product of its own: 2·m·B·(3 d_in + 3 d_out). `fired: updated` encodes once more.
  */
 export const stepFlops = (
   { dictionary_size: size, train }: Pick<ResolvedDictionary, "dictionary_size" | "train">,
   rows: number,
   { input, output }: Widths,
-): number => 2 * rows * size * ((train.fired === "updated" ? 4 : 3) * input + 3 * output);
+): number => {
+  const closed = train.adam_arithmetic === "fused";
+  const encodings = (closed ? 2 : 3) + (train.fired === "updated" ? 1 : 0);
+  return 2 * size * (rows * (encodings * input + 3 * output) + (closed ? input : 0));
+};

@@ -98,7 +98,7 @@ print(float((state["decoder.weight"].norm(dim=0) - 1).abs().max()))`;
     // Up to the second MLP: two layers of 12 · 32² weights, and attention over 32 tokens.
     expect(flops).toMatchObject({
       model_per_token: 2 * (24 * 32 ** 2 + 4 * 32 * 32),
-      dictionaries: 50 * 64 * 64 * 12 * 32,
+      dictionaries: 50 * 64 * 2 * (5 * 64 + 1) * 32,
     });
     expect(flops.total).toBe(flops.model_tokens * flops.model_per_token + flops.dictionaries);
     expect(existsSync(output)).toBe(false);
