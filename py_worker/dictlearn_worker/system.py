@@ -73,7 +73,9 @@ def configure(context: Context, params: ConfigureParams) -> ConfigureResult:
     """Sets the precision of CUDA's matrix products and the choice of kernels, for the whole process."""
     torch.backends.cuda.matmul.allow_tf32 = params.tf32
     torch.backends.cudnn.allow_tf32 = params.tf32
-    torch.use_deterministic_algorithms(params.deterministic)
+    # Setting it, to whatever, imports torch's compiler, which takes longer than the rest of the start together.
+    if params.deterministic != torch.are_deterministic_algorithms_enabled():
+        torch.use_deterministic_algorithms(params.deterministic)
     return ConfigureResult()
 
 
