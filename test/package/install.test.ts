@@ -111,7 +111,8 @@ describe("in a user's own project", () => {
       await model.worker.close();
       `,
     );
-    const env = { DICTLEARN_PYTHON: await python(), OMP_NUM_THREADS: "1" };
+    // Started cold, as a user's is.
+    const env = { DICTLEARN_PYTHON: await python(), DICTLEARN_WARM_SOCKET: "", OMP_NUM_THREADS: "1" };
     const script = await execa(process.execPath, ["script.js"], { cwd: project, reject: false, env });
     expect(script.exitCode, script.stderr).toBe(0);
     expect(script.stdout).toContain("'bias', 'decoder.weight', 'encoder.bias', 'encoder.weight'");
