@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -27,6 +28,15 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(encoded, "MOST_DENSITY", 1 if request.param == "pairs" else 0)
     monkeypatch.setitem(encoded.BLOCK, "cpu", 1)
     return request.param
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Products as small as these only lose time to threads, tenfold where other programs run."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def dictionary(d_out: int, dtype: torch.dtype, bias: float, size: int = SIZE) -> AutoEncoder:
@@ -60,19 +70,27 @@ def rows(width: int, dtype: torch.dtype, seed: int) -> torch.Tensor:
 
 
 def autograd(
-    ae: AutoEncoder, x: torch.Tensor, y: torch.Tensor, loss: p.Loss
+    ae: AutoEncoder, x: torch.Tensor, y: torch.Tensor, loss: p.Loss, penalty: float, dtype: torch.dtype
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """The loss and the gradients by autograd, in float64, the decoder's without its part along the columns."""
-    double = AutoEncoder(ae.input_width, ae.output_width, ae.size, torch.float64)
-    double.load_state_dict(ae.state_dict())
-    f = double.encode(x.double())
-    total = reconstruction_term(y.double(), double.decode(f), loss) + PENALTY * sparsity_term(f, loss)
+    """The loss and the gradients by autograd, in `dtype`, the decoder's without its part along the columns."""
+    other = AutoEncoder(ae.input_width, ae.output_width, ae.size, dtype)
+    other.load_state_dict(ae.state_dict())
+    f = other.encode(x.to(dtype))
+    total = reconstruction_term(y.to(dtype), other.decode(f), loss) + penalty * sparsity_term(f, loss)
     total.backward()
-    columns, gradient = double.decoder.weight.detach(), double.decoder.weight.grad
+    columns, gradient = other.decoder.weight.detach(), other.decoder.weight.grad
     assert gradient is not None
     unit = columns / columns.norm(dim=0)
     gradient -= (gradient * unit).sum(dim=0) * unit
-    return total.detach(), [each.grad for each in double.parameters() if each.grad is not None]
+    return total.detach(), [each.grad for each in other.parameters() if each.grad is not None]
+
+
+def largest_error(trainee: Trainee, gradients: list[torch.Tensor]) -> float:
+    """Relative to the largest of each parameter's gradient. After one step the first moment is a tenth of it."""
+    return max(
+        float((moment.double() / 0.1 - gradient).abs().max()) / (float(gradient.abs().max()) or 1.0)
+        for moment, gradient in zip(trainee.optimiser.first_moments, gradients, strict=True)
+    )
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)], ids=str)
@@ -80,22 +98,50 @@ def autograd(
 @pytest.mark.parametrize("bias", [0.0, -1.0, -100.0], ids=["half active", "few active", "none active"])
 @pytest.mark.parametrize(("reconstruction", "sparsity"), TERMS)
 def test_gradients_are_those_of_autograd(way, reconstruction, sparsity, bias, d_out, dtype, tolerance) -> None:
-    """Relative to the largest of each parameter's gradient. After one step the first moment is a tenth of it."""
+    """At one point, against float64."""
     ae = dictionary(d_out, dtype, bias)
     x = rows(D_IN, dtype, 1)
     y = x if d_out == D_IN else rows(d_out, dtype, 2)
     loss = p.Loss(reconstruction=reconstruction, sparsity=sparsity)
-    expected, gradients = autograd(ae, x, y, loss)
+    expected, gradients = autograd(ae, x, y, loss, PENALTY, torch.float64)
     active = (ae.encode(x) != 0).sum()
     assert 0 < active < 0.4 * ROWS * SIZE or bias != -1.0
     fired = (ae.encode(x) != 0).any(dim=0)
     trainee = Trainee(ae, FUSED)
     found = trainee.step(x, y, numbers(7, 0.0, PENALTY, loss), 0)
     assert found.item() == pytest.approx(expected.item(), rel=tolerance)
-    for moment, gradient in zip(trainee.optimiser.first_moments, gradients, strict=True):
-        scale = float(gradient.abs().max()) or 1.0
-        assert float((moment.double() / 0.1 - gradient).abs().max()) <= tolerance * scale
+    assert largest_error(trainee, gradients) <= tolerance
     assert torch.equal(trainee.last_fired == 7, fired)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)], ids=str)
+@pytest.mark.parametrize(("reconstruction", "sparsity"), TERMS)
+def test_gradients_are_autograds_at_every_step(monkeypatch, reconstruction, sparsity, dtype, tolerance) -> None:
+    """Over 200 steps of training from two thirds of the features active to few, against autograd in the same dtype.
+
+    At each step from the same weights, over all features and over active ones by turns.
+    """
+    monkeypatch.setattr(encoded, "LEAST_PLACES", 0)
+    monkeypatch.setitem(encoded.BLOCK, "cpu", 1)
+    loss, penalty = p.Loss(reconstruction=reconstruction, sparsity=sparsity), 0.3
+    trained, probe = (Trainee(dictionary(D_IN, dtype, 0.3, 96), FUSED) for _ in range(2))
+    batches = [rows(D_IN, dtype, seed) for seed in range(40)]
+    active = []
+    for step in range(200):
+        x = batches[step % len(batches)]
+        monkeypatch.setattr(encoded, "MOST_DENSITY", step % 2)
+        weights = trained.dictionary
+        active.append(float((weights.encode(x) != 0).double().mean()))
+        expected, gradients = autograd(weights, x, x, loss, penalty, dtype)
+        probe.dictionary.load_state_dict(weights.state_dict())
+        for moment in probe.optimiser.first_moments:
+            moment.zero_()
+        found = probe.step(x, x, numbers(step, 0.0, penalty, loss), 0)
+        assert found.item() == pytest.approx(expected.item(), rel=tolerance)
+        assert largest_error(probe, gradients) <= tolerance
+        trained.step(x, x, numbers(step, 1e-2, penalty, loss), 0)
+    assert active[0] > 0.6
+    assert active[-1] < 0.35
 
 
 @pytest.mark.parametrize(
