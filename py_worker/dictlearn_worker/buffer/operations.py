@@ -13,6 +13,7 @@ from ..models.language_model import LanguageModel, Read
 from ..registry import Context, method
 from ..text.contexts import Batch, Contexts
 from .cached import open_cached
+from .lengths import by_length
 from .origins import fingerprint
 from .rows import ActivationRows
 from .source import Source
@@ -94,9 +95,22 @@ def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop:
 
 
 def activations(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop: bool) -> dict[Read, torch.Tensor]:
-    """The values (rows, width) of everything that the buffer reads, at the kept positions."""
-    values = model.read(batch.ids, batch.mask, list(buffer.values), stop=stop)
-    return {read: values[read][batch.keep.to(values[read].device)] for read in buffer.values}
+    """The values (rows, width) of everything that the buffer reads, at the kept positions, context by context."""
+    reads, passes = list(buffer.values), by_length(batch.mask, model.device)
+    if len(passes) < 2:
+        values = model.read(batch.ids, batch.mask, reads, stop=stop)
+        return {read: values[read][batch.keep.to(values[read].device)] for read in reads}
+    assert batch.mask is not None
+    kept: dict[Read, torch.Tensor] = {}
+    numbers = (batch.keep.flatten().cumsum(0) - 1).view_as(batch.keep)
+    for contexts, length in passes:
+        ids, mask, keep = (each[contexts, :length] for each in (batch.ids, batch.mask, batch.keep))
+        for read, value in model.read(ids, mask, reads, stop=stop).items():
+            rows = value[keep.to(value.device)]
+            if read not in kept:
+                kept[read] = rows.new_empty((int(batch.keep.sum()), rows.shape[1]))
+            kept[read][numbers[contexts, :length][keep].to(value.device)] = rows
+    return {read: kept[read] for read in reads}
 
 
 def recompute(context: Context, buffer: ActivationRows, model: LanguageModel) -> tuple[int, int]:
