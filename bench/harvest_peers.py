@@ -1,5 +1,6 @@
-"""The output of one early layer for a batch of contexts: as the worker reads it, by bare hooks, and as the reference did.
+"""The output of one early layer: as the worker reads it, by bare hooks, and as the reference did.
 
+`full`: contexts without padding, from tokens to activations. `text`: documents of all lengths, from text to kept rows.
 Reads one JSON request a line, answers one JSON object a line.
 """
 
@@ -12,22 +13,27 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "py_worker"))
 
+from dictlearn_worker.buffer.operations import harvest
+from dictlearn_worker.buffer.rows import ActivationRows
 from dictlearn_worker.models.fetch import locate
 from dictlearn_worker.models.language_model import Read, first_tensor
 from dictlearn_worker.models.load import load_pretrained, wrap
 from dictlearn_worker.objects import Objects
-from dictlearn_worker.protocol import Site
+from dictlearn_worker.protocol import ContextsOpenParams, Handle, Site
 from dictlearn_worker.registry import Context
+from dictlearn_worker.text.contexts import Contexts
+from dictlearn_worker.text.python_docs import documents
+from dictlearn_worker.text.stream import ListedDocuments, TextStream
 
 
 class Enough(Exception):
     pass
 
 
-def load(name, cache):
-    path = locate(Context(Objects()), name, Path(cache))
+def load(request):
+    path = locate(Context(Objects()), request["model"], Path(request["cache"]))
     cpu = torch.device("cpu")
-    module, tokenizer = load_pretrained(name, path, None, "float32", cpu, trust=False)
+    module, tokenizer = load_pretrained(request["model"], path, None, "float32", cpu, trust=False)
     return wrap(module, tokenizer, cpu)
 
 
@@ -73,9 +79,9 @@ def by_generation(model, layer, ids, mask, logits):
     return found[0]
 
 
-def measure(request):
-    model, layer = load(request["model"], request["cache"]), request["layer"]
-    model.try_sites([Site(submodule=layer, io="out")])
+def full(model, request):
+    """Seconds of every side in every round, and whether the rows are the same."""
+    layer = request["layer"]
     read = Read(layer, "output")
     shape = request["contexts"], request["positions"]
     ids = torch.randint(0, 1000, shape, generator=torch.Generator().manual_seed(0))
@@ -99,5 +105,86 @@ def measure(request):
     return {**seconds, "same": same}
 
 
+class Ours:
+    """The worker's contexts and buffer, for `rounds` rounds of `count` contexts."""
+
+    def __init__(self, model, request, kind, count, rounds):
+        handle = Handle(0, 0)
+        params = ContextsOpenParams(
+            text=handle,
+            model=handle,
+            ctx_len=request["positions"],
+            contexts=kind,
+            padding="right",
+            keep="mask",
+            pad_token="own",
+            attention_mask="tokens",
+            exclude_special_tokens=False,
+            drop_partial_batch=False,
+        )
+        self.model, self.count, self.filled = model, count, 0
+        self.contexts = Contexts(TextStream(ListedDocuments(documents())), model.shared_tokenizer, None, params)
+        site = Site(submodule=request["layer"], io="out")
+        self.rows = ActivationRows(
+            [site],
+            model.try_sites([site]),
+            rounds * count * request["positions"],
+            dtype=torch.float32,
+            device=model.device,
+            generator=torch.Generator(),
+            randperm_each=False,
+            keep_contexts=False,
+        )
+
+    def take(self):
+        """The rows of the next contexts."""
+        batch = self.contexts.next(self.count)
+        before, self.filled = self.filled, self.filled + harvest(self.rows, self.model, batch, stop=True, most=None)
+        (values,) = self.rows.values.values()
+        return values[before : self.filled]
+
+
+def text(model, request):
+    """(seconds, rows) of every side in every round, and whether the rows of the same documents are the same.
+
+    The reference's batch is padded to its longest document, and the rows of the padding are dropped behind the model.
+    """
+    rounds, count, positions = request["repetitions"] + 1, request["documents"], request["positions"]
+    texts = iter(documents())
+    pack = Ours(model, request, "pack", count, rounds)
+    truncate = Ours(model, request, "truncate", count, rounds)
+
+    def reference():
+        found = model.tokenizer(
+            [next(texts) for _ in range(count)],
+            padding=True,
+            padding_side="right",
+            truncation=True,
+            max_length=positions,
+            return_tensors="pt",
+        )
+        mask = found["attention_mask"]
+        return by_generation(model, request["layer"], found["input_ids"], mask, 0)[mask.bool()]
+
+    sides = {"pack": pack.take, "truncate": truncate.take, "reference": reference}
+    taken = {name: [] for name in sides}
+    same = True
+    for repetition in range(rounds):
+        rows = {}
+        for name, take in sides.items():
+            begin = time.perf_counter()
+            rows[name] = take()
+            if repetition > 0:
+                taken[name].append((time.perf_counter() - begin, len(rows[name])))
+        same = same and torch.allclose(rows["truncate"], rows["reference"], rtol=1e-4, atol=1e-4)
+    return {**taken, "same": same}
+
+
+kinds = {"full": full, "text": text}
+model = None
 for line in sys.stdin:
-    print(json.dumps(measure(json.loads(line))), flush=True)
+    request = json.loads(line)
+    if model is None:
+        model = load(request)
+        model.try_sites([Site(submodule=request["layer"], io="out")])
+    print(json.dumps(kinds[request["kind"]](model, request)), flush=True)

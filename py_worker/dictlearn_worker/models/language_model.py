@@ -6,12 +6,14 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
 
 from ..errors import WorkerError
 from ..protocol import Site, SiteWidths
+from .shared_tokenizer import SharedTokenizer
 
 # The trial: contexts and tokens. Two contexts tell a row for each token from a value that all contexts share.
 TRIAL = (2, 4)
@@ -51,6 +53,11 @@ class LanguageModel:
     widths: dict[Read, int] = field(default_factory=dict)
     # nnsight's view of each module by its path, made when it is first asked for.
     envoys: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def shared_tokenizer(self) -> SharedTokenizer:
+        """For the threads that read text."""
+        return SharedTokenizer(self.tokenizer)
 
     def envoy(self, path: str) -> Any:
         """The module as nnsight wraps it; the model itself has the empty path. Raises `unknown_submodule`.

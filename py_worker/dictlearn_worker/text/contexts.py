@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,9 +35,14 @@ class Contexts:
 
     pack: documents without special tokens, each followed by the end-of-text token, cut into full contexts; the last one
     may be shorter. truncate: one document, one context, as the tokeniser writes it, cut at `ctx_len`.
+
+    Whenever contexts were given out, as many as were ever asked for are read and tokenised on a thread, while the model
+    runs on the others. Every call waits for that thread first, so what is held follows from the calls alone. What fails
+    there fails again where it is needed.
     """
 
     def __init__(self, text: TextStream, tokenizer: Any, max_context: int | None, params: ContextsOpenParams) -> None:
+        """`tokenizer`: one that threads may share. Raises `context_too_long`."""
         if max_context is not None and params.ctx_len > max_context:
             raise WorkerError(
                 "context_too_long",
@@ -53,6 +59,12 @@ class Contexts:
         # The token whose positions `keep: pad-token` drops; None where nothing but the padding is.
         self.dropped = own if own is not None or params.pad_token == "own" else self.pad
         self.special = torch.tensor(sorted(tokenizer.all_special_ids), dtype=torch.int64)
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="read")
+        self._reading: Future[None] | None = None
+        # The most contexts that were asked for at once.
+        self._most = 0
+        # Documents that were read and not yet tokenised.
+        self._documents: list[str] = []
         # Tokens (pack) or whole contexts (truncate) that were read and not yet given out.
         self._tokens: list[int] = []
         self._contexts: list[list[int]] = []
@@ -63,19 +75,24 @@ class Contexts:
 
     def next(self, count: int) -> Batch | None:
         """Up to `count` contexts. None: see `starved` and `exhausted`."""
-        self.starved = False
-        rows = self._packed(count) if self.params.contexts == "pack" else self._truncated(count)
+        self._settle()
+        self._read(count)
         if self.starved:
             return None
+        rows = self._take(count)
         if len(rows) < count:
             self.exhausted = True
             if self.params.drop_partial_batch:
                 return None
         self._given = rows
+        if self.text.readable_ahead and not self.exhausted:
+            self._most = max(self._most, count)
+            self._reading = self._reader.submit(self._read, self._most)
         return self._batch(rows) if rows else None
 
     def put_back(self) -> None:
         """Takes back the contexts that were given out last, because nothing could be done with them."""
+        self._settle()
         if self.params.contexts == "pack":
             self._tokens = [*itertools.chain.from_iterable(self._given), *self._tokens]
         else:
@@ -85,8 +102,10 @@ class Contexts:
 
     def state(self) -> State:
         """Where the text is, and what was read of it and not yet given out."""
+        self._settle()
         return {
             "text": self.text.state(),
+            "documents": self._documents,
             "tokens": self._tokens,
             "contexts": self._contexts,
             "exhausted": self.exhausted,
@@ -94,42 +113,52 @@ class Contexts:
 
     def restore(self, state: State) -> None:
         """Continues where another one with the same settings stood."""
+        self._settle()
         self.text.restore(state["text"])
+        # States of before there was reading ahead have none.
+        self._documents = state.get("documents", [])
         self._tokens, self._contexts = state["tokens"], state["contexts"]
         self.exhausted = state["exhausted"]
 
-    def _packed(self, count: int) -> list[list[int]]:
+    def _settle(self) -> None:
+        """Waits until nothing is read ahead any more."""
+        if self._reading is not None:
+            wait([self._reading])
+            self._reading = None
+
+    def _read(self, count: int) -> None:
+        """Reads until there are `count` contexts, the text ends, or it is starved."""
+        packed, self.starved = self.params.contexts == "pack", False
+        while True:
+            held = len(self._tokens) // self.params.ctx_len if packed else len(self._contexts)
+            if held >= count or not self._read_more(DOCUMENTS_PER_CALL if packed else count - held):
+                return
+
+    def _take(self, count: int) -> list[list[int]]:
+        """Up to `count` of the contexts that were read."""
+        if self.params.contexts == "truncate":
+            taken, self._contexts = self._contexts[:count], self._contexts[count:]
+            return taken
         length = self.params.ctx_len
-        while len(self._tokens) < count * length and self._read_more():
-            pass
-        if self.starved:
-            return []
-        end = count * length
-        taken, self._tokens = self._tokens[:end], self._tokens[end:]
-        return [taken[start : start + length] for start in range(0, len(taken), length)]
+        tokens, self._tokens = self._tokens[: count * length], self._tokens[count * length :]
+        return [tokens[start : start + length] for start in range(0, len(tokens), length)]
 
-    def _truncated(self, count: int) -> list[list[int]]:
-        while len(self._contexts) < count and self._read_more(count - len(self._contexts)):
-            pass
-        if self.starved:
-            return []
-        taken, self._contexts = self._contexts[:count], self._contexts[count:]
-        return taken
-
-    def _read_more(self, count: int = DOCUMENTS_PER_CALL) -> bool:
-        """Tokenises the next documents; False at the end of the text, or when it is starved."""
-        documents = self.text.next_documents(count)
-        self.starved = not documents and not self.text.ended
-        if not documents:
+    def _read_more(self, count: int) -> bool:
+        """Tokenises up to `count` further documents; False at the end of the text, or when it is starved."""
+        if not self._documents:
+            self._documents = self.text.next_documents(count)
+        if not self._documents:
+            self.starved = not self.text.ended
             return False
         if self.params.contexts == "pack":
-            for ids in self.tokenizer(documents, add_special_tokens=False, verbose=False)["input_ids"]:
+            for ids in self.tokenizer(self._documents, add_special_tokens=False, verbose=False)["input_ids"]:
                 if ids:
                     self._tokens += ids
                     self._tokens += self.separator
         else:
-            cut = self.tokenizer(documents, truncation=True, max_length=self.params.ctx_len, verbose=False)["input_ids"]
-            self._contexts += [ids for ids in cut if ids]
+            cut = self.tokenizer(self._documents, truncation=True, max_length=self.params.ctx_len, verbose=False)
+            self._contexts += [ids for ids in cut["input_ids"] if ids]
+        self._documents = []
         return True
 
     def _batch(self, rows: list[list[int]]) -> Batch:

@@ -57,5 +57,5 @@ def open_contexts(context: Context, params: p.ContextsOpenParams) -> p.ContextsO
     """Cuts a stream into contexts of a model's tokens."""
     text = context.objects.get(params.text, TextStream)
     model = context.objects.get(params.model, LanguageModel)
-    contexts = Contexts(text, model.tokenizer, model.max_context, params)
+    contexts = Contexts(text, model.shared_tokenizer, model.max_context, params)
     return p.ContextsOpenResult(contexts=context.objects.put(contexts))

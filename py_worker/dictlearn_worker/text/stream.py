@@ -136,7 +136,13 @@ class Share:
 
 
 class TextStream:
-    """Documents on demand. `next_documents` gives fewer than asked for only at the end, or when it is starved."""
+    """Documents on demand. `next_documents` gives fewer than asked for only at the end, at a failure, or when starved.
+
+    What fails behind some documents fails again in every later call, so whoever reads ahead may overlook it.
+    """
+
+    # Whether it may be read before there is need, by another thread.
+    readable_ahead = True
 
     def __init__(self, documents: Documents, part: Part | None = None) -> None:
         self.share = Share(part)
@@ -144,6 +150,7 @@ class TextStream:
         self._taken = filter(self.share.takes, documents)
         # The first document, read when the stream was opened and not given out yet.
         self._first: list[str] = []
+        self._failure: Exception | None = None
         self.ended = False
 
     def peek(self) -> TextStream:
@@ -153,9 +160,16 @@ class TextStream:
 
     def next_documents(self, count: int) -> list[str]:
         """Up to `count` documents; an empty list when none is left or none is there yet (see `ended`)."""
-        first, self._first = self._first[:count], self._first[count:]
-        taken = [*first, *itertools.islice(self._taken, count - len(first))]
-        self.ended = len(taken) < count
+        taken, self._first = self._first[:count], self._first[count:]
+        try:
+            while self._failure is None and len(taken) < count:
+                taken.append(next(self._taken))
+        except StopIteration:
+            self.ended = True
+        except Exception as error:
+            self._failure = error
+        if self._failure is not None and not taken:
+            raise self._failure
         return taken
 
     def state(self) -> State:
@@ -170,12 +184,14 @@ class TextStream:
     def restore(self, state: State) -> None:
         """Goes to where another stream of the same text stood."""
         self._documents.restore(state["documents"])
-        self._first, self.ended = state["first"], state["ended"]
+        self._first, self.ended, self._failure = state["first"], state["ended"], None
         self.share.number = state["number"]
 
 
 class PushedStream(TextStream):
-    """A stream that the caller feeds."""
+    """A stream that the caller feeds, as it is used up."""
+
+    readable_ahead = False
 
     def __init__(self, part: Part | None = None) -> None:
         super().__init__(ListedDocuments([]), part)
