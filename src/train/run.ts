@@ -8,6 +8,7 @@ import { createTrainees, Generators, openSource, type RunSource } from "./assemb
 import type { Observer } from "./events.ts";
 import { evaluateRun } from "./final-evaluation.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
+import { explainOutOfMemory } from "./out-of-memory.ts";
 import { explainFailure, explainStop, prepareFolders, saveResults } from "./outputs.ts";
 import { Place } from "./place.ts";
 import { estimateResources, requireResources } from "./resources.ts";
@@ -48,7 +49,7 @@ export const runTraining = async (run: ResolvedRun, worker: Worker, options: Run
   try {
     return await withRestarts(worker, attempt, { start, observe: log.observe, signal: options.signal });
   } catch (error) {
-    throw explainStop(error, place.output);
+    throw explainStop(explainOutOfMemory(error, run.config), place.output);
   }
 };
 

@@ -162,14 +162,13 @@ class Contexts:
         return True
 
     def _batch(self, rows: list[list[int]]) -> Batch:
-        longest = max(map(len, rows))
+        lengths = torch.tensor(list(map(len, rows))).unsqueeze(1)
+        longest = int(lengths.max())
         left = self.params.padding == "left-unmasked"
-        ids = torch.full((len(rows), longest), self.pad, dtype=torch.int64)
-        filled = torch.zeros((len(rows), longest), dtype=torch.bool)
-        for index, row in enumerate(rows):
-            place = slice(longest - len(row), longest) if left else slice(0, len(row))
-            ids[index, place] = torch.tensor(row, dtype=torch.int64)
-            filled[index, place] = True
+        positions = torch.arange(longest)
+        filled = positions >= longest - lengths if left else positions < lengths
+        ids = torch.full(filled.shape, self.pad, dtype=torch.int64)
+        ids[filled] = torch.tensor(list(itertools.chain.from_iterable(rows)), dtype=torch.int64)
         real = filled
         if self.params.keep == "pad-token" and self.dropped is not None:
             real = real & (ids != self.dropped)

@@ -1,0 +1,26 @@
+import type { RunConfig } from "../config/index.ts";
+import { DictlearnError } from "../errors.ts";
+import { OutOfMemoryError } from "../worker/index.ts";
+
+/** What did not fit, and the keys that make it smaller. The model's pass is not among them: its batch halves by itself. */
+const KEYS: readonly [method: RegExp, hint: (config: RunConfig) => string][] = [
+  [/^model\./, () => "Set model_dtype: bfloat16, or name a smaller model."],
+  [
+    /^(buffer|rows)\./,
+    ({ buffer }) =>
+      `Lower buffer.n_ctxs, to ${half(buffer.n_ctxs)} for example${buffer.device === "cpu" ? "" : ", or set buffer.device: cpu"}.`,
+  ],
+  [
+    /^(train|trainee|dictionary|source)\./,
+    ({ buffer }) => `Lower buffer.out_batch_size, to ${half(buffer.out_batch_size)} for example, or dictionary_size.`,
+  ],
+];
+
+/** Adds to an out of memory the key to lower, and a size to try. Other errors, and those that have a hint, are left alone. */
+export const explainOutOfMemory = (error: unknown, config: RunConfig): unknown => {
+  if (!(error instanceof OutOfMemoryError) || error.hint !== undefined) return error;
+  const hint = KEYS.find(([method]) => method.test(error.method))?.[1](config);
+  return hint === undefined ? error : new DictlearnError(error.message, { code: error.code, hint, cause: error });
+};
+
+const half = (count: number): number => Math.max(1, Math.floor(count / 2));
