@@ -48,7 +48,7 @@ def reference(values, batch):
 
 def measure(request):
     rows, width, batch = request["rows"], request["width"], request["batch"]
-    assert batch * 2 * (request["repetitions"] + 1) < rows // 2, "no refresh is due"
+    assert batch * 2 * (request["repetitions"] + 1) <= rows // 2, "no refresh is due"
     buffer, values = ours(rows, width)
     plain = reference(values, batch)
     sides = {
@@ -57,6 +57,8 @@ def measure(request):
         "behind_step": lambda: buffer.draw(batch),
         "reference": lambda: next(plain),
     }
+    if request.get("shuffles"):
+        sides = {"ours": sides["ours"], "shuffle": buffer.shuffle}
     seconds = {name: [] for name in sides}
     for repetition in range(request["repetitions"] + 1):
         for name, take in sides.items():

@@ -92,6 +92,7 @@ def full(model, request):
         "reference": lambda: by_generation(model, layer, ids, mask, 0),
         "generate": lambda: by_generation(model, layer, ids, mask, 1),
     }
+    sides = {name: sides[name] for name in request.get("sides", sides)}
     seconds = {name: [] for name in sides}
     # The first round warms up; the sides take turns, so that a slow moment of the machine hits all.
     for repetition in range(request["repetitions"] + 1):
@@ -101,6 +102,8 @@ def full(model, request):
             rows.append(take())
             if repetition > 0:
                 seconds[name].append(time.perf_counter() - begin)
+    if "sides" in request:
+        return seconds
     same = torch.equal(rows[0], rows[1]) and torch.allclose(rows[0], rows[2], rtol=1e-4, atol=1e-4)
     return {**seconds, "same": same}
 
@@ -180,11 +183,12 @@ def text(model, request):
     return {**taken, "same": same}
 
 
-kinds = {"full": full, "text": text}
-model = None
-for line in sys.stdin:
-    request = json.loads(line)
-    if model is None:
-        model = load(request)
-        model.try_sites([Site(submodule=request["layer"], io="out")])
-    print(json.dumps(kinds[request["kind"]](model, request)), flush=True)
+if __name__ == "__main__":
+    kinds = {"full": full, "text": text}
+    model = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        if model is None:
+            model = load(request)
+            model.try_sites([Site(submodule=request["layer"], io="out")])
+        print(json.dumps(kinds[request["kind"]](model, request)), flush=True)

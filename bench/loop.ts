@@ -26,7 +26,7 @@ const SIZES: readonly Size[] = [
 const REPETITIONS = 5;
 const SETTINGS = { lr: 1e-3, sparsity_penalty: 1e-3, warmup_steps: 10, log_steps: 100 };
 
-/** Steps per second of the loop that TypeScript drives, against the same operations in one Python process. */
+/** Steps per second of the loop that TypeScript drives, against the same operations in one Python process and the reference. */
 export const benchLoop = async (python: string): Promise<Table> => {
   const folder = mkdtempSync(join(tmpdir(), "dictlearn-bench-"));
   try {
@@ -36,7 +36,7 @@ export const benchLoop = async (python: string): Promise<Table> => {
     for (const size of SIZES) rows.push(await benchSize(worker, plain, size, folder));
     return {
       title: `Steps per second on cached rows, float32 (medians of ${REPETITIONS} pairs, and their range)`,
-      columns: ["d", "m", "B", "dictlearn", "one Python process", "ratio", "same weights"],
+      columns: ["d", "m", "B", "dictlearn", "one Python process", "ratio", "same weights", "plain reference loop"],
       rows,
     };
   } finally {
@@ -53,19 +53,23 @@ const benchSize = async (worker: Worker, plain: PythonPeer, size: Size, folder: 
   await plain.ask({ make: files.rows, ...size });
   const ours: number[] = [];
   const theirs: number[] = [];
+  const references: number[] = [];
   let same = true;
   // The first pair warms up; the two take turns, so that a slow moment of the machine hits both.
   for (let repetition = 0; repetition <= REPETITIONS; repetition++) {
     const rate = await timeOurs(worker, size, files);
     const answer = await plain.ask({ train: files, ...size, ...SETTINGS });
+    const reference = await plain.ask({ reference: files.rows, ...size });
     if (repetition === 0) continue;
+    references.push(Number(reference.steps_per_second));
     ours.push(rate);
     theirs.push(Number(answer.steps_per_second));
     same &&= answer.same_weights === true;
   }
   const ratios = ours.map((rate, index) => rate / (theirs[index] ?? Number.NaN));
   const shape = [size.width, size.features, size.batch].map(String);
-  return [...shape, spread(ours, 1), spread(theirs, 1), spread(ratios, 3), same ? "yes" : "NO"];
+  const weights = same ? "yes" : "NO";
+  return [...shape, spread(ours, 1), spread(theirs, 1), spread(ratios, 3), weights, spread(references, 1)];
 };
 
 const timeOurs = async (worker: Worker, size: Size, files: Record<string, string>): Promise<number> => {

@@ -79,7 +79,8 @@ def measure(request):
     batch, count = request["batch"], request["steps"]
     rows, width = (count + 1) * batch, request["width"]
     together = Run([(site, m) for site in range(request["sites"]) for m in request["features"]], rows, width)
-    alone = [Run([(0, m)], rows, width) for _ in range(request["sites"]) for m in request["features"]]
+    pairs = [m for _ in range(request["sites"]) for m in request["features"]]
+    alone = [Run([(0, m)], rows, width) for m in (pairs if request.get("alone", True) else [])]
     found = {"together": [], "alone": []}
     for repetition in range(request["repetitions"] + 1):
         seconds = {"together": together.seconds(count, batch), "alone": sum(run.seconds(count, batch) for run in alone)}

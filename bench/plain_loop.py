@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "py_worker"))
+
+from step_peers import reference, start
 
 from dictlearn_worker import protocol as p
 from dictlearn_worker.buffer.cached import open_cached
@@ -36,11 +38,11 @@ def make(request):
     return {}
 
 
-def train(request):
-    batch, warmup, files = request["batch"], request["warmup_steps"], request["train"]
-    source = open_cached(Path(files["rows"]), batch, torch.float32, CPU)
-    width = source.inputs.shape[1]
-    dictionary = AutoEncoder(width, width, request["features"], torch.float32)
+def take_steps(source, files, request, ready):
+    """Trains the dictionary in `files["initial"]`; `ready()` is called before each draw. Steps per second, and whether
+    the weights are those in `files["trained"]`."""
+    batch, warmup = request["batch"], request["warmup_steps"]
+    dictionary = AutoEncoder(request["width"], request["width"], request["features"], torch.float32)
     dictionary.load_state_dict(torch.load(files["initial"], weights_only=True))
     adam = p.Adam(beta1=0.9, beta2=0.999, epsilon=1e-8, fused=True)
     loss = p.Loss(reconstruction="mse", sparsity="l1")
@@ -50,6 +52,7 @@ def train(request):
 
     start = time.perf_counter()
     for step in range(request["steps"]):
+        ready()
         numbers = p.StepNumbers(
             trainee=handles["trainee"],
             site=0,
@@ -74,6 +77,24 @@ def train(request):
     return {"steps_per_second": request["steps"] / seconds, "same_weights": same}
 
 
-for line in sys.stdin:
-    request = json.loads(line)
-    print(json.dumps(make(request) if "make" in request else train(request)), flush=True)
+def train(request):
+    files = request["train"]
+    source = open_cached(Path(files["rows"]), request["batch"], torch.float32, CPU)
+    return take_steps(source, files, request, lambda: None)
+
+
+def train_reference(request):
+    """The plain reference loop on the same rows: its step, with its second encoding."""
+    rows = load_file(request["reference"])["inputs"].split(request["batch"])
+    step = reference(start(request["width"], request["features"], None), request["features"])
+    begin = time.perf_counter()
+    for batch in rows[: request["steps"]]:
+        step(batch)
+    return {"steps_per_second": request["steps"] / (time.perf_counter() - begin)}
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        request = json.loads(line)
+        do = make if "make" in request else train if "train" in request else train_reference
+        print(json.dumps(do(request)), flush=True)

@@ -6,13 +6,14 @@ export class PythonPeer implements AsyncDisposable {
   readonly #child;
   readonly #lines: AsyncIterator<string>;
 
-  private constructor(python: string, script: string) {
-    this.#child = execa(python, [script], { stdin: "pipe", stderr: "inherit", buffer: false });
+  private constructor(python: string, script: string, env: Record<string, string>) {
+    this.#child = execa(python, [script], { stdin: "pipe", stderr: "inherit", buffer: false, env });
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
-  static start(python: string, script: string): PythonPeer {
-    return new PythonPeer(python, script);
+  /** `env`: on top of this process's. */
+  static start(python: string, script: string, env: Record<string, string> = {}): PythonPeer {
+    return new PythonPeer(python, script, env);
   }
 
   /** Throws when the script ended instead of answering. */

@@ -1,14 +1,19 @@
-// npm run bench [-- names]: every benchmark, or those named. Each prints a table of ratios that were measured in this one run.
+// npm run bench [-- names]: every benchmark but the long ones, or those named. Each prints a table of ratios that were measured in this one run.
 import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
 import { ensureEnvironment, setupProgress } from "../src/environment/index.ts";
 import { benchDraw } from "./draw.ts";
+import { benchEndToEnd } from "./end-to-end.ts";
 import { benchHarvest } from "./harvest.ts";
 import { benchLoop } from "./loop.ts";
 import { benchMany } from "./many.ts";
+import { benchMemory } from "./memory.ts";
+import { benchPeers } from "./peers.ts";
 import { report } from "./report.ts";
 import { benchResume } from "./resume.ts";
 import { benchRpc } from "./rpc.ts";
+import { benchSizes } from "./sizes.ts";
+import { benchStartUp } from "./start-up.ts";
 import { benchStep } from "./step.ts";
 import { markdown } from "./table.ts";
 import { benchTrace } from "./trace.ts";
@@ -19,14 +24,24 @@ const benches = {
   draw: benchDraw,
   step: (python: string) => benchStep(python, 8192),
   "step-large": (python: string) => benchStep(python, 32_768),
+  peers: (python: string) => benchPeers(python, 8192),
+  "peers-large": (python: string) => benchPeers(python, 32_768, ["dictlearn"]),
   many: benchMany,
   loop: benchLoop,
+  "end-to-end": benchEndToEnd,
+  "start-up": benchStartUp,
+  sizes: benchSizes,
+  memory: (python: string) => benchMemory(python, 0.1),
+  "memory-full": (python: string) => benchMemory(python, 1),
   resume: benchResume,
   trace: benchTrace,
 };
 type Name = keyof typeof benches;
 
+/** They take minutes, so they run when they are named. */
+const LONG: readonly Name[] = ["peers-large", "memory-full"];
 const names = Object.keys(benches) as Name[];
+const usual = names.filter((name) => !LONG.includes(name));
 const {
   names: chosen,
   json,
@@ -35,7 +50,7 @@ const {
   .usage("npm run bench -- [names…]")
   .command("$0 [names..]", "Measure", (command) =>
     command
-      .positional("names", { array: true, choices: names, default: names, describe: "Which ones" })
+      .positional("names", { array: true, choices: names, default: usual, describe: "Which ones" })
       .option("json", { type: "boolean", default: false, describe: "One JSON object a line" })
       .option("write", { type: "boolean", default: false, describe: "Also write them into docs/benchmarks.md" }),
   )

@@ -16,12 +16,24 @@ NOWHERE = -1
 class Held:
     """One batch of contexts that went through the model together, of which `live` rows are still in the buffer.
 
-    `sums` (reads) tells whether rows that are computed again are the same, see `fingerprint`.
+    There are hundreds of them, so a token has 6 bytes and not the 18 of `Batch`. ids: int32; keep, mask: bool; all
+    (contexts, positions). `sums` (reads) tells whether rows that are computed again are the same, see `fingerprint`.
     """
 
-    batch: Batch
+    ids: torch.Tensor
+    keep: torch.Tensor
+    mask: torch.Tensor | None
     sums: torch.Tensor
     live: int
+
+    @property
+    def batch(self) -> Batch:
+        """The contexts as the model reads them.
+
+        Which positions hold text matters to evaluation alone; here the kept ones stand for them.
+        """
+        mask = None if self.mask is None else self.mask.long()
+        return Batch(ids=self.ids.long(), mask=mask, keep=self.keep, real=self.keep)
 
 
 class Origins:
@@ -48,7 +60,8 @@ class Origins:
             return
         self.append[slots] = self._appends
         self.row[slots] = torch.arange(len(slots), dtype=torch.int32)
-        self.held[self._appends] = Held(batch, fingerprint(values), len(slots))
+        mask = None if batch.mask is None else batch.mask.bool()
+        self.held[self._appends] = Held(batch.ids.int(), batch.keep, mask, fingerprint(values), len(slots))
         self._appends += 1
 
     def slots_of(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -60,11 +73,11 @@ class Origins:
         """Both maps and the tokens of every batch held: 8 bytes a row, and 6 a token."""
         state = {"append": self.append, "row": self.row, "appends": torch.tensor(self._appends)}
         for number, held in self.held.items():
-            state[f"held.{number}.ids"] = held.batch.ids.int()
-            state[f"held.{number}.keep"] = held.batch.keep
+            state[f"held.{number}.ids"] = held.ids
+            state[f"held.{number}.keep"] = held.keep
             state[f"held.{number}.sums"] = held.sums
-            if held.batch.mask is not None:
-                state[f"held.{number}.mask"] = held.batch.mask.bool()
+            if held.mask is not None:
+                state[f"held.{number}.mask"] = held.mask
         return state
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
@@ -72,16 +85,8 @@ class Origins:
         self.append, self.row, self._appends = state["append"], state["row"], int(state["appends"])
         numbers, counts = self.append[self.append != NOWHERE].unique(return_counts=True)
         for number, live in zip(numbers.tolist(), counts.tolist(), strict=True):
-            mask = state.get(f"held.{number}.mask")
-            keep = state[f"held.{number}.keep"]
-            # Which positions hold text matters to evaluation alone; here the kept ones stand for them.
-            batch = Batch(
-                ids=state[f"held.{number}.ids"].long(),
-                mask=None if mask is None else mask.long(),
-                keep=keep,
-                real=keep,
-            )
-            self.held[number] = Held(batch, state[f"held.{number}.sums"], live)
+            ids, keep, sums = (state[f"held.{number}.{name}"] for name in ("ids", "keep", "sums"))
+            self.held[number] = Held(ids, keep, state.get(f"held.{number}.mask"), sums, live)
 
 
 def fingerprint(values: Iterable[torch.Tensor]) -> torch.Tensor:

@@ -9,8 +9,8 @@ from ..buffer.source import Source, scaled
 from ..dictionary.standard import AutoEncoder
 from ..errors import WorkerError
 from ..registry import Context, method
-from .loss import mean_square_error, sparsity_term
 from .resample import Rows, resample
+from .statistics import batch_statistics
 from .trainee import Trainee
 
 
@@ -83,17 +83,15 @@ def metrics(context: Context, params: p.TrainMetricsParams) -> p.TrainMetricsRes
     """
     trainee = context.objects.get(params.trainee, Trainee)
     x, y = batch_for(context.objects.get(params.source, Source), params.site, trainee, params.scale)
-    f = trainee.dictionary.encode(x)
-    y_hat = trainee.dictionary.decode(f)
-    f, y, y_hat = (scaled(each, 1 / params.scale) for each in (f, y, y_hat))
-    mse = mean_square_error(y, y_hat)
-    total = (y - y.mean(dim=0)).pow(2).mean()
+    found = batch_statistics(trainee.dictionary, x, y, params.scale, params.loss)
+    total = scaled(y, 1 / params.scale)
+    total = (total - total.mean(dim=0)).pow(2).mean()
     return p.TrainMetricsResult(
-        mse_loss=mse.item(),
-        rmse_loss=mse.sqrt().item(),
-        sparsity_loss=sparsity_term(f, params.loss).item(),
-        l0=(f != 0).sum(dim=-1).double().mean().item(),
-        fraction_variance_explained=(1 - mse.double() / total.double()).item(),
+        mse_loss=found.mse.item(),
+        rmse_loss=found.mse.sqrt().item(),
+        sparsity_loss=found.sparsity.item(),
+        l0=found.l0.item(),
+        fraction_variance_explained=(1 - found.mse.double() / total.double()).item(),
         dead_features=int(trainee.dead(params.dead_since).sum().item()),
     )
 

@@ -11,6 +11,7 @@ from ..dictionary.standard import draw_encoder
 from ..errors import WorkerError
 from ..protocol import Resampling
 from .draws import draw_distinct, draw_with_replacement
+from .encoded import blocks
 from .trainee import Trainee
 
 # Bricken et al. 2023, appendix: the share of the alive encoder rows' mean norm that a resampled row gets.
@@ -139,7 +140,11 @@ def weigh(trainee: Trainee, rows: Rows, resampling: Resampling) -> torch.Tensor:
     parts = []
     for start in range(0, rows.count, rows.chunk):
         x, y = rows.take(torch.arange(start, min(start + rows.chunk, rows.count)))
-        error = y - dictionary.decode(dictionary.encode(x))
+        # The features of so many rows would be the largest thing in the memory; the reference has them all at once.
+        at_once = (
+            blocks(len(x), dictionary.size, x.device) if resampling.probability == "squared-loss" else [slice(None)]
+        )
+        error = torch.cat([y[where] - dictionary.decode(dictionary.encode(x[where])) for where in at_once])
         if resampling.probability == "error-norm":
             part = error.float().norm(dim=-1) if error.dtype == torch.bfloat16 else error.norm(dim=-1)
         else:

@@ -1,0 +1,54 @@
+"""Steps of the worker, of the plain reference procedure, and bare products, one at a time as they are asked for.
+
+Reads one JSON request a line, answers one JSON object a line: `prepare` makes rows and weights and writes them to a file for
+the other libraries, `take` times one step of one side.
+"""
+
+import json
+import sys
+import time
+
+import torch
+from safetensors.torch import save_file
+from step_peers import l0_of, ours, reference, start
+
+# Of the square matrices whose product tells how fast this machine multiplies.
+SIDE = 2048
+
+
+class Sides:
+    """All sides start from the same weights; `rows` are shared."""
+
+    def __init__(self, request):
+        width, size, batch, l0 = (request[key] for key in ("width", "features", "batch", "l0"))
+        rows = torch.randn(request["batches"] * batch, width, generator=torch.Generator().manual_seed(1))
+        self.rows = rows.split(batch)
+        plain = start(width, size, l0)
+        self.dictionary, step = ours(plain, width, size)
+        weights = {key: value.contiguous() for key, value in plain.state_dict().items()}
+        save_file({"rows": rows, **weights}, request["prepare"])
+        square = torch.randn(SIDE, SIDE)
+        out = torch.empty(SIDE, SIDE)
+        self.takes = {
+            "dictlearn": step,
+            "reference": reference(plain, size),
+            "product": lambda _: torch.mm(square, square, out=out),
+        }
+
+    def take(self, name, batch):
+        begin = time.perf_counter()
+        self.takes[name](self.rows[batch])
+        return time.perf_counter() - begin
+
+
+if __name__ == "__main__":
+    sides = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "prepare" in request:
+            sides = None
+            sides = Sides(request)
+            answer = {"l0": l0_of(sides.dictionary, sides.rows[0]), "product": 2 * SIDE**3, "torch": torch.__version__}
+        else:
+            answer = {"seconds": sides.take(request["take"], request["batch"])}
+        print(json.dumps(answer), flush=True)

@@ -1,0 +1,111 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { OTHER_ENVIRONMENT, otherPython } from "../test/other-libraries.ts";
+import { PythonPeer } from "./python-peer.ts";
+import { spread, type Table } from "./table.ts";
+
+const WIDTH = 512;
+const BATCH = 1024;
+/** Active features of a row; null: the dense beginning, in which half of them are. */
+const L0S = [100, 250, null];
+const BATCHES = 4;
+const REPETITIONS = 5;
+/** Both environments have a CPU build of torch; each takes all of this machine while the other waits. */
+const THREADS = { OMP_NUM_THREADS: "2" };
+
+const LABELS: Readonly<Record<string, string>> = {
+  dictlearn: "dictlearn",
+  reference: "plain reference loop",
+  dictionary_learning: "dictionary_learning, StandardTrainer",
+  sae_lens: "SAELens, standard, SAETrainer",
+  "sparsify-signum": "sparsify, top-k, Signum (its default)",
+  "sparsify-adam": "sparsify, top-k, Adam",
+};
+
+/** One step beside those of other libraries, on the same rows and from the same weights, by turns. */
+export const benchPeers = async (
+  python: string,
+  features: number,
+  ours = ["dictlearn", "reference"],
+): Promise<Table> => {
+  const folder = mkdtempSync(join(tmpdir(), "dictlearn-bench-"));
+  try {
+    await using own = PythonPeer.start(python, script("one_step.py"), THREADS);
+    await using others = PythonPeer.start(await otherPython(), script("other_steps.py"), {
+      ...OTHER_ENVIRONMENT,
+      ...THREADS,
+    });
+    const rows: string[][] = [];
+    let libraries = "";
+    for (const l0 of L0S) {
+      const file = join(folder, "start.safetensors");
+      const size = { width: WIDTH, features, batch: BATCH, batches: BATCHES, l0 };
+      const made = await own.ask({ prepare: file, ...size });
+      const opened = await others.ask({ open: file, ...size });
+      libraries = describe(made, opened);
+      const actives = { ...(opened.l0 as Record<string, number>), dictlearn: made.l0, reference: made.l0 };
+      const seconds = await takeTurns(
+        new Map([...ours, "product"].map((name) => [name, own])),
+        new Map(Object.keys(opened.l0 as object).map((name) => [name, others])),
+      );
+      rows.push(...tableRows(seconds, { features, actives, product: Number(made.product) }));
+    }
+    const measured = `medians of ${REPETITIONS}, and their range`;
+    return {
+      title: `One step, d = ${WIDTH}, B = ${BATCH}, float32, ${THREADS.OMP_NUM_THREADS} threads, ms (${measured}); ${libraries}. Share of the peak: of the products that a step needs at this L0, at the rate of the fastest product of two matrices of 2048 × 2048`,
+      columns: ["m", "L0", "library", "ms", "times dictlearn's", "share of the peak"],
+      rows,
+    };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+};
+
+const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+const describe = (made: Record<string, unknown>, opened: Record<string, unknown>): string => {
+  const versions = Object.entries(opened.versions as Record<string, string>).map((each) => each.join(" "));
+  const [here, there] = [String(made.torch), String(opened.torch)];
+  const same = here === there ? `both sides torch ${here}` : `torch ${here} here, ${there} there`;
+  return `${versions.join(", ")}; ${same}`;
+};
+
+/** Seconds of every side. The first round warms up; they take turns, so that a slow moment of the machine hits all. */
+const takeTurns = async (...groups: readonly ReadonlyMap<string, PythonPeer>[]) => {
+  const sides = groups.flatMap((group) => [...group]);
+  const seconds = new Map<string, number[]>(sides.map(([name]) => [name, []]));
+  for (let round = 0; round <= REPETITIONS; round++) {
+    for (const [name, side] of sides) {
+      const answer = await side.ask({ take: name, batch: round % BATCHES });
+      if (round > 0) seconds.get(name)?.push(Number(answer.seconds));
+    }
+  }
+  return seconds;
+};
+
+interface Case {
+  readonly features: number;
+  readonly actives: Readonly<Record<string, unknown>>;
+  /** Floating-point operations of the product that tells the peak. */
+  readonly product: number;
+}
+
+const tableRows = (seconds: ReadonlyMap<string, number[]>, { features, actives, product }: Case): string[][] => {
+  const peak = product / Math.min(...(seconds.get("product") ?? []));
+  const ours = seconds.get("dictlearn") ?? [];
+  return [...seconds].flatMap(([name, each]) => {
+    if (name === "product") return [];
+    const l0 = Number(actives[name]);
+    const operations = neededOperations(features, l0);
+    const milliseconds = each.map((value) => 1000 * value);
+    const ratio = each.map((value, index) => value / (ours[index] ?? Number.NaN));
+    const share = each.map((value) => (100 * operations) / value / peak);
+    const label = LABELS[name] ?? name;
+    return [[String(features), l0.toFixed(0), label, spread(milliseconds, 0), spread(ratio), `${spread(share, 0)} %`]];
+  });
+};
+
+/** An encoding of every feature, and the decoding and three products of gradients of the active ones. */
+const neededOperations = (features: number, l0: number): number => 2 * BATCH * WIDTH * (features + 4 * l0);
