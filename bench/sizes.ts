@@ -92,7 +92,7 @@ const dictionaries = async (python: string): Promise<Row[]> => {
 
 const tokens = async (python: string): Promise<Row[]> => {
   const common = { model: MODEL, cache: cacheFolder(), layer: LAYER, positions: POSITIONS, repetitions: REPETITIONS };
-  const requests = CONTEXTS.map((contexts) => ({ ...common, contexts, sides: ["ours"] }));
+  const requests = CONTEXTS.map((contexts) => ({ ...common, contexts, sides: ["ours"], kind: "full" }));
   const found = await ask(python, "harvest_peers.py", requests);
   const what = `harvest of ${LAYER} of SmolLM2 in one pass; for each token`;
   return CONTEXTS.map((contexts, index) => {

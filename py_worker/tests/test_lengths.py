@@ -107,6 +107,30 @@ def test_rows_are_those_of_one_pass(monkeypatch, padding, most) -> None:
         assert torch.equal(several[read], values)
 
 
+@pytest.mark.parametrize("stop", [True, False])
+@pytest.mark.parametrize("padding", ["right", "left"])
+def test_a_large_batch_is_cut_but_for_the_reference(monkeypatch, padding, stop) -> None:
+    """No pass has more positions than it may; a full pass through the model is never cut."""
+    monkeypatch.setitem(lengths.PASS, "cpu", 10**6)
+    monkeypatch.setitem(lengths.MOST, "cpu", 70)
+    given, rows, model = batch(SIZES, padding), buffer(), Model()
+    whole, uncut = buffer(), Model()
+    count = harvest(rows, model, given, stop=stop, most=None)  # pyright: ignore[reportArgumentType]
+    monkeypatch.setitem(lengths.MOST, "cpu", 10**6)
+    assert harvest(whole, uncut, given, stop=stop, most=None) == count  # pyright: ignore[reportArgumentType]
+    assert uncut.shapes == [(10, 30)]
+    assert model.shapes == ([(2, 30)] * 5 if stop else [(10, 30)])
+    monkeypatch.setitem(lengths.MOST, "cpu", 70)
+    again = buffer()
+    again.restore(rows.state(rows=True))
+    model.shapes.clear()
+    assert recompute(Context(Objects()), again, model) == (1, 0)  # pyright: ignore[reportArgumentType]
+    assert model.shapes == ([(2, 30)] * 5 if stop else [(10, 30)])
+    for read, values in whole.values.items():
+        assert torch.equal(rows.values[read][:count], values[:count])
+        assert torch.equal(again.values[read][:count], values[:count])
+
+
 def test_passes_hold_every_context_once() -> None:
     """In the order of the batch."""
     passes = by_length(batch(SIZES, "right").mask, CPU)

@@ -12,7 +12,8 @@ from golden import REFERENCE_RESAMPLING
 from dictlearn_worker import protocol as p
 from dictlearn_worker.dictionary.standard import AutoEncoder
 from dictlearn_worker.errors import WorkerError
-from dictlearn_worker.train.draws import draw_distinct, first_of_each
+from dictlearn_worker.train import draws
+from dictlearn_worker.train.draws import draw_distinct
 from dictlearn_worker.train.resample import Rows, resample
 from dictlearn_worker.train.trainee import Trainee
 
@@ -233,8 +234,14 @@ def test_draws_without_replacement_follow_the_weights() -> None:
     assert len(draw_distinct(weights, 9, generator, lambda numbers: numbers[:, None].double())) == 3
 
 
-def test_first_of_each() -> None:
-    """Positions in order, the first of every group."""
-    rows = torch.tensor([[2.0], [1.0], [2.0], [1.0], [3.0]])
-    assert first_of_each(rows).tolist() == [0, 1, 4]
-    assert first_of_each(rows[:0]).tolist() == []
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("at_once", [1, 3, 4096])
+def test_draws_without_replacement_take_each_direction_once(monkeypatch, at_once, dtype) -> None:
+    """The likeliest row of every direction, in the order of the draw; zeros of either sign are the same."""
+    monkeypatch.setattr(draws, "ROWS_AT_ONCE", at_once)
+    rows = torch.tensor([[0.0, 2.0], [1.0, 0.0], [-0.0, 2.0], [1.0, -0.0], [3.0, 1.0], [0.0, 2.0]], dtype=dtype)
+    # So far apart that chance does not matter.
+    weights = torch.tensor([1e10, 1e30, 1e40, 1e20, 1e50, 0], dtype=torch.float64)
+    for count, expected in ((9, [4, 2, 1]), (2, [4, 2]), (0, [])):
+        drawn = draw_distinct(weights, count, torch.Generator().manual_seed(0), lambda numbers: rows[numbers])
+        assert drawn.tolist() == expected

@@ -8,10 +8,26 @@ import torch
 # What one more pass costs beside its positions, in positions. On a GPU a short pass is nearly as long as a longer one.
 # A constant and never measured on the way: which contexts are computed together decides the last bits of their rows.
 PASS = {"cpu": 256, "cuda": 16_384}
+# Positions of one pass at most: more take memory, for what the model computes on the way, and no less time for each.
+# See docs/log.md.
+MOST = {"cpu": 4096, "cuda": 2**18}
+
+# Numbers of contexts, in order, and the positions up to which they are read.
+Pass = tuple[torch.Tensor, int]
 
 
-def by_length(mask: torch.Tensor | None, device: torch.device) -> list[tuple[torch.Tensor, int]]:
-    """Cuts a batch into passes: numbers of contexts, in order, and the positions up to which they are read.
+def cut_to_size(passes: list[Pass], device: torch.device) -> list[Pass]:
+    """The same contexts in passes of at most `MOST` positions, or of one context."""
+    most = MOST.get(device.type, MOST["cuda"])
+    cut: list[Pass] = []
+    for contexts, length in passes:
+        parts = -(-len(contexts) // max(1, most // length))
+        cut += [(part, length) for part in contexts.tensor_split(parts)]
+    return cut
+
+
+def by_length(mask: torch.Tensor | None, device: torch.device) -> list[Pass]:
+    """Cuts a batch into passes of contexts of about one length.
 
     mask (contexts, positions): 1 at what is read, 0 at padding behind it. None, or no such padding: one pass.
     """

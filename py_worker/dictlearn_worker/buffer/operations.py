@@ -13,13 +13,14 @@ from ..models.language_model import LanguageModel, Read
 from ..registry import Context, method
 from ..text.contexts import Batch, Contexts
 from .cached import open_cached
-from .lengths import by_length
+from .lengths import by_length, cut_to_size
 from .origins import fingerprint
 from .rows import ActivationRows
 from .source import Source
 
 # Rows that are looked at at once.
 ROWS_PER_PART = 65_536
+ROWS_PER_CHECK = 4096
 
 
 @method("buffer.create")
@@ -72,10 +73,10 @@ def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop:
 
     `most`: rows whose norm is above this multiple of the median are left out.
     """
-    kept = activations(buffer, model, batch, stop=stop)
+    kept = activations(buffer, model, batch, stop=stop, cut=stop)
     count = int(batch.keep.sum())
     for read, rows in kept.items():
-        if not torch.isfinite(rows).all():
+        if not all(torch.isfinite(part).all() for part in rows.split(ROWS_PER_CHECK)):
             bad = int((~torch.isfinite(rows)).any(dim=-1).sum())
             raise WorkerError(
                 "non_finite_rows",
@@ -90,13 +91,20 @@ def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop:
         batch = replace(batch, keep=batch.keep.masked_scatter(batch.keep, usual))
     slots = buffer.append(kept, count)
     if buffer.origins is not None:
-        buffer.origins.record(slots, batch, kept.values())
+        buffer.origins.record(slots, batch, kept.values(), cut=stop)
     return count
 
 
-def activations(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop: bool) -> dict[Read, torch.Tensor]:
-    """The values (rows, width) of everything that the buffer reads, at the kept positions, context by context."""
+def activations(
+    buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop: bool, cut: bool
+) -> dict[Read, torch.Tensor]:
+    """The values (rows, width) of everything that the buffer reads, at the kept positions, context by context.
+
+    `cut`: a batch that is large goes through the model in several passes. The reference's never does.
+    """
     reads, passes = list(buffer.values), by_length(batch.mask, model.device)
+    if cut:
+        passes = cut_to_size(passes, model.device)
     if len(passes) < 2:
         values = model.read(batch.ids, batch.mask, reads, stop=stop)
         return {read: values[read][batch.keep.to(values[read].device)] for read in reads}
@@ -120,7 +128,7 @@ def recompute(context: Context, buffer: ActivationRows, model: LanguageModel) ->
     differing = 0
     for done, (number, held) in enumerate(buffer.origins.held.items()):
         context.progress("Computing the buffer's rows again", done, len(buffer.origins.held))
-        rows = activations(buffer, model, held.batch, stop=True)
+        rows = activations(buffer, model, held.batch, stop=True, cut=held.cut)
         slots, numbers = buffer.origins.slots_of(number)
         buffer.put(slots, {read: value[numbers.to(value.device)] for read, value in rows.items()})
         if not torch.equal(fingerprint(rows.values()), held.sums):

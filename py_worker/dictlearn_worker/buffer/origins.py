@@ -17,13 +17,15 @@ class Held:
     """One batch of contexts that went through the model together, of which `live` rows are still in the buffer.
 
     There are hundreds of them, so a token has 6 bytes and not the 18 of `Batch`. ids: int32; keep, mask: bool; all
-    (contexts, positions). `sums` (reads) tells whether rows that are computed again are the same, see `fingerprint`.
+    (contexts, positions). `cut`: whether a large batch is cut into passes, which decides the last bits of its rows.
+    `sums` (reads) tells whether rows that are computed again are the same, see `fingerprint`.
     """
 
     ids: torch.Tensor
     keep: torch.Tensor
     mask: torch.Tensor | None
     sums: torch.Tensor
+    cut: bool
     live: int
 
     @property
@@ -48,7 +50,7 @@ class Origins:
         self.held: dict[int, Held] = {}
         self._appends = 0
 
-    def record(self, slots: torch.Tensor, batch: Batch, values: Iterable[torch.Tensor]) -> None:
+    def record(self, slots: torch.Tensor, batch: Batch, values: Iterable[torch.Tensor], *, cut: bool = True) -> None:
         """The rows of `batch` (read -> values (count, width)) went into `slots` (count), over what was there."""
         before = self.append[slots]
         numbers, counts = before[before != NOWHERE].unique(return_counts=True)
@@ -61,7 +63,7 @@ class Origins:
         self.append[slots] = self._appends
         self.row[slots] = torch.arange(len(slots), dtype=torch.int32)
         mask = None if batch.mask is None else batch.mask.bool()
-        self.held[self._appends] = Held(batch.ids.int(), batch.keep, mask, fingerprint(values), len(slots))
+        self.held[self._appends] = Held(batch.ids.int(), batch.keep, mask, fingerprint(values), cut, len(slots))
         self._appends += 1
 
     def slots_of(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -76,6 +78,7 @@ class Origins:
             state[f"held.{number}.ids"] = held.ids
             state[f"held.{number}.keep"] = held.keep
             state[f"held.{number}.sums"] = held.sums
+            state[f"held.{number}.cut"] = torch.tensor(held.cut)
             if held.mask is not None:
                 state[f"held.{number}.mask"] = held.mask
         return state
@@ -86,7 +89,9 @@ class Origins:
         numbers, counts = self.append[self.append != NOWHERE].unique(return_counts=True)
         for number, live in zip(numbers.tolist(), counts.tolist(), strict=True):
             ids, keep, sums = (state[f"held.{number}.{name}"] for name in ("ids", "keep", "sums"))
-            self.held[number] = Held(ids, keep, state.get(f"held.{number}.mask"), sums, live)
+            # States of before there were passes have rows of one.
+            cut = bool(state.get(f"held.{number}.cut", False))
+            self.held[number] = Held(ids, keep, state.get(f"held.{number}.mask"), sums, cut, live)
 
 
 def fingerprint(values: Iterable[torch.Tensor]) -> torch.Tensor:

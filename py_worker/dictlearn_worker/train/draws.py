@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
+
+# Rows whose directions are compared at once.
+ROWS_AT_ONCE = 4096
 
 
 def draw_with_replacement(weights: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
@@ -32,19 +35,20 @@ def draw_distinct(
     # In logarithms, where squares of squares neither overflow nor vanish.
     noise = torch.empty(len(weights), dtype=torch.float64).exponential_(generator=generator)
     order = (weights.double().log() - noise.log()).topk(possible).indices
-    taken = min(count, possible)
-    while True:
-        chosen = order[:taken]
-        chosen = chosen[first_of_each(directions(chosen))]
-        if len(chosen) >= count or taken == possible:
-            return chosen[:count]
-        taken = min(2 * taken, possible)
+    chosen: list[int] = []
+    seen: set[bytes] = set()
+    # A part at a time, and only what is chosen is kept. The first MLP may see one token alone: of its rows nearly all
+    # are looked at before enough of them differ.
+    for part in order.split(ROWS_AT_ONCE):
+        for number, row in zip(part.tolist(), as_bytes(directions(part)), strict=True):
+            if len(chosen) == count:
+                return torch.tensor(chosen, dtype=torch.int64)
+            if row not in seen:
+                seen.add(row)
+                chosen.append(number)
+    return torch.tensor(chosen, dtype=torch.int64)
 
 
-def first_of_each(rows: torch.Tensor) -> torch.Tensor:
-    """Positions of the rows (k, d) that no earlier row equals, ascending, on the CPU."""
-    if len(rows) == 0:
-        return torch.empty(0, dtype=torch.int64)
-    unique, group = torch.unique(rows.cpu(), dim=0, return_inverse=True)
-    first = torch.full((len(unique),), len(rows), dtype=torch.int64)
-    return first.scatter_reduce(0, group, torch.arange(len(rows)), "amin").sort().values
+def as_bytes(rows: torch.Tensor) -> Iterator[bytes]:
+    """Each row of (k, d); rows of equal numbers have equal bytes, whatever the sign of their zeros."""
+    return map(bytes, (rows.cpu() + 0.0).contiguous().view(torch.uint8).numpy())
