@@ -13,9 +13,12 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "py_worker"))
 
+from peak import product
+
 from dictlearn_worker.buffer.operations import harvest
 from dictlearn_worker.buffer.rows import ActivationRows
 from dictlearn_worker.models.fetch import locate
+from dictlearn_worker.models.flops import count
 from dictlearn_worker.models.language_model import Read, first_tensor
 from dictlearn_worker.models.load import load_pretrained, wrap
 from dictlearn_worker.objects import Objects
@@ -91,6 +94,7 @@ def full(model, request):
         "hooks": lambda: by_hooks(model, layer, ids, mask),
         "reference": lambda: by_generation(model, layer, ids, mask, 0),
         "generate": lambda: by_generation(model, layer, ids, mask, 1),
+        "product": product(),
     }
     sides = {name: sides[name] for name in request.get("sides", sides)}
     seconds = {name: [] for name in sides}
@@ -105,7 +109,8 @@ def full(model, request):
     if "sides" in request:
         return seconds
     same = torch.equal(rows[0], rows[1]) and torch.allclose(rows[0], rows[2], rtol=1e-4, atol=1e-4)
-    return {**seconds, "same": same}
+    operations, _ = count(model, [Site(submodule=layer, io="out")], request["positions"])
+    return {**seconds, "same": same, "operations": request["contexts"] * operations}
 
 
 class Ours:

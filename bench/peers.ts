@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OTHER_ENVIRONMENT, otherPython } from "../test/other-libraries.ts";
+import { PEAK_NOTE, shareOfPeak, stepOperations } from "./peak.ts";
 import { PythonPeer } from "./python-peer.ts";
 import { spread, type Table } from "./table.ts";
 
@@ -50,11 +51,11 @@ export const benchPeers = async (
         new Map([...ours, "product"].map((name) => [name, own])),
         new Map(Object.keys(opened.l0 as object).map((name) => [name, others])),
       );
-      rows.push(...tableRows(seconds, { features, actives, product: Number(made.product) }));
+      rows.push(...tableRows(seconds, { features, actives }));
     }
     const measured = `medians of ${REPETITIONS}, and their range`;
     return {
-      title: `One step, d = ${WIDTH}, B = ${BATCH}, float32, ${THREADS.OMP_NUM_THREADS} threads, ms (${measured}); ${libraries}. Share of the peak: of the products that a step needs at this L0, at the rate of the fastest product of two matrices of 2048 × 2048`,
+      title: `One step, d = ${WIDTH}, B = ${BATCH}, float32, ${THREADS.OMP_NUM_THREADS} threads, ms (${measured}); ${libraries}. ${PEAK_NOTE}`,
       columns: ["m", "L0", "library", "ms", "times dictlearn's", "share of the peak"],
       rows,
     };
@@ -88,24 +89,18 @@ const takeTurns = async (...groups: readonly ReadonlyMap<string, PythonPeer>[]) 
 interface Case {
   readonly features: number;
   readonly actives: Readonly<Record<string, unknown>>;
-  /** Floating-point operations of the product that tells the peak. */
-  readonly product: number;
 }
 
-const tableRows = (seconds: ReadonlyMap<string, number[]>, { features, actives, product }: Case): string[][] => {
-  const peak = product / Math.min(...(seconds.get("product") ?? []));
+const tableRows = (seconds: ReadonlyMap<string, number[]>, { features, actives }: Case): string[][] => {
+  const products = seconds.get("product") ?? [];
   const ours = seconds.get("dictlearn") ?? [];
   return [...seconds].flatMap(([name, each]) => {
     if (name === "product") return [];
     const l0 = Number(actives[name]);
-    const operations = neededOperations(features, l0);
     const milliseconds = each.map((value) => 1000 * value);
     const ratio = each.map((value, index) => value / (ours[index] ?? Number.NaN));
-    const share = each.map((value) => (100 * operations) / value / peak);
+    const share = shareOfPeak(stepOperations(BATCH, WIDTH, features, l0), each, products);
     const label = LABELS[name] ?? name;
-    return [[String(features), l0.toFixed(0), label, spread(milliseconds, 0), spread(ratio), `${spread(share, 0)} %`]];
+    return [[String(features), l0.toFixed(0), label, spread(milliseconds, 0), spread(ratio), share]];
   });
 };
-
-/** An encoding of every feature, and the decoding and three products of gradients of the active ones. */
-const neededOperations = (features: number, l0: number): number => 2 * BATCH * WIDTH * (features + 4 * l0);

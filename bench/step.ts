@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { PEAK_NOTE, shareOfPeak, stepOperations } from "./peak.ts";
 import { PythonPeer } from "./python-peer.ts";
 import { spread, type Table } from "./table.ts";
 
@@ -14,16 +15,24 @@ export const benchStep = async (python: string, features: number): Promise<Table
   const rows: string[][] = [];
   for (const l0 of L0S) {
     const found = await peer.ask({ width: WIDTH, features, batch: BATCH, l0, repetitions: REPETITIONS });
-    rows.push([String(features), Number(found.l0).toFixed(0), ...times(found)]);
+    rows.push([String(features), Number(found.l0).toFixed(0), ...times(found, features)]);
   }
   return {
-    title: `One step, d = ${WIDTH}, B = ${BATCH}, float32, ms (medians of ${REPETITIONS}, and their range)`,
-    columns: ["m", "L0", "dictlearn", "reference", "reference / dictlearn", "dictlearn / encode alone"],
+    title: `One step, d = ${WIDTH}, B = ${BATCH}, float32, ms (medians of ${REPETITIONS}, and their range). ${PEAK_NOTE}`,
+    columns: [
+      "m",
+      "L0",
+      "dictlearn",
+      "reference",
+      "reference / dictlearn",
+      "dictlearn / encode alone",
+      "dictlearn, share of the peak",
+    ],
     rows,
   };
 };
 
-const times = (found: Record<string, unknown>): string[] => {
+const times = (found: Record<string, unknown>, features: number): string[] => {
   const [ours, reference, encode] = ["ours", "reference", "encode"].map((name) => found[name] as number[]);
   if (ours === undefined || reference === undefined || encode === undefined) throw new Error("The peer left one out.");
   const milliseconds = (seconds: number[]) =>
@@ -33,5 +42,7 @@ const times = (found: Record<string, unknown>): string[] => {
     );
   const over = (above: number[], below: number[]) =>
     spread(above.map((each, index) => each / (below[index] ?? Number.NaN)));
-  return [milliseconds(ours), milliseconds(reference), over(reference, ours), over(ours, encode)];
+  const operations = stepOperations(BATCH, WIDTH, features, Number(found.l0));
+  const share = shareOfPeak(operations, ours, found.product as number[]);
+  return [milliseconds(ours), milliseconds(reference), over(reference, ours), over(ours, encode), share];
 };

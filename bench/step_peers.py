@@ -14,6 +14,7 @@ sys.path[:0] = [str(Path(__file__).parents[1] / "py_worker"), str(Path(__file__)
 
 from dictionary import AutoEncoder as PlainAutoEncoder
 from dictionary import losses
+from peak import product as square_product
 from train import ConstrainedAdam as PlainAdam
 
 from dictlearn_worker import protocol as p
@@ -92,6 +93,7 @@ def measure(request):
     sides = {
         "ours": step,
         "reference": reference(plain, size),
+        "product": square_product(),
         "encode": lambda x: torch.addmm(bias, x, weight.T, out=product),
     }
     sides = {name: sides[name] for name in request.get("sides", sides)}
