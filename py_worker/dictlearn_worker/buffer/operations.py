@@ -20,7 +20,7 @@ from .source import Source
 
 # Rows that are looked at at once.
 ROWS_PER_PART = 65_536
-ROWS_PER_CHECK = 4096
+ROWS_PER_CHECK = 256
 
 
 @method("buffer.create")

@@ -10,6 +10,8 @@ import torch
 from ..text.contexts import Batch
 
 NOWHERE = -1
+# Few enough that what is computed from them leaves no holes in the heap.
+ROWS_AT_ONCE = 256
 
 
 @dataclass
@@ -97,5 +99,9 @@ class Origins:
 def fingerprint(values: Iterable[torch.Tensor]) -> torch.Tensor:
     """For each tensor the sum of its bits, read as whole numbers, modulo 2^64: any flipped bit changes it."""
     whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}
-    sums = [value.contiguous().view(whole[value.element_size()]).sum(dtype=torch.int64).cpu() for value in values]
+    sums = []
+    for value in values:
+        # torch widens what it sums as a whole: a part at a time.
+        parts = value.contiguous().view(whole[value.element_size()]).split(ROWS_AT_ONCE)
+        sums.append(torch.stack([part.sum(dtype=torch.int64) for part in parts]).sum().cpu())
     return torch.stack(sums)
