@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import system
+from .bench import operations as bench
 from .bridge import operations as bridge
 from .buffer import operations as buffer
 from .dictionary import operations as dictionary
@@ -15,6 +16,7 @@ from .trace import operations as trace
 from .train import operations as train
 
 __all__ = [
+    "bench",
     "bridge",
     "buffer",
     "dictionary",

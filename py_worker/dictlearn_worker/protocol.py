@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "517dd41e4d0759ca"
+SCHEMA_HASH = "8af30ec60da419aa"
 
 
 class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -1006,6 +1006,50 @@ class TensorFetchResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     tensor: TensorFrame
 
 
+class BenchProductsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    device: str
+    dtype: Literal["float32", "float64", "bfloat16"]
+    size: int
+    repetitions: int
+
+
+class BenchProductsResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    seconds: list[float]
+
+
+class BenchRowsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    source: Handle
+    rows: Literal["none", "all"]
+
+
+class BenchRowsResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    rows: int
+
+
+class BenchContextsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    contexts: Handle
+    n_contexts: int
+
+
+class BenchContextsResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    contexts: int
+    rows: int
+    exhausted: bool
+    starved: bool
+
+
+class BenchSparsifyParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    dictionary: Handle
+    source: Handle
+    site: int
+    scale: float
+    l0: float
+
+
+class BenchSparsifyResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    l0: float
+
+
 class PingParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
@@ -1087,6 +1131,10 @@ DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "model.generate": (ModelGenerateParams, ModelGenerateResult),
     "trace.run": (TraceRunParams, TraceRunResult),
     "tensor.fetch": (TensorFetchParams, TensorFetchResult),
+    "bench.products": (BenchProductsParams, BenchProductsResult),
+    "bench.rows": (BenchRowsParams, BenchRowsResult),
+    "bench.contexts": (BenchContextsParams, BenchContextsResult),
+    "bench.sparsify": (BenchSparsifyParams, BenchSparsifyResult),
 }
 
 CONTROL_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {

@@ -8,6 +8,6 @@ export {
   contextsOptions,
 } from "./activation-buffer.ts";
 export { CachedRows, type CachedRowsOptions } from "./cached-rows.ts";
-export { type BufferShape, rowsAppended } from "./policy.ts";
+export { type BufferShape, type BufferWork, bufferWork, rowsAppended } from "./policy.ts";
 export { SourcePosition, withoutRows } from "./position.ts";
-export type { ResumableSource, RowSource } from "./row-source.ts";
+export type { HeldRows, ResumableSource, RowSource } from "./row-source.ts";

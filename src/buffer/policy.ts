@@ -58,18 +58,40 @@ export const drawableBatches = (unread: number, exhausted: boolean, most: number
   return batches;
 };
 
-/** Rows that are put into the buffer until `batches` batches are drawn, where every context is full and the text does not end. */
-export const rowsAppended = (batches: number, shape: BufferShape): number => {
-  let appended = 0;
+/** What a run does with its buffer. */
+export interface BufferWork {
+  /** Batches that are drawn, the last one of a text that ends perhaps a smaller one. */
+  readonly batches: number;
+  /** Rows that are put in. */
+  readonly rows: number;
+  readonly refreshes: number;
+}
+
+/** What happens until `batches` batches are drawn or the text's `available` rows are used up, where contexts are full. */
+export const bufferWork = (
+  batches: number,
+  shape: BufferShape,
+  available: number = Number.POSITIVE_INFINITY,
+): BufferWork => {
+  const done = { batches: 0, rows: 0, refreshes: 0 };
   let unread = 0;
-  for (let batch = 0; batch < batches; batch += 1) {
-    if (needsRefresh(unread, shape)) {
+  while (done.batches < batches) {
+    if (done.rows < available && needsRefresh(unread, shape)) {
+      done.refreshes += 1;
       for (let contexts = contextsToAppend(unread, shape); contexts > 0; contexts = contextsToAppend(unread, shape)) {
-        unread += contexts * shape.ctxLen;
-        appended += contexts * shape.ctxLen;
+        const added = Math.min(contexts * shape.ctxLen, available - done.rows);
+        if (added === 0) break;
+        unread += added;
+        done.rows += added;
       }
     }
-    unread -= Math.min(shape.outBatchSize, unread);
+    const [rows] = drawableBatches(unread, done.rows >= available, 1, shape);
+    if (rows === undefined) break;
+    unread -= rows;
+    done.batches += 1;
   }
-  return appended;
+  return done;
 };
+
+/** Rows that are put into the buffer until `batches` batches are drawn, where the text does not end. */
+export const rowsAppended = (batches: number, shape: BufferShape): number => bufferWork(batches, shape).rows;

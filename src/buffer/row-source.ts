@@ -3,14 +3,18 @@ import type { HandleRef } from "../protocol/index.ts";
 import type { Worker } from "../worker/index.ts";
 import type { SourcePosition } from "./position.ts";
 
-/** Where batches of rows come from: a buffer filled by a model, or cached activations. The rows stay in the worker. */
-export interface RowSource {
+/** Rows in the worker. */
+export interface HeldRows {
   readonly worker: Worker;
   readonly ref: HandleRef;
   /** Rows of a full batch. */
   readonly batchRows: number;
   /** One entry per site. */
   readonly widths: readonly Widths[];
+}
+
+/** Where batches of rows come from: a buffer filled by a model, or cached activations. The rows stay in the worker. */
+export interface RowSource extends HeldRows {
   /** Makes the first batch ready, so that bad input shows early. False when there is no row at all. */
   fill(signal?: AbortSignal): Promise<boolean>;
   /**

@@ -3,6 +3,7 @@ import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
 import { ConfigError } from "../errors.ts";
 import { version } from "../version.ts";
+import { benchCommand } from "./bench.ts";
 import { convertCommand } from "./convert.ts";
 import { doctorCommand } from "./doctor.ts";
 import { downloadCommand } from "./download.ts";
@@ -34,9 +35,13 @@ try {
     .command(verifyCommand)
     .command(convertCommand)
     .command(inspectCommand)
+    .command(benchCommand)
     .command(setupCommand)
     .command(doctorCommand)
-    .demandCommand(1, "Say what to do: train, evaluate, report, download, verify, convert, inspect, setup or doctor.")
+    .demandCommand(
+      1,
+      "Say what to do: train, evaluate, report, download, verify, convert, inspect, bench, setup or doctor.",
+    )
     .strictCommands()
     .recommendCommands()
     .option("verbose", { type: "boolean", default: false, describe: "With an error, print its traceback too" })
@@ -44,6 +49,7 @@ try {
     .example("$0 train configs/quickstart.yaml --train.lr 1e-3", "The same with another learning rate")
     .example("$0 evaluate runs/quickstart", "Say how good it is")
     .example("$0 report runs/quickstart", "A page about it, with its features and where they fire")
+    .example("$0 bench configs/quickstart.yaml", "How long would it take here?")
     .example("$0 doctor", "Say what is installed and what is missing")
     .epilogue("`dictlearn <command> --help` explains a command.")
     .version(version)

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { ArgumentsCamelCase, CommandModule } from "yargs";
 import { ConfigError } from "../errors.ts";
+import { configOverrides } from "./overrides.ts";
 
 interface TrainArguments {
   readonly config?: string | undefined;
@@ -13,19 +14,7 @@ interface TrainArguments {
 }
 
 /** Options of the command itself; every other one is a config key. */
-const OWN_OPTIONS = new Set([
-  "_",
-  "$0",
-  "config",
-  "dry-run",
-  "overwrite",
-  "json",
-  "python",
-  "verbose",
-  "help",
-  "h",
-  "version",
-]);
+const OWN_OPTIONS = new Set(["config", "dry-run", "overwrite", "json", "python"]);
 
 /** `--resume exact` sets the config's key `resume`; `--resume FOLDER` continues a run. A folder of such a name is ./exact. */
 const RESUME_KINDS = new Set(["exact", "light", "off"]);
@@ -103,16 +92,10 @@ const resumeFolder = (argv: ArgumentsCamelCase<TrainArguments>): string | undefi
   return resume;
 };
 
-/** The options that are config keys, as they were typed: path → text. */
+/** The options that are config keys; `--resume` is one unless it names a folder. */
 const overrides = (argv: ArgumentsCamelCase<TrainArguments>): Record<string, string> => {
-  const found: Record<string, string> = {};
-  for (const [key, value] of Object.entries(argv)) {
-    if (OWN_OPTIONS.has(key)) continue;
-    if (key === "resume" && (value === undefined || resumeFolder(argv) !== undefined)) continue;
-    if (Array.isArray(value)) throw new ConfigError(`--${key} is given ${value.length} times; give it once.`);
-    found[key] = String(value);
-  }
-  return found;
+  const { resume, ...found } = configOverrides(argv, OWN_OPTIONS);
+  return resume === undefined || resumeFolder(argv) !== undefined ? found : { ...found, resume };
 };
 
 export type { TrainArguments };

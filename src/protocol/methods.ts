@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { benchMethods } from "./bench-methods.ts";
 import { evaluateMethods } from "./evaluate-methods.ts";
 import { featureMethods } from "./feature-methods.ts";
 import { type Method, method } from "./method.ts";
@@ -348,6 +349,7 @@ export const dataMethods = {
   ...evaluateMethods,
   ...featureMethods,
   ...nnsightMethods,
+  ...benchMethods,
 } satisfies Record<string, Method>;
 
 /** The methods of the `control` channel, answered by a thread of its own while torch is busy. */

@@ -5,8 +5,8 @@ import {
   bufferOptions,
   CachedRows,
   contextsOptions,
+  type HeldRows,
   type ResumableSource,
-  type RowSource,
 } from "../buffer/index.ts";
 import type { ResolvedDictionary, RunConfig } from "../config/index.ts";
 import { AutoEncoder } from "../dictionary/index.ts";
@@ -116,7 +116,7 @@ export interface TraineeContext {
 
 /** The dictionaries, freshly initialised in the config's order, each with its optimiser. */
 export const createTrainees = async (
-  source: RowSource,
+  source: HeldRows,
   dictionaries: readonly ResolvedDictionary[],
   { config, sites, device, generators }: TraineeContext,
 ): Promise<Trainee[]> => {
@@ -143,7 +143,7 @@ export const createTrainees = async (
 };
 
 /** Cached rows have targets exactly when the dictionaries expect them. */
-const checkPairs = (source: RowSource, { name, io }: ResolvedDictionary): void => {
+const checkPairs = (source: HeldRows, { name, io }: ResolvedDictionary): void => {
   if (!(source instanceof CachedRows) || source.paired === (io === "in_to_out")) return;
   throw new DictlearnError(
     source.paired

@@ -1,4 +1,4 @@
-import type { RowSource } from "../buffer/index.ts";
+import type { HeldRows, RowSource } from "../buffer/index.ts";
 import { CallWindow } from "../worker/index.ts";
 import type { FinishReason, Observer, StepMetrics } from "./events.ts";
 import { stepsPerMessage } from "./plan.ts";
@@ -165,7 +165,7 @@ export const resampleParams = (
 });
 
 /** What measures the last batch of a trainee after step `step`. */
-export const metricsParams = (source: RowSource, trainee: Trainee, step: number) => ({
+export const metricsParams = (source: HeldRows, trainee: Trainee, step: number) => ({
   source: source.ref,
   trainee: trainee.ref,
   site: trainee.site,

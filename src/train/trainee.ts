@@ -1,4 +1,4 @@
-import type { RowSource } from "../buffer/index.ts";
+import type { HeldRows } from "../buffer/index.ts";
 import type { AutoEncoder } from "../dictionary/index.ts";
 import type { HandleRef, Params, Resampling, StepNumbers } from "../protocol/index.ts";
 import { Handle } from "../worker/index.ts";
@@ -149,7 +149,7 @@ export class Trainee {
   }
 
   /** Scales all rows so that those that `source` holds now have a mean square norm of 1. */
-  async normalize(source: RowSource): Promise<void> {
+  async normalize(source: HeldRows): Promise<void> {
     const params = { source: source.ref, site: this.site };
     const { mean_square_norm } = await source.worker.call("source.mean_square_norm", params);
     this.#scale = mean_square_norm > 0 ? 1 / Math.sqrt(mean_square_norm) : 1;

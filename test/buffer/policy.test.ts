@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   allocatedRows,
   type BufferShape,
+  bufferWork,
   contextsToAppend,
   drawableBatches,
   needsRefresh,
@@ -110,6 +111,19 @@ describe("the buffer's policy", () => {
     const large = shape({ outBatchSize: 600 });
     expect(needsRefresh(599, large)).toBe(true);
     expect(needsRefresh(600, large)).toBe(false);
+  });
+});
+
+describe("the buffer's work in a whole run", () => {
+  it("is what a run does until its text ends", () => {
+    fc.assert(
+      fc.property(shapes, fc.integer({ min: 1, max: 150 }), (buffer, contexts) => {
+        const lengths = Array.from({ length: contexts }, () => buffer.ctxLen);
+        const work = bufferWork(Number.POSITIVE_INFINITY, buffer, contexts * buffer.ctxLen);
+        expect(work.batches).toBe(play(buffer, lengths, 1).drawn.length);
+        expect(work.rows).toBe(contexts * buffer.ctxLen);
+      }),
+    );
   });
 });
 

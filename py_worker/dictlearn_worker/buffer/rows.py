@@ -73,6 +73,14 @@ class ActivationRows(Source):
         for read, values in rows.items():
             self.values[read].index_copy_(0, where, values.to(self.device, self.values[read].dtype))
 
+    def begin(self, *, full: bool) -> None:
+        """As if no slot had been filled yet or, with `full`, as if all had, and none of their rows had been read."""
+        self._ahead.take(self.unread[:0])
+        slots = torch.cat([self.free, self.unread]).sort().values
+        self.filled = len(slots) if full else 0
+        self.unread, self._free = slots[: self.filled], [slots[self.filled :]]
+        self.shuffle()
+
     def shuffle(self) -> None:
         """One permutation of the unread rows: drawing them in order is then the same as drawing at random each time."""
         self.unread = self.unread[torch.randperm(len(self.unread), generator=self.generator)]

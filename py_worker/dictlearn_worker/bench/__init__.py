@@ -1,0 +1,1 @@
+"""What measurements of this machine need."""

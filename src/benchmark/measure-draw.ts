@@ -1,0 +1,17 @@
+import type { RepeatedRows } from "./repeated-rows.ts";
+import { clock, repeat, type Timing } from "./timing.ts";
+
+/** Draws of one message, so that the call itself does not count. */
+const DRAWS = 4;
+
+/** Seconds of one draw of a batch when nothing else runs: its gather, in a run, is done while a step is taken. */
+export const measureDraw = async (rows: RepeatedRows, signal?: AbortSignal): Promise<Timing> => {
+  const { worker, ref } = rows.source;
+  const some = async (): Promise<number> => {
+    await rows.ready(DRAWS);
+    const batches = rows.take(DRAWS);
+    const draw = async () => await worker.call("train.steps", { source: ref, rows: batches, trainees: [] });
+    return (await clock(draw)) / batches.length;
+  };
+  return await repeat(some, { least: 5, most: 20, budget: 1, signal });
+};

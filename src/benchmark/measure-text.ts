@@ -1,0 +1,36 @@
+import { Contexts } from "../activations/index.ts";
+import { contextsOptions } from "../buffer/index.ts";
+import type { RunConfig } from "../config/index.ts";
+import type { LanguageModel } from "../nnsight/index.ts";
+import { TextStream, textSource } from "../text/index.ts";
+import { deriveSeed } from "../train/seeds.ts";
+
+/** Seconds after which a text counts as one without end. */
+const PATIENCE_SECONDS = 10;
+
+/**
+ * The rows that the training text holds, where that is found out in a few seconds: it is tokenised, but not run through the
+ * model. null: it holds more than `enough`, or more than there was time to read.
+ */
+export const rowsOfText = async (
+  model: LanguageModel,
+  config: RunConfig,
+  { enough, signal }: { readonly enough: number; readonly signal?: AbortSignal | undefined },
+): Promise<number | null> => {
+  if (config.data === null) return null;
+  const { worker } = model;
+  await using text = await TextStream.open(
+    worker,
+    textSource(config.data, "training", deriveSeed(config.seed, "text")),
+  );
+  await using contexts = await Contexts.open(model, text, contextsOptions(config.buffer));
+  const begun = performance.now();
+  let rows = 0;
+  while (rows <= enough && performance.now() - begun < PATIENCE_SECONDS * 1000) {
+    const params = { contexts: contexts.ref, n_contexts: config.buffer.in_batch_size };
+    const added = await contexts.fed(async () => await worker.call("bench.contexts", params, { signal }));
+    rows += added.rows;
+    if (added.exhausted) return rows;
+  }
+  return null;
+};

@@ -1,0 +1,25 @@
+import type { HeldRows } from "../buffer/index.ts";
+
+/** Rows that are drawn over and over again, as if a full buffer never ran out. */
+export class RepeatedRows {
+  readonly source: HeldRows;
+  #left: number[] = [];
+
+  constructor(source: HeldRows) {
+    this.source = source;
+  }
+
+  /** Makes `count` batches ready to be taken, or as many as there are rows for. Not to be timed. */
+  async ready(count: number): Promise<void> {
+    if (this.#left.length >= count) return;
+    const { worker, ref, batchRows } = this.source;
+    const { rows } = await worker.call("bench.rows", { source: ref, rows: "all" });
+    const batches = Math.floor(rows / batchRows);
+    this.#left = batches > 0 ? Array.from({ length: batches }, () => batchRows) : [rows];
+  }
+
+  /** The sizes of the next batches: at most `count`, none where no more are ready. The caller draws them. */
+  take(count: number): number[] {
+    return this.#left.splice(0, count);
+  }
+}
