@@ -1,12 +1,16 @@
-"""The step on a GPU: its gradients beside those of float64, and its speed at the published size, from a full buffer.
+"""The step on a GPU: gradients and kernels beside plain ones, and its speed at the published size, from a full buffer.
 
-Run by cuda.sh; one JSON object a line.
+Run by cuda.sh; one JSON object a line, and at the end tables of where the time goes. A part that fails says so, and the
+next one runs. With arguments, only the parts that are named.
 """
 
+import functools
 import itertools
 import json
+import shutil
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import torch
@@ -16,30 +20,40 @@ sys.path[:0] = [str(Path(__file__).parents[1] / "py_worker"), str(Path(__file__)
 from dictionary import AutoEncoder as PlainAutoEncoder
 from draw_peers import ours as full_buffer
 from step_peers import ADAM, PENALTY, l0_of, reference, start
+from torch.profiler import ProfilerActivity, profile
 
 from dictlearn_worker import protocol as p
 from dictlearn_worker.dictionary.standard import AutoEncoder
+from dictlearn_worker.train import analytic, encoded, fused
+from dictlearn_worker.train.loss import sparsity_term
 from dictlearn_worker.train.operations import batch_for
 from dictlearn_worker.train.trainee import Trainee
 
-GPU = torch.device("cuda")
+GPU = torch.device("cuda", 0)
 WIDTH, SIZE, BATCH, ROWS = 512, 8192, 8192, 3_840_000
 STEPS, REPETITIONS = 20, 7
+# The name of a variant, whether products round float32 to TF32, and what is rounded to bfloat16.
+VARIANTS = {
+    "float32": (False, "float32", None),
+    "tf32": (True, "float32", None),
+    "autocast": (False, "float32", "bfloat16"),
+    "bfloat16": (False, "bfloat16", None),
+}
 
 
 def show(**found):
     print(json.dumps(found), flush=True)
 
 
-def numbers(steps, reconstruction="mse", autocast=None):
+def numbers(autocast=None, sparsity="l1"):
     return p.StepNumbers(
         trainee=p.Handle(0, 0),
         site=0,
         first_step=0,
         scale=1.0,
-        lr=[1e-6] * steps,
-        sparsity_penalty=[PENALTY] * steps,
-        loss=p.Loss(reconstruction=reconstruction, sparsity="l1"),
+        lr=[1e-6],
+        sparsity_penalty=[PENALTY],
+        loss=p.Loss(reconstruction="mse", sparsity=sparsity),
         adam=ADAM,
         fired="forward",
         autocast=autocast,
@@ -52,87 +66,340 @@ def trainee_of(plain, dtype=torch.float32):
     return Trainee(dictionary.to(GPU), ADAM)
 
 
+def allow_tf32(on):
+    torch.backends.cuda.matmul.allow_tf32 = on
+
+
+class FullBuffer:
+    """A full buffer of the published size, which is shuffled anew when half of it is read."""
+
+    def __init__(self, device):
+        self.buffer, values = full_buffer(ROWS, WIDTH, device)
+        for part in values.split(BATCH):
+            part.copy_(torch.randn(part.shape, device=GPU))
+
+    def draw(self, trainee):
+        buffer = self.buffer
+        if len(buffer.unread) < ROWS // 2:
+            buffer.unread, buffer._free = torch.arange(ROWS), [torch.empty(0, dtype=torch.int64)]
+            buffer.shuffle()
+        buffer.draw(BATCH)
+        return batch_for(buffer, 0, trainee, 1.0)[0]
+
+
+def machine():
+    """What there is to compute with."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    show(what="machine", card=torch.cuda.get_device_name(), torch=torch.__version__, compiler=compiler)
+    begin = time.perf_counter()
+    kernels = fused.kernels_for(GPU, torch.float32)
+    show(what="kernels", found=kernels is not None, seconds=time.perf_counter() - begin)
+    if kernels is not None:
+        show(what="triton", version=kernels.triton.__version__)
+
+
+def kernels():
+    """The Triton kernels beside the plain functions: the largest differences, whether two calls agree, and their speed.
+
+    A width that is no multiple of a block is among the shapes.
+    """
+    found = fused.kernels_for(GPU, torch.float32)
+    generator = torch.Generator(GPU).manual_seed(0)
+    for dtype, (size, width) in itertools.product(
+        (torch.float32, torch.bfloat16), ((700, 50), (33, 5001), (SIZE, BATCH))
+    ):
+        z = torch.randn(size, width, device=GPU, generator=generator).to(dtype)
+        slope = torch.randn(size, width, device=GPU, generator=generator).to(dtype)
+        bias = torch.randn(size, device=GPU, generator=generator)
+        z[3, 5] = torch.nan
+        ours, again, plain = z.clone(), z.clone(), z.clone()
+        by_f, by_f_plain = slope.clone(), slope.clone()
+        sums, sums_again, sums_plain = (
+            found.activate(ours, bias),
+            found.activate(again, bias),
+            fused.activate(plain, bias),
+        )
+        by_bias, by_bias_plain = found.gate(by_f, ours, 0.03), fused.gate(by_f_plain, plain, 0.03)
+        nan = bool(ours[3, 5].isnan() and sums[3].isnan())
+        for each in (ours, sums, plain, sums_plain, by_f, by_f_plain, by_bias, by_bias_plain):
+            each[3] = 0
+        show(
+            what="kernels beside plain",
+            dtype=str(dtype),
+            shape=[size, width],
+            features_same=torch.equal(ours, plain),
+            slopes_same=torch.equal(by_f, by_f_plain),
+            sums=float((sums - sums_plain).abs().max() / sums_plain.abs().max()),
+            slope_sums=float((by_bias - by_bias_plain).abs().max() / by_bias_plain.abs().max()),
+            nan_stays=nan,
+            twice_same=torch.equal(again[4:], ours[4:]) and torch.equal(sums_again[4:], sums[4:]),
+        )
+    for dtype, at_once, warps in itertools.product((torch.float32, torch.bfloat16), (2048, 4096, 8192), (4, 8, 16)):
+        found.MOST_AT_ONCE, found.WARPS = at_once, warps
+        f, slope = (torch.randn(SIZE, BATCH, device=GPU).to(dtype) for _ in range(2))
+        bias = torch.zeros(SIZE, device=GPU)
+        forward = device_ms(lambda: found.activate(f, bias))
+        backward = device_ms(lambda: found.gate(slope, f, 0.0))
+        moved = f.numel() * f.element_size() / 1e9
+        show(
+            what="kernel speed",
+            dtype=str(dtype),
+            at_once=at_once,
+            warps=warps,
+            activate_ms=forward,
+            activate_tb_s=2 * moved / forward,
+            gate_ms=backward,
+            gate_tb_s=3 * moved / backward,
+        )
+    found.MOST_AT_ONCE, found.WARPS = 4096, 8
+
+
+def device_ms(call, times=10):
+    """Milliseconds of one call, by the device's clock."""
+    for _ in range(3):
+        call()
+    first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    first.record()
+    for _ in range(times):
+        call()
+    last.record()
+    torch.cuda.synchronize()
+    return first.elapsed_time(last) / times
+
+
 def gradients():
     """The largest error of each gradient, relative to its largest number, against autograd in float64 on the GPU.
 
     Of features that are active on the same rows in both: where a feature is 0 but for rounding, so is which side of 0 it
-    is on, and that decides whether the row counts.
+    is on, and that decides whether the row counts. With rounded products hardly any feature is: there, the error of all
+    of a gradient's numbers together, relative to its norm, beside that of autograd under autocast.
     """
     x = torch.randn(1024, WIDTH, generator=torch.Generator().manual_seed(1)).to(GPU)
-    for l0, dtype in itertools.product((100, None), (torch.float32, torch.float64)):
+    for l0, sparsity in itertools.product((100, None), ("l1", "entropy")):
         plain = start(WIDTH, SIZE, l0)
-        trainee = trainee_of(plain, dtype)
-        same = (trainee.dictionary.encode(x.to(dtype)) != 0).T
-        trainee.step(x.to(dtype), x.to(dtype), numbers(1), 0)
-        double = PlainAutoEncoder(WIDTH, SIZE).double().to(GPU)
-        double.load_state_dict(plain.state_dict())
-        f = double.encode(x.double())
-        ((double.decode(f) - x).pow(2).mean() + PENALTY * f.norm(p=1, dim=-1).mean()).backward()
-        same = (same == (f != 0).T).all(dim=1)
-        columns, gradient = double.decoder.weight.detach(), double.decoder.weight.grad
-        unit = columns / columns.norm(dim=0)
-        gradient -= (gradient * unit).sum(dim=0) * unit
-        pairs = zip(trainee.optimiser.first_moments, double.named_parameters(), strict=True)
-        errors = {}
-        for moment, (name, each) in pairs:
-            error = (moment.double() / 0.1 - each.grad) / each.grad.abs().max()
-            if name != "bias":
-                error = error[:, same] if name == "decoder.weight" else error[same]
-            errors[name] = float(error.abs().max())
-        show(what="gradients", l0=l0, dtype=str(dtype), features_compared=int(same.sum()), errors=errors)
+        exact, f = by_autograd(plain, x.double(), sparsity, None)
+        under_autocast, _ = by_autograd(plain, x, sparsity, torch.bfloat16)
+        for variant, (tf32, name, autocast) in {**VARIANTS, "float64": (False, "float64", None)}.items():
+            allow_tf32(tf32)
+            dtype = getattr(torch, name)
+            trainee = trainee_of(plain, dtype)
+            same = ((trainee.dictionary.encode(x.to(dtype)) != 0) == (f != 0)).all(dim=0)
+            trainee.step(x.to(dtype), x.to(dtype), numbers(autocast, sparsity), 0)
+            largest, norms, theirs = {}, {}, {}
+            for (key, gradient), moment in zip(exact.items(), trainee.optimiser.first_moments, strict=True):
+                error = moment.double() / 0.1 - gradient
+                norms[key] = float(error.norm() / gradient.norm())
+                theirs[key] = float((under_autocast[key] - gradient).norm() / gradient.norm())
+                if key != "bias":
+                    error = error[:, same] if key == "decoder.weight" else error[same]
+                largest[key] = float(error.abs().max() / gradient.abs().max()) if error.numel() else None
+            found = {"l0": l0, "sparsity": sparsity, "variant": variant, "features_compared": int(same.sum())}
+            if variant in ("float32", "float64"):
+                show(what="gradients, largest error", **found, errors=largest)
+            else:
+                show(what="gradients, error of all", **found, errors=norms, autograd_under_autocast=theirs)
+    allow_tf32(False)
+
+
+def by_autograd(plain, x, sparsity, autocast):
+    """Gradients in x's dtype, the decoder's without its part along the columns, and the features."""
+    model = PlainAutoEncoder(WIDTH, SIZE).to(GPU, x.dtype)
+    model.load_state_dict(plain.state_dict())
+    with torch.autocast(GPU.type, dtype=autocast or torch.bfloat16, enabled=autocast is not None):
+        f = model.encode(x)
+        y_hat = model.decode(f)
+    loss = p.Loss(reconstruction="mse", sparsity=sparsity)
+    ((y_hat.to(x.dtype) - x).pow(2).mean() + PENALTY * sparsity_term(f.to(x.dtype), loss)).backward()
+    columns, gradient = model.decoder.weight.detach(), model.decoder.weight.grad
+    unit = columns / columns.norm(dim=0)
+    gradient -= (gradient * unit).sum(dim=0) * unit
+    return {name: each.grad for name, each in model.named_parameters()}, f.detach()
+
+
+def same_bytes():
+    """Two trainings from one start: whether they end in the same bytes."""
+    x = torch.randn(BATCH, WIDTH, generator=torch.Generator().manual_seed(1)).to(GPU)
+    for variant, (tf32, name, autocast) in VARIANTS.items():
+        allow_tf32(tf32)
+        ends = []
+        for _ in range(2):
+            trainee = trainee_of(start(WIDTH, SIZE, 100), getattr(torch, name))
+            for _ in range(20):
+                trainee.step(x.to(trainee.dictionary.dtype), x.to(trainee.dictionary.dtype), numbers(autocast), 0)
+            ends.append([*trainee.state().values()])
+        show(what="same bytes", variant=variant, same=all(itertools.starmap(torch.equal, zip(*ends, strict=True))))
+    allow_tf32(False)
 
 
 def milliseconds(take, draw):
-    """Of one step with its draw: the median over the repetitions, and the extremes."""
-    found = []
+    """Of one step with its draw: the median over the repetitions, the extremes, and the time that Python takes."""
+    found, host = [], []
     for repetition in range(REPETITIONS + 1):
         torch.cuda.synchronize()
         begin = time.perf_counter()
         for _ in range(STEPS):
             take(draw())
+        issued = time.perf_counter()
         torch.cuda.synchronize()
         if repetition > 0:
             found.append(1000 * (time.perf_counter() - begin) / STEPS)
+            host.append(1000 * (issued - begin) / STEPS)
     found.sort()
     middle = found[len(found) // 2]
-    return {"ms": middle, "least": found[0], "most": found[-1], "tokens_per_s": 1000 * BATCH / middle}
+    return {
+        "ms": middle,
+        "least": found[0],
+        "most": found[-1],
+        "issued_ms": sorted(host)[len(host) // 2],
+        "tokens_per_s": 1000 * BATCH / middle,
+    }
+
+
+def measure(rows, rows_on, variants, states, **more):
+    for variant, l0 in itertools.product(variants, states):
+        tf32, name, autocast = VARIANTS[variant]
+        allow_tf32(tf32)
+        trainee = trainee_of(start(WIDTH, SIZE, l0), getattr(torch, name))
+        step = numbers(autocast)
+        torch.cuda.reset_peak_memory_stats()
+        held = torch.cuda.memory_allocated()
+        found = milliseconds(lambda x: trainee.step(x, x, step, 0), lambda: rows.draw(trainee))
+        peak = (torch.cuda.max_memory_allocated() - held) / 2**30
+        show(what="step with draw", rows_on=rows_on, variant=variant, l0=l0, **more, extra_gib=peak, **found)
+    allow_tf32(False)
+
+
+@functools.cache
+def rows_on_gpu():
+    """One for all parts."""
+    return FullBuffer(GPU)
 
 
 def speed():
-    """Steps with their draws from a buffer of the published size, on the GPU and on the CPU."""
-    for device in ("cuda", "cpu"):
-        buffer, values = full_buffer(ROWS, WIDTH, device)
-        for part in values.split(BATCH):
-            part.copy_(torch.randn(part.shape, device=GPU))
-        draws = 0
-
-        def drawn(trainee):
-            nonlocal draws
-            draws += 1
-            if draws * BATCH > ROWS // 2:
-                buffer.unread, buffer._free, draws = torch.arange(ROWS), [torch.empty(0, dtype=torch.int64)], 0
-                buffer.shuffle()
-            buffer.draw(BATCH)
-            return batch_for(buffer, 0, trainee, 1.0)[0]
-
-        for tf32, dtype, autocast in ((False, "float32", None), (True, "float32", None), (False, "float32", "bfloat16")):
-            torch.set_float32_matmul_precision("high" if tf32 else "highest")
-            for l0 in (100, None):
-                trainee = trainee_of(start(WIDTH, SIZE, l0), getattr(torch, dtype))
-                step = numbers(1, autocast=autocast)
-                torch.cuda.reset_peak_memory_stats()
-                found = milliseconds(lambda x: trainee.step(x, x, step, 0), lambda: drawn(trainee))
-                peak = torch.cuda.max_memory_allocated() / 2**30
-                settings = {"rows_on": device, "tf32": tf32, "dtype": dtype, "autocast": autocast}
-                l0 = l0_of(trainee.dictionary, buffer.batch(0)[0].to(GPU))
-                show(what="step with draw", **settings, l0=l0, peak_gib=peak, **found)
-            if device == "cuda" and autocast is None:
-                plain = start(WIDTH, SIZE, 100).to(GPU)
-                theirs = milliseconds(reference(plain, SIZE), lambda: drawn(trainee))
-                show(what="the reference's step, with our draw", tf32=tf32, **theirs)
-        del buffer, values
+    """Steps with their draws from a buffer of the published size on the GPU."""
+    rows, sparse = rows_on_gpu(), trainee_of(start(WIDTH, SIZE, 100))
+    show(what="l0 of the sparse state", l0=l0_of(sparse.dictionary, rows.draw(sparse)))
+    measure(rows, "cuda", VARIANTS, (100, None))
 
 
-show(what="card", name=torch.cuda.get_device_name(), torch=torch.__version__)
-gradients()
-speed()
+def references():
+    """The reference's step, with our draws."""
+    for tf32 in (False, True):
+        allow_tf32(tf32)
+        plain = start(WIDTH, SIZE, 100)
+        trainee = trainee_of(plain)
+        theirs = milliseconds(reference(plain.to(GPU), SIZE), lambda trainee=trainee: rows_on_gpu().draw(trainee))
+        show(what="the reference's step, with our draw", tf32=tf32, **theirs)
+    allow_tf32(False)
+
+
+def blocks():
+    """By the numbers in a block of features."""
+    usual = encoded.BLOCK["cuda"]
+    for block in (2**25, 2**26):
+        encoded.BLOCK["cuda"] = block
+        measure(rows_on_gpu(), "cuda", ("tf32", "autocast"), (100,), block=block)
+    encoded.BLOCK["cuda"] = usual
+
+
+def without_kernels():
+    """As where there is no Triton."""
+    analytic.kernels_for = lambda device, dtype: None
+    measure(rows_on_gpu(), "cuda", ("tf32", "autocast"), (100,), kernels=False)
+    analytic.kernels_for = fused.kernels_for
+
+
+def tables():
+    """Where the time of a step goes: kernels by their time, and launches."""
+    rows = rows_on_gpu()
+    for variant in ("tf32", "autocast"):
+        tf32, name, autocast = VARIANTS[variant]
+        allow_tf32(tf32)
+        trainee = trainee_of(start(WIDTH, SIZE, 100), getattr(torch, name))
+        step = numbers(autocast)
+
+        def several(trainee=trainee, step=step):
+            for _ in range(STEPS):
+                trainee.step(x := rows.draw(trainee), x, step, 0)
+            torch.cuda.synchronize()
+
+        several()
+        with profile(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as seen:
+            several()
+        spent = {}
+        launches = 0
+        for event in seen.events():
+            if event.device_type == torch.autograd.DeviceType.CUDA:
+                total, count = spent.get(event.name, (0.0, 0))
+                spent[event.name] = (total + event.device_time_total, count + 1)
+            launches += "LaunchKernel" in event.name
+        busy = sum(total for total, _ in spent.values()) / STEPS / 1000
+        show(what="profile", variant=variant, busy_ms=busy, launches=launches / STEPS)
+        for kernel, (total, count) in sorted(spent.items(), key=lambda each: -each[1][0])[:25]:
+            print(f"{total / STEPS:9.1f} us {count / STEPS:6.2f} x  {kernel[:150]}", flush=True)
+    allow_tf32(False)
+
+
+def products():
+    """The five products of a step with their factors in either order of memory: milliseconds and TFLOP/s."""
+    for dtype, tf32 in ((torch.float32, True), (torch.bfloat16, False)):
+        allow_tf32(tf32)
+
+        def drawn(*shape, dtype=dtype):
+            return torch.randn(shape, device=GPU).to(dtype)
+
+        weight, x, features = drawn(SIZE, WIDTH), drawn(BATCH, WIDTH), drawn(SIZE, BATCH)
+        by_row, x_across, weight_across = drawn(BATCH, SIZE), drawn(WIDTH, BATCH), drawn(WIDTH, SIZE)
+        variants = {
+            "encode: W x'": lambda: weight @ x.T,
+            "encode: W x', x across": lambda: weight @ x_across,
+            "encode: x W'": lambda: x @ weight.T,
+            "decode: f' D": lambda: features.T @ weight,
+            "decode: f' D, D across": lambda: features.T @ weight_across.T,
+            "decode: f by row, D": lambda: by_row @ weight,
+            "decode: f by row, D across": lambda: by_row @ weight_across.T,
+            "decode: D' f": lambda: weight.T @ features,
+            "decode: D' f, D across": lambda: weight_across @ features,
+            "weights: S x": lambda: features @ x,
+            "weights: S x, x across": lambda: features @ x_across.T,
+            "weights: x' S'": lambda: x.T @ features.T,
+            "weights: x' S', x across": lambda: x_across @ features.T,
+            "weights: S by row' x": lambda: by_row.T @ x,
+        }
+        for name, call in variants.items():
+            ms = device_ms(call)
+            show(what="product", dtype=str(dtype), name=name, ms=ms, tflop_s=2 * SIZE * BATCH * WIDTH / ms / 1e9)
+    allow_tf32(False)
+
+
+def from_the_cpu():
+    """The same from rows in the CPU's memory, gathered ahead into pinned memory."""
+    measure(FullBuffer("cpu"), "cpu", ("tf32", "autocast"), (100,))
+
+
+PARTS = {
+    each.__name__: each
+    for each in (
+        machine,
+        speed,
+        tables,
+        products,
+        kernels,
+        gradients,
+        same_bytes,
+        blocks,
+        without_kernels,
+        references,
+        from_the_cpu,
+    )
+}
+
+if __name__ == "__main__":
+    for part in sys.argv[1:] or PARTS:
+        begin = time.perf_counter()
+        try:
+            PARTS[part]()
+        except Exception:
+            traceback.print_exc(file=sys.stdout)
+        show(part=part, seconds=time.perf_counter() - begin)
+        torch.cuda.empty_cache()

@@ -17,7 +17,9 @@ def gather(values: dict[Read, torch.Tensor], slots: torch.Tensor) -> dict[Read, 
     for read, rows in values.items():
         pinned = rows.device.type == "cpu" and torch.cuda.is_available()
         out = torch.empty((len(slots), rows.shape[1]), dtype=rows.dtype, device=rows.device, pin_memory=pinned)
-        drawn[read] = torch.index_select(rows, 0, slots.to(rows.device), out=out)
+        # From pinned memory, so that the program does not wait for the GPU and can run ahead of it.
+        where = slots if rows.device.type == "cpu" else slots.pin_memory().to(rows.device, non_blocking=True)
+        drawn[read] = torch.index_select(rows, 0, where, out=out)
     return drawn
 
 

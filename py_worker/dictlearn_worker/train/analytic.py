@@ -14,81 +14,95 @@ everything but the encoding is summed over these pairs alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 
 from ..dictionary.standard import AutoEncoder
 from ..protocol import StepNumbers
+from . import fused
 from .adam import ConstrainedAdam, FeatureGradients
 from .encoded import Encoded, blocks, encode_blocks
+from .fused import kernels_for
 from .scratch import Scratch
 from .slopes import EntropySlope, reconstruction_slope
 
 
 class AnalyticStep:
-    """Steps of one dictionary. Sums and the loss are in the masters' dtype; see `product` for the rest."""
+    """Steps of one dictionary. Sums and the loss are in the masters' dtype.
+
+    With bfloat16 products, as under torch.autocast, factors and products are rounded to it: f and S are kept so, which
+    is half the memory to pass over, and everything else is widened as soon as it is computed.
+    """
 
     def __init__(self, dictionary: AutoEncoder, optimiser: ConstrainedAdam) -> None:
         """The decoder's memory is put in order: feature by feature."""
         self.dictionary = dictionary
         self.optimiser = optimiser
         self.dtype = optimiser.masters[0].dtype
-        self.scratch = Scratch.shared(dictionary.device, self.dtype)
+        self.scratch = Scratch.shared(dictionary.device)
+        self.kernels = kernels_for(dictionary.device, self.dtype)
 
     @torch.no_grad()
     def take(self, x: torch.Tensor, y: torch.Tensor, numbers: StepNumbers, offset: int) -> tuple[torch.Tensor, Encoded]:
         """One step on x (rows, d_in) and y (rows, d_out); the loss on the device, and the features before the step."""
-        low = torch.bfloat16 if numbers.autocast == "bfloat16" or self.optimiser.rounded else None
+        low = numbers.autocast == "bfloat16" or self.optimiser.rounded
         dictionary, rows = self.dictionary, len(x)
+        weights = Weights.of(dictionary, torch.bfloat16 if low else self.dtype)
         shifted = x.to(self.dtype) - dictionary.shift.detach()
-        encoded = self._encode(shifted, low)
-        error = self._decode(encoded, low).sub_(y)
+        factor = shifted.to(weights.dtype)
+        encoded = self._encode(weights, factor)
+        error = self._decode(weights, encoded).sub_(y)
         reconstruction, by_y = reconstruction_slope(error, numbers.loss.reconstruction)
         penalty = numbers.sparsity_penalty[offset]
         if numbers.loss.sparsity == "l1":
             sparsity, slope = encoded.total() / rows, None
         else:
             sparsity, slope = encoded.entropy()
-        self._update(encoded, shifted, by_y, slope, penalty / rows, numbers.lr[offset], low)
+        self._update(weights, encoded, factor, by_y, slope, penalty / rows, numbers.lr[offset])
         return reconstruction + penalty * sparsity, encoded
 
-    def _encode(self, shifted: torch.Tensor, low: torch.dtype | None) -> Encoded:
-        encoder = self.dictionary.encoder
-        weight, bias = encoder.weight.detach(), encoder.bias.detach()
-        f = self.scratch.take(len(weight), len(shifted))
+    def _encode(self, weights: Weights, shifted: torch.Tensor) -> Encoded:
+        weight, bias = weights.encoder, self.dictionary.encoder.bias.detach()
+        f = self.scratch.take((len(weight), len(shifted)), weights.dtype)
+        parts = blocks(len(weight), max(f.shape[1], weight.shape[1]), f.device)
+        if self.kernels is None and weights.dtype == self.dtype:
 
-        def parts() -> Iterator[tuple[slice, torch.Tensor]]:
-            for where in blocks(len(weight), max(f.shape[1], weight.shape[1]), f.device):
-                if low is None:
+            def features() -> Iterator[tuple[slice, torch.Tensor]]:
+                for where in parts:
                     torch.addmm(bias[where].unsqueeze(1), weight[where], shifted.T, out=f[where])
-                else:
-                    torch.add(product(weight[where], shifted.T, low), bias[where].unsqueeze(1), out=f[where])
-                yield where, f[where]
+                    yield where, f[where]
 
-        return encode_blocks(parts(), f, sparse=low is None and f.device.type == "cpu")
+            return encode_blocks(features(), f, sparse=f.device.type == "cpu")
+        activate = (self.kernels or fused).activate
+        sums = torch.empty(len(weight), dtype=self.dtype, device=f.device)
+        for where in parts:
+            torch.mm(weight[where], shifted.T, out=f[where])
+            sums[where] = activate(f[where], bias[where])
+        return Encoded(f, sums != 0, sums=sums)
 
-    def _decode(self, encoded: Encoded, low: torch.dtype | None) -> torch.Tensor:
-        dictionary = self.dictionary
-        columns, bias = dictionary.decoder.weight.detach().T, dictionary.bias.detach()
+    def _decode(self, weights: Weights, encoded: Encoded) -> torch.Tensor:
+        bias = self.dictionary.bias.detach()
         if encoded.pairs is not None:
-            return encoded.pairs.decode(columns, encoded.batch).add_(bias)
-        if low is None:
-            return torch.addmm(bias, encoded.f.T, columns)
-        return product(encoded.f.T, columns, low).add_(bias)
+            return encoded.pairs.decode(weights.columns, encoded.batch).add_(bias)
+        if weights.dtype == self.dtype:
+            return torch.addmm(bias, encoded.f.T, weights.columns)
+        return (encoded.f.T @ weights.columns).to(self.dtype).add_(bias)
 
     def _update(
         self,
+        weights: Weights,
         encoded: Encoded,
         shifted: torch.Tensor,
         by_y: torch.Tensor,
         slope: EntropySlope | None,
         penalty: float,
         lr: float,
-        low: torch.dtype | None,
     ) -> None:
         dictionary, optimiser = self.dictionary, self.optimiser
-        weight, columns = dictionary.encoder.weight.detach(), dictionary.decoder.weight.detach().T
-        through_shift = torch.zeros_like(shifted[0])
+        weight, columns = weights.encoder, weights.columns
+        factor = by_y.to(weights.dtype)
+        through_shift = torch.zeros_like(shifted[0], dtype=self.dtype)
         widest = max(encoded.batch, weight.shape[1], columns.shape[1])
         optimiser.begin()
         for where in blocks(dictionary.size, widest, weight.device):
@@ -101,19 +115,34 @@ class AnalyticStep:
                 by_weight, by_column = block.sum_rows(by_f, shifted), block.sum_rows(block.values, by_y)
             else:
                 f = encoded.f[where]
-                by_f = product(columns[where], by_y.T, low)
-                by_f += penalty if slope is None else penalty * slope.at(f, None)
-                torch.ops.aten.threshold_backward.grad_input(by_f, f, 0, grad_input=by_f)
-                by_bias = by_f.sum(dim=1)
-                by_weight, by_column = product(by_f, shifted, low), product(f, by_y, low)
+                by_f = columns[where] @ factor.T
+                if slope is not None:
+                    by_bias = fused.gate(by_f, f, penalty * slope.at(f.to(self.dtype), None))
+                else:
+                    by_bias = (self.kernels or fused).gate(by_f, f, penalty)
+                by_weight, by_column = (by_f @ shifted).to(self.dtype), (f @ factor).to(self.dtype)
                 along = (by_column * optimiser.columns[where]).sum(dim=1)
-            through_shift -= by_bias @ weight[where].to(by_bias.dtype)
+            through_shift -= by_bias @ dictionary.encoder.weight.detach()[where].to(self.dtype)
             optimiser.update_features(where, FeatureGradients(by_weight, by_bias, by_column, along), lr)
         by_output = by_y.sum(dim=0)
         biases = [through_shift, by_output] if dictionary.own_input_bias else [through_shift + by_output]
         optimiser.update_biases(biases, lr)
 
 
-def product(a: torch.Tensor, b: torch.Tensor, low: torch.dtype | None) -> torch.Tensor:
-    """The product a @ b. With `low`, factors and product are rounded to it, as under torch.autocast, then widened."""
-    return a @ b if low is None else (a.to(low) @ b.to(low)).float()
+@dataclass
+class Weights:
+    """The weights as factors of products, rounded where those are. encoder: W (m, d_in); columns: D (m, d_out)."""
+
+    encoder: torch.Tensor
+    columns: torch.Tensor
+
+    @classmethod
+    def of(cls, dictionary: AutoEncoder, dtype: torch.dtype) -> Weights:
+        """Of a dictionary; the parameters themselves where they have that dtype."""
+        encoder, decoder = dictionary.encoder.weight.detach(), dictionary.decoder.weight.detach()
+        return cls(encoder.to(dtype), decoder.T.to(dtype))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the factors."""
+        return self.encoder.dtype

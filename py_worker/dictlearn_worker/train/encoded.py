@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from .fused import wide_dtype
 from .pairs import Pairs
 from .slopes import EntropySlope, entropy_parts
 
@@ -30,12 +31,14 @@ def blocks(size: int, width: int, device: torch.device) -> list[slice]:
 class Encoded:
     """f = ReLU(W (x - b_in) + b_enc), feature by feature: (m, B).
 
-    fired (m): which features are not 0 on some row. pairs: the active ones, where they are few.
+    fired (m): which features are not 0 on some row. pairs: the active ones, where they are few. sums (m): of each
+    feature over the rows, where they came with the encoding. f can be bfloat16; all sums are in float32 at least.
     """
 
     f: torch.Tensor
     fired: torch.Tensor
-    pairs: Pairs | None
+    pairs: Pairs | None = None
+    sums: torch.Tensor | None = None
 
     @property
     def batch(self) -> int:
@@ -44,6 +47,8 @@ class Encoded:
 
     def total(self) -> torch.Tensor:
         """Sum of all features, a number."""
+        if self.sums is not None:
+            return self.sums.sum()
         return self.f.sum() if self.pairs is None else self.pairs.values.sum()
 
     def entropy(self) -> tuple[torch.Tensor, EntropySlope]:
@@ -55,10 +60,10 @@ class Encoded:
             parts = entropy_parts(pairs.values, total[pairs.rows])
             entropy, mean = (zeros.index_add(0, pairs.rows, each) for each in parts)
             return entropy.mean(), EntropySlope(total, mean)
-        total = self.f.sum(dim=0)
+        total = self.f.sum(dim=0, dtype=wide_dtype(self.f))
         entropy, mean = torch.zeros_like(total), torch.zeros_like(total)
         for block in blocks(len(self.f), self.batch, self.f.device):
-            parts = entropy_parts(self.f[block], total)
+            parts = entropy_parts(self.f[block].to(total.dtype), total)
             entropy += parts[0].sum(dim=0)
             mean += parts[1].sum(dim=0)
         return entropy.mean(), EntropySlope(total, mean)

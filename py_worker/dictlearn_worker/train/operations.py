@@ -61,9 +61,9 @@ def uploaded(rows: torch.Tensor, dictionary: AutoEncoder, scale: float) -> torch
 
 def check_finite(losses: list[torch.Tensor], params: p.TrainStepsParams) -> None:
     """Raises `non_finite_loss` for the first step whose loss is NaN or infinite."""
-    if not losses or all(torch.isfinite(torch.stack([loss.double().cpu() for loss in losses])).tolist()):
+    finite = torch.isfinite(torch.stack([loss.double() for loss in losses])).tolist() if losses else []
+    if all(finite):
         return
-    finite = [bool(torch.isfinite(loss)) for loss in losses]
     offset, index = divmod(finite.index(False), len(params.trainees))
     step = params.trainees[index].first_step + offset
     raise WorkerError(
