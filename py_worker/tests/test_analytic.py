@@ -50,7 +50,9 @@ def dictionary(d_out: int, dtype: torch.dtype, bias: float, size: int = SIZE) ->
     return ae
 
 
-def numbers(step: int, lr: float, penalty: float, loss: p.Loss, fired: str = "forward") -> p.StepNumbers:
+def numbers(
+    step: int, lr: float, penalty: float, loss: p.Loss, fired: str = "forward", autocast: str | None = None
+) -> p.StepNumbers:
     return p.StepNumbers(
         trainee=p.Handle(0, 0),
         site=0,
@@ -61,7 +63,7 @@ def numbers(step: int, lr: float, penalty: float, loss: p.Loss, fired: str = "fo
         loss=loss,
         adam=FUSED,
         fired=fired,
-        autocast=None,
+        autocast=autocast,
     )
 
 
@@ -142,6 +144,40 @@ def test_gradients_are_autograds_at_every_step(monkeypatch, reconstruction, spar
         trained.step(x, x, numbers(step, 1e-2, penalty, loss), 0)
     assert active[0] > 0.6
     assert active[-1] < 0.35
+
+
+@pytest.mark.parametrize("loss", [p.Loss(reconstruction="mse", sparsity=each) for _, each in TERMS[:2]], ids=str)
+def test_autocast_is_as_exact_as_autograd_under_it(monkeypatch, loss) -> None:
+    """The norm of each gradient's error. Most products are far below 0 and cancelled by the bias, as in training:
+    rounded before the bias is added, the error of the features would be twice as large."""
+    monkeypatch.setitem(encoded.BLOCK, "cpu", 1)
+    ae = dictionary(D_IN, torch.float32, 0.0)
+    with torch.no_grad():
+        ae.encoder.weight.copy_(ae.decoder.weight.T)
+        ae.encoder.bias.fill_(-2)
+    x = rows(D_IN, torch.float32, 1)
+    _, exact = autograd(ae, x, x, loss, PENALTY, torch.float64)
+    names = [name for name, _ in ae.named_parameters()]
+    plain = AutoEncoder(D_IN, D_IN, SIZE, torch.float32)
+    plain.load_state_dict(ae.state_dict())
+    with torch.autocast("cpu", torch.bfloat16):
+        f = plain.encode(x)
+        y_hat = plain.decode(f)
+    (reconstruction_term(x, y_hat.float(), loss) + PENALTY * sparsity_term(f.float(), loss)).backward()
+    trainee = Trainee(ae, FUSED)
+    found = trainee.step(x, x, numbers(7, 0.0, PENALTY, loss, autocast="bfloat16"), 0)
+    assert found.dtype == torch.float32 and (f != 0).sum() > SIZE
+    for name, parameter, moment, gradient in zip(
+        names, plain.parameters(), trainee.optimiser.first_moments, exact, strict=True
+    ):
+        assert parameter.grad is not None
+        theirs = parameter.grad.double()
+        if name == "decoder.weight":
+            columns = plain.decoder.weight.detach().double()
+            unit = columns / columns.norm(dim=0)
+            theirs = theirs - (theirs * unit).sum(dim=0) * unit
+        ours, theirs = (float((each - gradient).norm()) for each in (moment.double() / 0.1, theirs))
+        assert 0 < ours <= 1.15 * theirs, name
 
 
 @pytest.mark.parametrize(

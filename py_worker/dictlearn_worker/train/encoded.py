@@ -17,7 +17,7 @@ from .slopes import EntropySlope, entropy_parts
 MOST_DENSITY = 1 / 8
 LEAST_PLACES = 2**19
 # Numbers in a block of features: few enough to stay in the cache of a CPU, many enough to keep a GPU busy.
-BLOCK = {"cpu": 2**21, "cuda": 2**25}
+BLOCK = {"cpu": 2**21, "cuda": 2**26}
 LEAST_BLOCK = 256
 
 

@@ -25,10 +25,10 @@ def kernels_for(device: torch.device, dtype: torch.dtype) -> ModuleType | None:
     try:
         from . import kernels
 
-        for each in (torch.float32, torch.bfloat16):
-            features = torch.zeros(1, 16, device=device, dtype=each)
-            kernels.activate(features, torch.zeros(1, device=device))
-            kernels.gate(features, features.clone(), 0.0)
+        z, bias = torch.zeros(1, 16, device=device), torch.zeros(1, device=device)
+        for features in (z, z.bfloat16()):
+            kernels.activate(z, bias, features)
+            kernels.gate(features.clone(), features, 0.0)
     except ImportError:
         return None
     except Exception as error:
@@ -38,14 +38,16 @@ def kernels_for(device: torch.device, dtype: torch.dtype) -> ModuleType | None:
     return kernels
 
 
-def activate(f: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """Puts ReLU(f + bias) into f (C, B), bias (C); returns the sums (C) of its rows. In float32 at least.
+def activate(z: torch.Tensor, bias: torch.Tensor, f: torch.Tensor) -> torch.Tensor:
+    """Puts ReLU(z + bias) into f; returns the sums (C) of f's rows, in z's dtype. z and f: (C, B), bias: (C).
 
-    No feature is negative, so its sum is 0 where it is 0 on every row, and nowhere else.
+    f is z itself, or narrower; z may be overwritten. No feature is negative, so its sum is 0 where it is 0 on every
+    row, and nowhere else.
     """
-    wide = f.to(wide_dtype(f)).add(bias.unsqueeze(1)).relu_()
-    f.copy_(wide)
-    return f.sum(dim=1, dtype=wide.dtype)
+    z.add_(bias.unsqueeze(1)).relu_()
+    if f is not z:
+        f.copy_(z)
+    return f.sum(dim=1, dtype=z.dtype)
 
 
 def gate(slope: torch.Tensor, f: torch.Tensor, penalty: float | torch.Tensor) -> torch.Tensor:

@@ -15,18 +15,18 @@ WARPS = 8
 
 
 @triton.jit
-def activate_rows(f, bias, sums, width, AT_ONCE: tl.constexpr):
-    """Row by row of f (m, width): f <- ReLU(f + bias), sums <- sum f. NaN stays NaN, as in torch."""
+def activate_rows(z, f, bias, sums, width, AT_ONCE: tl.constexpr):
+    """Row by row of z and f (m, width): f <- ReLU(z + bias), sums <- sum f. NaN stays NaN, as in torch."""
     row = tl.program_id(0).to(tl.int64)
-    start = f + row * width
+    before, after = z + row * width, f + row * width
     shift = tl.load(bias + row).to(tl.float32)
     total = tl.zeros((AT_ONCE,), tl.float32)
     for first in range(0, width, AT_ONCE):
         place = first + tl.arange(0, AT_ONCE)
         inside = place < width
-        value = tl.load(start + place, mask=inside, other=0).to(tl.float32) + shift
+        value = tl.load(before + place, mask=inside, other=0) + shift
         rounded = tl.where((value <= 0) | (place >= width), 0.0, value).to(f.dtype.element_ty)
-        tl.store(start + place, rounded, mask=inside)
+        tl.store(after + place, rounded, mask=inside)
         total += rounded.to(tl.float32)
     tl.store(sums + row, tl.sum(total, 0))
 
@@ -48,13 +48,14 @@ def gate_rows(slope, f, sums, penalty, width, AT_ONCE: tl.constexpr):
     tl.store(sums + row, tl.sum(total, 0))
 
 
-def activate(f: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """As `fused.activate`. f: (C, B), float32 or bfloat16, in one piece."""
+def activate(z: torch.Tensor, bias: torch.Tensor, f: torch.Tensor) -> torch.Tensor:
+    """As `fused.activate`. z: (C, B), float32; f: the same, or bfloat16; both in one piece."""
     size, width = f.shape
-    assert f.is_contiguous() and bias.is_contiguous()
+    assert z.is_contiguous() and f.is_contiguous() and bias.is_contiguous()
+    assert z.dtype == torch.float32 and z.shape == f.shape
     sums = torch.empty(size, device=f.device, dtype=torch.float32)
     with torch.cuda.device_of(f):
-        activate_rows[(size,)](f, bias, sums, width, AT_ONCE=at_once(width), num_warps=WARPS)
+        activate_rows[(size,)](z, f, bias, sums, width, AT_ONCE=at_once(width), num_warps=WARPS)
     return sums
 
 
