@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,6 +119,8 @@ def activations(
             if read not in kept:
                 kept[read] = rows.new_empty((int(batch.keep.sum()), rows.shape[1]))
             kept[read][numbers[contexts, :length][keep].to(value.device)] = rows
+        # A trace is a cycle of objects that holds its values until it is looked for; it is young, so that is quick.
+        gc.collect(1)
     return {read: kept[read] for read in reads}
 
 
