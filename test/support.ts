@@ -5,8 +5,11 @@ import { Worker } from "../src/worker/index.ts";
 /** A file or folder of the repository. */
 export const path = (relative: string): string => fileURLToPath(new URL(`../${relative}`, import.meta.url));
 
-/** The interpreter of the worker's environment. */
+/** Runs the worker's environment, and starts the worker warm (test/warm-python). */
 export const python = async (): Promise<string> => (await ensureEnvironment({})).python;
+
+/** The interpreter of the worker's environment itself, which starts the worker as it starts for users. */
+export const coldPython = async (): Promise<string> => process.env.DICTLEARN_WARM_PYTHON ?? (await python());
 
 export const startWorker = async (): Promise<Worker> => await Worker.start({ python: await python() });
 

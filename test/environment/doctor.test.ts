@@ -6,12 +6,12 @@ import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { nodeCheck, packageChecks } from "../../src/environment/checks.ts";
 import { diagnose } from "../../src/environment/doctor.ts";
 import { interpreterIn } from "../../src/environment/places.ts";
-import { path, python } from "../support.ts";
+import { coldPython, path } from "../support.ts";
 import { Workshop } from "./fixture.ts";
 
 let real: string;
 beforeAll(async () => {
-  real = await python();
+  real = await coldPython();
 });
 afterEach(() => {
   vi.unstubAllEnvs();

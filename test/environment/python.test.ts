@@ -3,13 +3,13 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vi
 import { findBasePython } from "../../src/environment/python.ts";
 import { ensureEnvironment } from "../../src/environment/setup.ts";
 import { EnvironmentError } from "../../src/errors.ts";
-import { python, rejection } from "../support.ts";
+import { coldPython, rejection } from "../support.ts";
 import { Workshop } from "./fixture.ts";
 
 let real: string;
 let shop: Workshop;
 beforeAll(async () => {
-  real = await python();
+  real = await coldPython();
 });
 beforeEach(() => {
   shop = new Workshop(real);

@@ -4,12 +4,12 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vi
 import type { SetupProgress } from "../../src/environment/pip-output.ts";
 import { ensureEnvironment } from "../../src/environment/setup.ts";
 import { CancelledError, EnvironmentError } from "../../src/errors.ts";
-import { python, rejection } from "../support.ts";
+import { coldPython, rejection } from "../support.ts";
 import { Workshop } from "./fixture.ts";
 
 let base: string;
 beforeAll(async () => {
-  base = await python();
+  base = await coldPython();
 });
 beforeEach(() => {
   vi.stubEnv("DICTLEARN_PYTHON", "");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TINY, temporaryFolder } from "../cli/support.ts";
-import { path, python } from "../support.ts";
+import { coldPython, path } from "../support.ts";
 
 /** A user's own project, outside this repository, into which the tarball of `npm pack` is installed. */
 let project: string;
@@ -112,7 +112,7 @@ describe("in a user's own project", () => {
       `,
     );
     // Started cold, as a user's is.
-    const env = { DICTLEARN_PYTHON: await python(), DICTLEARN_WARM_SOCKET: "", OMP_NUM_THREADS: "1" };
+    const env = { DICTLEARN_PYTHON: await coldPython(), OMP_NUM_THREADS: "1" };
     const script = await execa(process.execPath, ["script.js"], { cwd: project, reject: false, env });
     expect(script.exitCode, script.stderr).toBe(0);
     expect(script.stdout).toContain("'bias', 'decoder.weight', 'encoder.bias', 'encoder.weight'");

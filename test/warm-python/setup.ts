@@ -8,7 +8,7 @@ import { path } from "../support.ts";
 
 /**
  * Before all tests: a Python that has imported the libraries and forks a worker for whoever starts `python` of this
- * folder, which is DICTLEARN_PYTHON for the tests. With DICTLEARN_WARM_SOCKET set to nothing it starts the worker cold.
+ * folder, which is DICTLEARN_PYTHON for the tests.
  */
 export const setup = async (): Promise<() => Promise<void>> => {
   const { python } = await ensureEnvironment({});

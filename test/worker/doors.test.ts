@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { curveKeyPair, Dealer } from "zeromq";
 import { encode } from "../../src/worker/codec.ts";
 import { Worker } from "../../src/worker/index.ts";
-import { python, rejection, startWorker } from "../support.ts";
+import { coldPython, rejection } from "../support.ts";
 
 /** A user that is there on every machine and owns nothing. */
 const NOBODY = 65_534;
@@ -21,7 +21,7 @@ const environmentOf = (worker: Worker): Record<string, string> =>
 
 describe("the sockets", () => {
   it("are in a folder that nobody else can enter", async () => {
-    await using worker = await startWorker();
+    await using worker = await Worker.start({ python: await coldPython() });
     const socket = (environmentOf(worker).DICTLEARN_DATA ?? "").replace("ipc://", "");
     expect(statSync(dirname(socket)).mode & 0o777).toBe(0o700);
     const connect = `require("net").connect(${JSON.stringify(socket)})
@@ -36,7 +36,7 @@ describe("the sockets", () => {
   });
 
   it("over tcp give nothing to a peer without the key, and the worker all", async () => {
-    await using worker = await Worker.start({ python: await python(), endpoint: "tcp" });
+    await using worker = await Worker.start({ python: await coldPython(), endpoint: "tcp" });
     const environment = environmentOf(worker);
     expect(environment.DICTLEARN_DATA).toMatch(/^tcp:\/\/127\.0\.0\.1:\d+$/);
     const command = readFileSync(`/proc/${worker.pid}/cmdline`, "utf8");
@@ -62,7 +62,7 @@ describe("the sockets", () => {
   });
 
   it("are of no other kind", async () => {
-    const error = await rejection(Worker.start({ python: await python(), endpoint: "udp" }));
+    const error = await rejection(Worker.start({ python: await coldPython(), endpoint: "udp" }));
     expect(error.message).toBe("DICTLEARN_ENDPOINT is udp, but must be ipc, tcp or tcp://ADDRESS.");
   });
 });
