@@ -54,7 +54,10 @@ const goldenRuns = async () => {
       seed: settings.seed,
       dtype: settings.dtype,
       train: {
-        ...{ lr, sparsity_penalty, warmup_steps, resample_steps },
+        lr,
+        sparsity_penalty,
+        warmup_steps,
+        resample_steps,
         steps: settings.batches,
         sparsity: settings.entropy ? "entropy" : "l1",
         save_steps: null,
@@ -131,7 +134,12 @@ const publishedSize = async () => {
   ];
   for (const [name, keys] of settings) {
     const { seconds, events } = await train({
-      ...{ model, data, device, resume: "off", evaluation: null, ...keys },
+      model,
+      data,
+      device,
+      resume: "off",
+      evaluation: null,
+      ...keys,
       output: join(folder, "published"),
       buffer: { n_ctxs: 30_000, in_batch_size: 512, out_batch_size: 8192, device },
       train: { steps: 1500, resample_steps: null, save_steps: null, log_steps: 100 },
