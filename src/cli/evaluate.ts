@@ -7,6 +7,7 @@ export interface EvaluateArguments extends DictionaryArguments {
   readonly contexts?: string | undefined;
   readonly "alive-tokens"?: string | undefined;
   readonly "frequency-tokens"?: string | undefined;
+  readonly "buffer-contexts"?: string | undefined;
   readonly compat?: "none" | "ddac948" | undefined;
   readonly seed?: string | undefined;
   readonly device: string;
@@ -33,6 +34,7 @@ export const evaluateCommand: CommandModule<object, EvaluateArguments> = {
         choices: ["none", "ddac948"] as const,
         describe: "ddac948: dictionary_learning's own numbers, on its own sampling",
       })
+      .option("buffer-contexts", { type: "string", describe: "Contexts that ddac948 draws its rows from (the run's)" })
       .option("seed", { type: "string", describe: "Of the confidence intervals (the run's)" })
       .option("device", { type: "string", default: "auto", describe: "auto, cpu, cuda or cuda:N" })
       .option("plot", {
@@ -58,6 +60,7 @@ export const evaluateCommand: CommandModule<object, EvaluateArguments> = {
         alive_tokens: wholeNumber("alive-tokens", argv["alive-tokens"], 1),
         frequency_tokens: wholeNumber("frequency-tokens", argv["frequency-tokens"], 1),
         compat: argv.compat,
+        n_ctxs: wholeNumber("buffer-contexts", argv["buffer-contexts"], 1),
         seed: wholeNumber("seed", argv.seed, 0),
       },
     });

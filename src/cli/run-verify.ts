@@ -26,7 +26,7 @@ interface Options {
   readonly python?: string | undefined;
 }
 
-/** Measures, compares and prints; returns the exit code. Throws `disagrees` when a number does. */
+/** Measures, compares and prints; returns the exit code. Throws `disagrees` when a number does, and else `incomplete`. */
 export const runVerify = async (options: Options): Promise<number> => {
   const { choices, layers, device, json } = options;
   const sets = options.registry === undefined ? PUBLISHED_SETS : readRegistry(options.registry);
@@ -51,8 +51,8 @@ export const runVerify = async (options: Options): Promise<number> => {
     throw error;
   }
   process.stdout.write(`${json ? JSON.stringify(verification) : verificationTable(verification)}\n`);
-  if (!verification.agrees) throw disagrees(verification);
-  return 0;
+  if (verification.agrees) return 0;
+  throw verification.dictionaries.every(({ agrees }) => agrees) ? incomplete(verification, dir) : disagrees(verification);
 };
 
 /** With one argument, the name of a set is a set, and any other folder is the folder. */
@@ -72,6 +72,19 @@ const whatAndWhere = (
 };
 
 const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
+
+/** What is there agrees, but that is not all that was asked for. */
+const incomplete = ({ dictionaries, missing }: Verification, directory: string): DictlearnError => {
+  const all = dictionaries.length + missing.length;
+  const restricted = [...new Set(dictionaries.map(({ set }) => set))].map((set) => {
+    const there = dictionaries.filter((each) => each.set === set).map(({ layer, site }) => layer ?? site);
+    return `dictlearn verify ${set} ${directory} --layers ${[...new Set(there)].join(" ")}`;
+  });
+  return new DictlearnError(
+    `What is there agrees, but ${missing.length} of ${all} dictionaries are not there and so not compared: ${missing.join(", ")}.`,
+    { code: "incomplete", hint: `To verify only what is there: ${restricted.join(" and ")}.` },
+  );
+};
 
 const disagrees = (verification: Verification): DictlearnError => {
   const numbers = verification.dictionaries.flatMap((each) => each.numbers);

@@ -75,10 +75,10 @@ const measureRows = async (dictionary: AutoEncoder, { settings, measurement, sum
     const batch = await buffer.next(1, settings.signal);
     if (batch.length === 0) {
       throw new DictlearnError(
-        "The text is too short for the reference's buffer, which drops what does not fill a batch.",
+        `The text ended before the reference's buffer of ${buffer.shape.capacity / buffer.shape.ctxLen} contexts was full, and what it holds then is dropped.`,
         {
           code: "no_tokens",
-          hint: "Evaluate with compat: none, or on longer text with --data PATH.",
+          hint: "Fill fewer contexts with --buffer-contexts N (buffer.n_ctxs), name longer text with --data PATH, or evaluate with compat: none.",
         },
       );
     }

@@ -138,16 +138,31 @@ describe("dictlearn verify", () => {
 
   const choices = { data: TEXTS, contexts: CONTEXTS, alive_tokens: ALIVE, n_ctxs: BUFFER };
 
-  it("takes the model's own folder, and compares what is there", async () => {
+  it("takes the model's own folder, and calls what is there without the rest incomplete", async () => {
     const away = join(folder, "away");
     renameSync(join(folder, dirname(places[0] ?? "")), away);
-    const found = await verifyPublished(join(folder, "tiny-neox"), { sets: [set], choices, worker, device: "cpu" });
+    const inner = join(folder, "tiny-neox");
+    const { stdout, stderr, exitCode } = await dictlearn(["verify", "0_64", inner, ...options, "--json"]);
+    const restricted = { set: "0_64", layers: [1], sets: [set], choices, worker, device: "cpu" };
+    const restrictedTo = await verifyPublished(inner, restricted);
     renameSync(away, join(folder, dirname(places[0] ?? "")));
-    expect(found.agrees).toBe(true);
-    expect(found.dictionaries.map(({ site }) => site)).toEqual(["mlp_out_layer1"]);
-    expect(found.missing).toEqual(["0_64/mlp_out_layer0"]);
-    expect(found.dictionaries[0]?.subject).toMatchObject({ model: TINY, data: TEXTS, reserved: false, ctx_len: 32 });
-    expect(found.dictionaries[0]).toMatchObject({ tokens: ALIVE, subject: { compat: "ddac948" } });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("1 of 2 dictionaries are not there and so not compared: 0_64/mlp_out_layer0.");
+    expect(stderr).toContain(`dictlearn verify 0_64 ${inner} --layers 1.`);
+    const found = JSON.parse(stdout);
+    expect(found).toMatchObject({ agrees: false, missing: ["0_64/mlp_out_layer0"] });
+    expect(found.dictionaries).toHaveLength(1);
+    expect(found.dictionaries[0]).toMatchObject({ site: "mlp_out_layer1", agrees: true, tokens: ALIVE });
+    const subject = { model: TINY, data: TEXTS, reserved: false, ctx_len: 32, compat: "ddac948" };
+    expect(found.dictionaries[0].subject).toMatchObject(subject);
+    expect(restrictedTo).toMatchObject({ agrees: true, missing: [], dictionaries: [{ site: "mlp_out_layer1" }] });
+  });
+
+  it("names the option for a text that does not fill the reference's buffer", async () => {
+    const long = { ...choices, n_ctxs: 4000 };
+    const error = await rejection(verifyPublished(folder, { sets: [set], layers: [1], choices: long, worker }));
+    expect(error).toMatchObject({ code: "no_tokens", hint: expect.stringContaining("--buffer-contexts N") });
+    expect(error.message).toContain("the reference's buffer of 4000 contexts");
   });
 
   it("measures what a run trained anew on the text that the run reserved, at the published place", async () => {

@@ -15,7 +15,7 @@ import type { StatedSet } from "./stated-set.ts";
 export interface VerifyOptions {
   /** Only this set; otherwise every one that has published statistics. */
   readonly set?: string | undefined;
-  /** Only these layers or sites; otherwise whatever is there. */
+  /** Only these layers or sites; otherwise all of the set. */
   readonly layers?: readonly (string | number)[] | undefined;
   /** Other sets than the released ones. */
   readonly sets?: readonly StatedSet[] | undefined;
@@ -49,10 +49,10 @@ export interface VerifiedDictionary {
 }
 
 export interface Verification {
-  /** Whether every number of every dictionary does. */
+  /** Whether every number of every dictionary does; false where one is missing. */
   readonly agrees: boolean;
   readonly dictionaries: readonly VerifiedDictionary[];
-  /** Dictionaries of the same sets that are not there, as `set/site`. */
+  /** Dictionaries that were asked for (the set's, or those of `layers`) and are not there, as `set/site`. */
   readonly missing: readonly string[];
   /** What cannot be known, and so may be why numbers differ; sentences. */
   readonly unknown: readonly string[];
@@ -101,7 +101,7 @@ export const verifyPublished = async (directory: string, options: VerifyOptions 
       const [result] = await evaluateFolders([disk], worker, how);
       if (result !== undefined) dictionaries.push(verified(task, result));
     }
-    const agrees = dictionaries.every((each) => each.agrees);
+    const agrees = missing.length === 0 && dictionaries.every((each) => each.agrees);
     return { agrees, dictionaries, missing, unknown: unknownOf(tasks, dictionaries) };
   } finally {
     if (own) await worker.close();
