@@ -69,3 +69,7 @@ export const wholeNumber = (option: string, text: string | undefined, least: num
   }
   return value;
 };
+
+/** The same for several, with commas between them. */
+export const wholeNumbers = (option: string, text: string | undefined, least: number): number[] | undefined =>
+  text?.split(",").flatMap((each) => wholeNumber(option, each, least) ?? []);

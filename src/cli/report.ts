@@ -1,10 +1,17 @@
 import type { CommandModule } from "yargs";
-import { type DictionaryArguments, dictionaryChoices, dictionaryOptions, wholeNumber } from "./dictionary-options.ts";
+import {
+  type DictionaryArguments,
+  dictionaryChoices,
+  dictionaryOptions,
+  wholeNumber,
+  wholeNumbers,
+} from "./dictionary-options.ts";
 
 export interface ReportArguments extends DictionaryArguments {
   readonly paths: readonly string[];
   readonly output: string;
   readonly features?: string | undefined;
+  readonly "add-features"?: string | undefined;
   readonly contexts?: string | undefined;
   readonly tokens?: string | undefined;
   readonly "loss-contexts"?: string | undefined;
@@ -21,10 +28,11 @@ export const reportCommand: CommandModule<object, ReportArguments> = {
       .positional("paths", {
         type: "string",
         array: true,
-        describe: "Folders of dictionaries, ae.pt files or checkpoints",
+        describe: "Folders with dictionaries in or below them, ae.pt files or checkpoints",
       })
       .option("output", { type: "string", default: "report.html", describe: "The page" })
       .option("features", { type: "string", describe: "Features of each dictionary (96; fewer for a set)" })
+      .option("add-features", { type: "string", describe: "Numbers of features to show besides: 12,1234" })
       .option("contexts", { type: "string", describe: "Contexts of each feature (8)" })
       .option("tokens", { type: "string", describe: "Tokens that are searched for contexts (32768)" })
       .option("loss-contexts", { type: "string", describe: "Contexts from which loss effects are estimated (32)" })
@@ -33,6 +41,10 @@ export const reportCommand: CommandModule<object, ReportArguments> = {
       .option("python", { type: "string", describe: "Use this Python instead of the managed environment" })
       .strictOptions()
       .example("$0 report runs/quickstart", "Writes report.html: one file that needs no network")
+      .example(
+        "$0 report runs/quickstart --add-features 12,1234",
+        "With two features that it would not choose by itself",
+      )
       .example("$0 report runs/a runs/b --output both.html", "Dictionaries side by side")
       .epilogue("Statistics come from evaluation.json; a dictionary without one is evaluated.") as never,
   handler: async (argv) => {
@@ -42,6 +54,7 @@ export const reportCommand: CommandModule<object, ReportArguments> = {
       choices: dictionaryChoices(argv),
       amounts: {
         features: wholeNumber("features", argv.features, 1),
+        addFeatures: wholeNumbers("add-features", argv["add-features"], 0),
         contexts: wholeNumber("contexts", argv.contexts, 1),
         tokens: wholeNumber("tokens", argv.tokens, 1),
         lossContexts: wholeNumber("loss-contexts", argv["loss-contexts"], 1),

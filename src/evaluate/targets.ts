@@ -16,7 +16,15 @@ export interface DictionaryOnDisk {
 const WEIGHTS = "ae.pt";
 const CONFIG = "config.json";
 
-/** The dictionaries at a path: an `ae.pt` or a checkpoint, the folder of one, or a folder of such folders. */
+/** Folders below a path: `runs/RUN/NAME`, or `dictionaries/MODEL/SITE/SET`, and one above it. */
+const DEPTH = 4;
+/** They hold weights too, of the same dictionary on its way. */
+const PASSED_OVER = ["checkpoints", "resume", "node_modules"];
+
+/**
+ * The dictionaries at a path: an `ae.pt` or a checkpoint, the folder of one, or all that lie in the folders below a folder,
+ * however a run or a download has put them, in the order of their paths.
+ */
 export const dictionariesAt = (path: string): DictionaryOnDisk[] => {
   if (!existsSync(path)) {
     throw new ConfigError(`There is no file or folder ${path}.`, {
@@ -25,16 +33,23 @@ export const dictionariesAt = (path: string): DictionaryOnDisk[] => {
   }
   if (!statSync(path).isDirectory()) return [fromFile(path)];
   if (existsSync(join(path, WEIGHTS))) return [fromFile(join(path, WEIGHTS))];
-  const inside = readdirSync(path, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && existsSync(join(path, entry.name, WEIGHTS)))
-    .map((entry) => fromFile(join(path, entry.name, WEIGHTS)));
-  if (inside.length > 0) return inside.sort((a, b) => a.weights.localeCompare(b.weights, "en", { numeric: true }));
-  throw new ConfigError(`The folder ${path} holds no dictionary: neither it nor a folder in it has an ${WEIGHTS}.`, {
+  const inside = weightsBelow(path, DEPTH);
+  if (inside.length > 0) return inside.sort((a, b) => a.localeCompare(b, "en", { numeric: true })).map(fromFile);
+  throw new ConfigError(`The folder ${path} holds no dictionary: neither it nor a folder below it has an ${WEIGHTS}.`, {
     hint: existsSync(join(path, "checkpoints"))
       ? "An interrupted run has its weights in checkpoints/: name one of them."
       : "Name an ae.pt, the folder of a dictionary, or the output folder of a run.",
   });
 };
+
+const weightsBelow = (folder: string, depth: number): string[] =>
+  readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith(".") && !PASSED_OVER.includes(entry.name))
+    .flatMap(({ name }) => {
+      const inside = join(folder, name);
+      if (existsSync(join(inside, WEIGHTS))) return [join(inside, WEIGHTS)];
+      return depth > 1 ? weightsBelow(inside, depth - 1) : [];
+    });
 
 /** Dictionaries of several runs may share a name; then their folders tell them apart, or where these do not, their paths. */
 export const distinctNames = (dictionaries: readonly DictionaryOnDisk[]): DictionaryOnDisk[] => {

@@ -26,7 +26,7 @@ export interface FeatureContext {
   readonly highest: number;
   /** The tokens' ids. */
   readonly ids: readonly number[];
-  /** The tokens as text, one for each id. */
+  /** The tokens as text, one for each id, as `Tokenizer.pieces` gives them. */
   readonly tokens: readonly string[];
   /** The feature's activation at each token. */
   readonly activations: readonly number[];

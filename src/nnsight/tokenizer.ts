@@ -37,7 +37,10 @@ export class Tokenizer {
     return texts[0] ?? "";
   }
 
-  /** The text of every id alone; parts of a character come out as U+FFFD. */
+  /**
+   * The text of every id. A character of several ids stands at the one that completes it; the others, and bytes that make no
+   * character, are written in hexadecimal digits: `⟨E2 82⟩`, `€`.
+   */
   async pieces(ids: TokenIds): Promise<string[]> {
     const { pieces } = await this.#decode(ids, { skip: false, pieces: true });
     return [...(pieces[0] ?? [])];

@@ -1,9 +1,10 @@
+import { AutoEncoder } from "../dictionary/index.ts";
 import { ensureEnvironment } from "../environment/index.ts";
 import { ConfigError } from "../errors.ts";
 import { DEFAULT_LOSS_CONTEXTS } from "../evaluate/loss-effects.ts";
 import { Models } from "../evaluate/models.ts";
 import type { EvaluationChoices } from "../evaluate/plan.ts";
-import { dictionariesAt, distinctNames } from "../evaluate/targets.ts";
+import { type DictionaryOnDisk, dictionariesAt, distinctNames } from "../evaluate/targets.ts";
 import { Worker } from "../worker/index.ts";
 import { readDictionary } from "./gather/read-dictionary.ts";
 import { reportPage } from "./page.ts";
@@ -12,6 +13,8 @@ import type { ReportData, ReportedDictionary } from "./report-data.ts";
 export interface ReportOptions {
   /** Features to show of each dictionary; unless given 96 for one, fewer of each for several. */
   readonly features?: number | undefined;
+  /** Numbers of features to show besides, in every dictionary, whether they fire or not. */
+  readonly addFeatures?: readonly number[] | undefined;
   /** Contexts to show for each feature. */
   readonly contexts?: number | undefined;
   /** Tokens of the text on which frequencies are counted and in which contexts are searched. */
@@ -47,11 +50,12 @@ const DEFAULT_TOKENS = 32_768;
  * frequencies, and the features with the contexts in which they fire. A dictionary without an `evaluation.json` is evaluated,
  * which writes one. The same folders give the same bytes.
  *
- * @throws {ConfigError} for a path without a dictionary, and numbers that are none.
+ * @throws {ConfigError} for a path without a dictionary, numbers that are none, and features that a dictionary does not have.
  */
 export const createReport = async (paths: readonly string[], options: ReportOptions = {}): Promise<Report> => {
   const { contexts = DEFAULT_CONTEXTS, tokens = DEFAULT_TOKENS, lossContexts = DEFAULT_LOSS_CONTEXTS } = options;
   const dictionaries = distinctNames(paths.flatMap(dictionariesAt));
+  const addFeatures = [...new Set(options.addFeatures)];
   const features = options.features ?? defaultFeatures(dictionaries.length);
   for (const [key, value] of Object.entries({ features, contexts, tokens, lossContexts })) {
     if (!Number.isSafeInteger(value) || value < 1) {
@@ -62,14 +66,30 @@ export const createReport = async (paths: readonly string[], options: ReportOpti
   const worker = options.worker ?? (await Worker.start(await ensureEnvironment({ python: options.python })));
   try {
     const { device = "auto", choices = {}, signal, onProgress = () => {} } = options;
+    if (addFeatures.length > 0) await requireFeatures(dictionaries, addFeatures, { worker, device });
     await using models = new Models(worker, device, signal);
-    const how = { worker, models, device, choices, signal, onProgress, features, contexts, tokens, lossContexts };
+    const amounts = { features, addFeatures, contexts, tokens, lossContexts };
+    const how = { worker, models, device, choices, signal, onProgress, ...amounts };
     const read: ReportedDictionary[] = [];
     for (const each of dictionaries) read.push(await readDictionary(each, how));
     const data = { dictionaries: read };
     return { html: await reportPage(data), data };
   } finally {
     if (own) await worker.close();
+  }
+};
+
+/** Found out before the first dictionary is read, which takes minutes. */
+const requireFeatures = async (
+  dictionaries: readonly DictionaryOnDisk[],
+  features: readonly number[],
+  where: { readonly worker: Worker; readonly device: string },
+): Promise<void> => {
+  for (const { name, weights } of dictionaries) {
+    await using dictionary = await AutoEncoder.load(weights, where);
+    const { size } = dictionary.shape;
+    const bad = features.find((feature) => !Number.isSafeInteger(feature) || feature < 0 || feature >= size);
+    if (bad !== undefined) throw new ConfigError(`There is no feature ${bad}: ${name} has ${size}, from 0 on.`);
   }
 };
 

@@ -66,8 +66,8 @@ export interface FeatureBrowser {
   readonly features: readonly ReportedFeature[];
 }
 
-/** Why a feature is shown. */
-export type FeatureGroup = "loss" | "frequent" | "random";
+/** Why a feature is shown; `named`: it was asked for by its number. */
+export type FeatureGroup = "loss" | "frequent" | "random" | "named";
 
 export interface ReportedFeature {
   readonly feature: number;

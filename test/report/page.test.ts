@@ -12,7 +12,7 @@ import { openBrowser } from "./chromium.ts";
 /** What a page could trip over, in the text itself and in the name of its file. */
 const HOSTILE = "</script><img src=x onerror=alert(1)>\n<!-- & \u202e naïve 🎉";
 const FILE = "<img src=x onerror=alert(1)>.jsonl";
-const AMOUNTS = { features: 60, contexts: 6, tokens: 4096, lossContexts: 16 };
+const AMOUNTS = { features: 60, addFeatures: [7], contexts: 6, tokens: 4096, lossContexts: 16 };
 
 let browser: Browser;
 let output: string;
@@ -44,7 +44,18 @@ beforeAll(async () => {
   const trained = await dictlearn(["train", config.file]);
   expect(trained.exitCode, trained.stderr).toBe(0);
   output = join(folder, "report.html");
-  const amounts = ["--features", "60", "--contexts", "6", "--tokens", "4096", "--loss-contexts", "16"];
+  const amounts = [
+    "--features",
+    "60",
+    "--add-features",
+    "7",
+    "--contexts",
+    "6",
+    "--tokens",
+    "4096",
+    "--loss-contexts",
+    "16",
+  ];
   const made = await dictlearn(["report", run, "--output", output, "--json", ...amounts]);
   expect(made.exitCode, made.stderr).toBe(0);
   data = JSON.parse(made.stdout) as ReportData;
@@ -183,7 +194,25 @@ describe("the feature browser", () => {
       if (found.includes(feature.feature)) expect(fires(feature) || promotes(feature)).toBe(true);
     }
     await page.locator("#search").fill("9999");
+    expect(await page.locator("#detail").textContent()).toBe("There is no feature 9999: the last one is 255.");
     expect(await page.locator("#count").textContent()).toBe("There is no feature 9999: the last one is 255.");
+  });
+
+  it("says of a feature that is not on the page how it gets there, and shows those that were asked for", async () => {
+    await using page = await open();
+    const there = new Set(features().map(({ feature }) => feature));
+    const absent = Array.from({ length: 256 }, (_, number) => number).filter((number) => !there.has(number));
+    const alone = absent.find((number) => ![...there].some((each) => String(each).startsWith(String(number))));
+    await page.locator("#search").fill(`#${alone}`);
+    const answer = `Feature ${alone} is not among the ${there.size} of 256 on this page; dictlearn report … --add-features ${alone} adds it.`;
+    expect(await page.locator("#count").textContent()).toBe(answer);
+    expect(await page.locator("#detail").textContent()).toBe(answer);
+    await page.keyboard.press("Escape");
+    expect(await options(page).count()).toBe(there.size);
+    await page.getByRole("button", { name: "By number" }).click();
+    expect(await listed(page)).toEqual([7]);
+    expect(await page.locator("#detail .tags").textContent()).toContain("by number");
+    expect(features(1).find(({ feature }) => feature === 7)?.groups).toContain("named");
   });
 
   it("shows the features of one group, in another order, of another dictionary", async () => {
@@ -251,6 +280,10 @@ describe("the feature browser", () => {
     expect(all).toContain("</script><img src=x onerr");
     expect(all).toContain("↵");
     expect(all).not.toContain("\u202e");
+    // A character of several tokens stands at its last one, its other bytes in digits before it.
+    expect(all).toContain("🎉");
+    expect(all).not.toContain("\ufffd");
+    expect(await page.locator(".bytes").count()).toBeGreaterThan(0);
     expect(await page.locator("img").count()).toBe(0);
     expect(page.errors).toEqual([]);
   });

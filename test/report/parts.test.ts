@@ -1,7 +1,7 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type DictionaryOnDisk, distinctNames } from "../../src/evaluate/targets.ts";
+import { type DictionaryOnDisk, dictionariesAt, distinctNames } from "../../src/evaluate/targets.ts";
 import { chooseFeatures } from "../../src/report/gather/choose-features.ts";
 import { cutContext } from "../../src/report/gather/read-features.ts";
 import { noDirectPath } from "../../src/report/gather/residual-stream.ts";
@@ -27,6 +27,17 @@ describe("chooseFeatures", () => {
     expect(chosen[2]?.groups).toContain("random");
     const all = chooseFeatures({ fired, effects }, { count: 100, seed: 0 }).map(({ feature }) => feature);
     expect(all.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 6, 7]);
+  });
+
+  it("adds those that are asked for by number, even if they never fired", () => {
+    const chosen = chooseFeatures({ fired, effects }, { named: [5, 2], count: 2, seed: 0 });
+    expect(chosen).toMatchObject([
+      { feature: 5, groups: ["named"] },
+      { feature: 2, groups: expect.arrayContaining(["named", "frequent"]) },
+      { feature: 3, groups: ["loss"] },
+      { feature: 4 },
+    ]);
+    expect(chooseFeatures({ fired, effects }, { named: [5, 2], count: 100, seed: 0 })).toHaveLength(7);
   });
 
   it("depends on the seed alone, and shows as many as asked for", () => {
@@ -129,6 +140,33 @@ describe("the page's text", () => {
     const json = embeddedJson(["</script>", "<!--", "\u2028"]).text;
     expect(json).not.toContain("<");
     expect(JSON.parse(json)).toEqual(["</script>", "<!--", "\u2028"]);
+  });
+});
+
+describe("dictionariesAt", () => {
+  const folder = temporaryFolder();
+  const make = (...places: string[]) => {
+    for (const place of places) {
+      mkdirSync(join(folder, dirname(place)), { recursive: true });
+      writeFileSync(join(folder, place), "");
+    }
+  };
+  const found = (path: string) =>
+    dictionariesAt(join(folder, path)).map(({ weights }) => weights.slice(folder.length + 1));
+
+  it("finds what lies below a folder, as runs and downloads put it, and neither checkpoints nor what is inside of one", () => {
+    make("runs/one/ae.pt", "runs/one/checkpoints/ae.pt", "runs/set/mlp_10/ae.pt", "runs/set/mlp_9/ae.pt");
+    make("runs/set/mlp_9/resume/ae.pt", "runs/.hidden/ae.pt", "dictionaries/pythia/mlp_out_layer1/0_8192/ae.pt");
+    const runs = ["runs/one/ae.pt", "runs/set/mlp_9/ae.pt", "runs/set/mlp_10/ae.pt"];
+    expect(found("runs")).toEqual(runs);
+    expect(found("")).toEqual(["dictionaries/pythia/mlp_out_layer1/0_8192/ae.pt", ...runs]);
+    expect(found("runs/one")).toEqual(["runs/one/ae.pt"]);
+    expect(found("runs/one/checkpoints/ae.pt")).toEqual(["runs/one/checkpoints/ae.pt"]);
+  });
+
+  it("says so where there is none", () => {
+    make("empty/a/b/text.txt");
+    expect(() => found("empty")).toThrow(/neither it nor a folder below it has an ae\.pt/);
   });
 });
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ..dictionary.standard import AutoEncoder
+from ..models.pieces import pieces
 from ..protocol import FeatureContext
 from ..text.contexts import Batch
 
@@ -34,21 +35,20 @@ def top_contexts(
     count = min(most, len(batch.ids))
     values, order = highest.sort(dim=0, descending=True, stable=True)
     # Many features fire most in the same contexts.
-    text = cache(lambda token: tokenizer.decode([token]))
+    text = cache(lambda index: pieces(tokenizer, batch.ids[index][batch.real[index]].tolist()))
     found = []
     for column, (feature, floor) in enumerate(zip(features, floors, strict=True)):
         for value, index in zip(values[:count, column].tolist(), order[:count, column].tolist(), strict=True):
             if value <= floor:
                 break
             real = batch.real[index]
-            ids = batch.ids[index][real].tolist()
             found.append(
                 FeatureContext(
                     feature=feature,
                     context=index,
                     highest=value,
-                    tokens=ids,
-                    text=[text(token) for token in ids],
+                    tokens=batch.ids[index][real].tolist(),
+                    text=text(index),
                     activations=activations[index, :, column][real].tolist(),
                 )
             )

@@ -10,6 +10,7 @@ from torch import nn
 from .. import protocol as p
 from ..errors import WorkerError
 from ..models.language_model import TRIAL, LanguageModel, first_tensor
+from ..models.pieces import pieces
 
 # A column is made so long that the epsilon in a norm's denominator has no say.
 LENGTH = 1e3
@@ -84,7 +85,7 @@ def extreme_tokens(model: LanguageModel, effects: torch.Tensor, count: int) -> l
         # A stable sort, so that equal effects come in the order of the vocabulary.
         order = row.sort(descending=largest, stable=True).indices[:most].tolist()
         return [
-            p.TokenEffect(token=token, text=model.tokenizer.decode([token]), effect=row[token].item())
+            p.TokenEffect(token=token, text=pieces(model.tokenizer, [token])[0], effect=row[token].item())
             for token in order
             if (row[token] > 0 if largest else row[token] < 0)
         ]

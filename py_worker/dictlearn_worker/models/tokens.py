@@ -10,6 +10,7 @@ from .. import protocol as p
 from ..errors import WorkerError
 from ..registry import Context, method
 from .language_model import LanguageModel
+from .pieces import pieces
 
 
 @method("tokenizer.encode")
@@ -28,8 +29,8 @@ def decode(context: Context, params: p.TokenizerDecodeParams) -> p.TokenizerDeco
         check_ids(model, ids)
     decoder, skip = model.tokenizer, params.skip_special_tokens
     texts = [decoder.decode(ids, skip_special_tokens=skip) for ids in params.ids]
-    pieces = [[decoder.decode([each]) for each in ids] for ids in params.ids] if params.pieces else []
-    return p.TokenizerDecodeResult(texts=texts, pieces=pieces)
+    parts = [pieces(decoder, ids) for ids in params.ids] if params.pieces else []
+    return p.TokenizerDecodeResult(texts=texts, pieces=parts)
 
 
 @method("tokenizer.batch")

@@ -15,12 +15,13 @@ export interface ChosenFeature {
 }
 
 /**
- * The features that a report shows: in turn the next one by loss effect, by frequency and at random, until there are
- * `count` different ones or all that fired at all. A feature that several of these come upon is in all their groups.
+ * The features that a report shows: those of `named`, whether they ever fired or not, and then in turn the next one by loss
+ * effect, by frequency and at random, until there are `count` more or all that fired at all. A feature that several of
+ * these come upon is in all their groups.
  */
 export const chooseFeatures = (
   { fired, effects }: FeatureFacts,
-  { count, seed }: { readonly count: number; readonly seed: number },
+  { named = [], count, seed }: { readonly named?: readonly number[]; readonly count: number; readonly seed: number },
 ): ChosenFeature[] => {
   const alive = fired.flatMap((times, feature) => (times > 0 ? [feature] : []));
   const by = (values: readonly number[]) =>
@@ -30,9 +31,11 @@ export const chooseFeatures = (
     ["frequent", by(fired)],
     ["random", shuffled(alive, seed)[Symbol.iterator]()],
   ];
-  const chosen = new Map<number, FeatureGroup[]>();
-  while (chosen.size < Math.min(count, alive.length)) {
-    for (const [group, list] of lists) takeNext(chosen, { group, list, count });
+  const chosen = new Map<number, FeatureGroup[]>(named.map((feature) => [feature, ["named"]]));
+  const others = alive.filter((feature) => !chosen.has(feature)).length;
+  const total = chosen.size + Math.min(count, others);
+  while (chosen.size < total) {
+    for (const [group, list] of lists) takeNext(chosen, { group, list, count: total });
   }
   return [...chosen].map(([feature, groups]) => ({ feature, groups }));
 };

@@ -12,6 +12,8 @@ import { noDirectPath } from "./residual-stream.ts";
 export interface FeatureAmounts {
   /** Features to show. */
   readonly features: number;
+  /** Numbers of features to show besides. */
+  readonly addFeatures: readonly number[];
   /** Contexts of each feature. */
   readonly contexts: number;
   /** Tokens on which frequencies are counted and in which contexts are searched. */
@@ -49,7 +51,7 @@ export const readFeatures = async (dictionary: AutoEncoder, options: ReadFeature
   const losses = await lossEffects(dictionary, { ...at, ...how, contexts: options.lossContexts });
   const chosen = chooseFeatures(
     { fired, effects: losses.effects },
-    { count: options.features, seed: deriveSeed(seed, "report") },
+    { named: options.addFeatures, count: options.features, seed: deriveSeed(seed, "report") },
   );
   const features = chosen.map(({ feature }) => feature);
   const found = await topContexts(dictionary, { ...at, ...how, features, count: options.contexts, tokens });

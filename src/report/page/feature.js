@@ -1,8 +1,8 @@
 // What is said of one feature: numbers, tokens it promotes and suppresses, neighbours, contexts.
 {
-  const { make, whole, short, percent, nats, visible, alone, shaded, strongest } = window.dictlearn;
+  const { make, whole, short, percent, nats, visible, alone, pieces, shaded, strongest } = window.dictlearn;
 
-  const GROUPS = { loss: "loss effect", frequent: "frequent", random: "random" };
+  const GROUPS = { loss: "loss effect", frequent: "frequent", random: "random", named: "by number" };
   /** Tokens of a context that are shown at first, before and behind the strongest. */
   const [BEFORE, BEHIND] = [40, 16];
 
@@ -53,7 +53,7 @@
             make(
               "li",
               {},
-              make("code", {}, alone(strings[token])),
+              make("code", {}, pieces(alone(strings[token]))),
               make("span", {}, `${effect > 0 ? "+" : "−"}${short(Math.abs(effect), 2)} σ`),
             ),
           ),
@@ -115,7 +115,7 @@
       // A model reads the first token of a context without any before it, and many features fire on that alone.
       const first = position === 0 && !cut[0] ? ", the first token of its context" : "";
       const value = make("b", {}, short(activations.get(position) ?? 0));
-      told.replaceChildren(value, " at ", make("code", {}, alone(tokens[position] ?? "")), first);
+      told.replaceChildren(value, " at ", make("code", {}, pieces(alone(tokens[position] ?? ""))), first);
     };
     tell(peak);
     const foot = make("p", { class: "foot" }, told);

@@ -103,17 +103,20 @@
     );
     const all = dictionary().features.length;
     const { length } = state.shown;
-    count.textContent = length === 0 ? nothing() : length === all ? `${all} features` : `${length} of ${all} features`;
+    const found = length === 0 ? "No feature here matches." : `${length} of ${all} features`;
+    const absent = notHere();
+    const why = length === 0 || absent === null ? (absent ?? found) : `${found}. ${absent}`;
+    count.textContent = length === all ? `${all} features` : why;
     mark();
   };
 
-  /** Why the list is empty. */
-  const nothing = () => {
+  /** Where the search is the number of a feature that is not on the page: why, and what to do. */
+  const notHere = () => {
     const number = state.query.replace(/^#/, "");
     const { size, features } = dictionary();
-    if (!/^\d+$/.test(number) || state.group !== "") return "No feature here matches.";
+    if (!/^\d+$/.test(number) || find(Number(number)) !== undefined) return null;
     return Number(number) < size
-      ? `Feature ${number} is not among the ${features.length} of ${whole.format(size)} on this page.`
+      ? `Feature ${Number(number)} is not among the ${features.length} of ${whole.format(size)} on this page; dictlearn report … --add-features ${Number(number)} adds it.`
       : `There is no feature ${number}: the last one is ${size - 1}.`;
   };
 
@@ -137,8 +140,9 @@
 
   const showDetail = () => {
     const feature = find(state.feature);
-    if (feature === undefined) {
-      detail.replaceChildren(make("p", { class: "note" }, "No feature is selected."));
+    const why = state.shown.length === 0 ? notHere() : null;
+    if (feature === undefined || why !== null) {
+      detail.replaceChildren(make("p", { class: "note" }, why ?? "No feature is selected."));
       return;
     }
     const { tokens, noDirectEffect } = dictionary();
@@ -163,7 +167,12 @@
   const neighbour = ([number, cosine]) => {
     const value = make("span", {}, `cos ${short(cosine, 2)}`);
     if (find(number) === undefined) {
-      return make("li", {}, make("code", { title: "not on this page" }, String(number)), value);
+      return make(
+        "li",
+        {},
+        make("code", { title: `not on this page; --add-features ${number} adds it` }, String(number)),
+        value,
+      );
     }
     const button = make("button", { type: "button", class: "link" }, String(number));
     button.addEventListener("click", () => {

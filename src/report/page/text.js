@@ -39,9 +39,16 @@
   /** The same where it stands alone: spaces too. */
   const alone = (text) => (text.trim() === "" ? visible(text).replaceAll(" ", "␣") : visible(text).trim());
 
+  /** A token's text, with the bytes in it that are no character by themselves, ⟨E2 82⟩, set apart. */
+  const pieces = (text) =>
+    text
+      .split(/(⟨[\dA-F ]+⟩)/)
+      .filter((part) => part !== "")
+      .map((part) => (/^⟨[\dA-F ]+⟩$/.test(part) ? make("span", { class: "bytes" }, part) : part));
+
   /** A piece of text, shaded from 0 to 1. */
   const shaded = (text, share, title) => {
-    const element = make("span", { class: share > 0 ? "token on" : "token", title }, text);
+    const element = make("span", { class: share > 0 ? "token on" : "token", title }, pieces(text));
     if (share > 0) element.style.setProperty("--share", String(Math.round(share * 100) / 100));
     return element;
   };
@@ -53,5 +60,5 @@
     return [active[best] ?? 0, active[best + 1] ?? 0];
   };
 
-  window.dictlearn = { make, whole, short, percent, nats, visible, alone, shaded, strongest };
+  window.dictlearn = { make, whole, short, percent, nats, visible, alone, pieces, shaded, strongest };
 }

@@ -12,6 +12,12 @@ export interface RecoveredPoint {
   readonly recoveredInterval: Interval | null;
 }
 
+const INTERVAL = { stroke: { field: "colour" }, strokeOpacity: { value: 0.55 }, strokeWidth: { value: 1.5 } };
+
+/** A line from one end of each point's interval to the other. */
+const interval = (ends: object) =>
+  ({ type: "rule", from: { data: "points" }, aria: false, encode: { update: { ...INTERVAL, ...ends } } }) as const;
+
 const WIDTH = 320;
 const HEIGHT = 220;
 
@@ -28,7 +34,6 @@ export const recoveredPlot = async (points: readonly RecoveredPoint[]): Promise<
   }));
   const low = Math.min(...values.map(({ left }) => left));
   const high = Math.max(...values.map(({ right }) => right));
-  const rule = { stroke: { field: "colour" }, strokeOpacity: { value: 0.55 }, strokeWidth: { value: 1.5 } };
   return await renderSvg(
     panelSpec({
       description: "L0 against loss recovered",
@@ -63,32 +68,16 @@ export const recoveredPlot = async (points: readonly RecoveredPoint[]): Promise<
         { orient: "left", scale: "y", tickCount: 5, format: "~%", grid: true, title: "loss recovered" },
       ],
       marks: [
-        {
-          type: "rule",
-          from: { data: "points" },
-          aria: false,
-          encode: {
-            update: {
-              ...rule,
-              x: { scale: "x", field: "left" },
-              x2: { scale: "x", field: "right" },
-              y: { scale: "y", field: "recovered" },
-            },
-          },
-        },
-        {
-          type: "rule",
-          from: { data: "points" },
-          aria: false,
-          encode: {
-            update: {
-              ...rule,
-              x: { scale: "x", field: "l0" },
-              y: { scale: "y", field: "low" },
-              y2: { scale: "y", field: "high" },
-            },
-          },
-        },
+        interval({
+          x: { scale: "x", field: "left" },
+          x2: { scale: "x", field: "right" },
+          y: { scale: "y", field: "recovered" },
+        }),
+        interval({
+          x: { scale: "x", field: "l0" },
+          y: { scale: "y", field: "low" },
+          y2: { scale: "y", field: "high" },
+        }),
         {
           type: "symbol",
           from: { data: "points" },

@@ -23,10 +23,13 @@ const about = (browsers: readonly FeatureBrowser[]): string => {
   const texts = [...new Set(browsers.map(({ data }) => shortName(data)))].join(", ");
   const training = browsers.some(({ trainingText }) => trainingText) ? ", documents of the training included" : "";
   const predictions = count(Math.max(...browsers.map((each) => each.predictions)));
-  return `${count(shown)} features: those whose loss would be felt most, those that fire most often, and some at random. Their contexts were searched in ${tokens} tokens of ${texts}${training}. Loss effects are first-order estimates over ${predictions} predictions.`;
+  const named = browsers.some(({ features }) => features.some(({ groups }) => groups.includes("named")));
+  return `${count(shown)} features: ${named ? "those asked for by number, " : ""}those whose loss would be felt most, those that fire most often, and some at random. Their contexts were searched in ${tokens} tokens of ${texts}${training}. Loss effects are first-order estimates over ${predictions} predictions.`;
 };
 
-const frame = (shown: readonly { readonly name: string }[]): Html => html`<div class="browser" id="browser">
+const frame = (
+  shown: readonly { readonly name: string; readonly features: FeatureBrowser }[],
+): Html => html`<div class="browser" id="browser">
 <div class="finder">
 ${
   shown.length > 1
@@ -41,6 +44,11 @@ ${
 <button type="button" data-group="loss" aria-pressed="false">Loss effect</button>
 <button type="button" data-group="frequent" aria-pressed="false">Frequent</button>
 <button type="button" data-group="random" aria-pressed="false">Random</button>
+${
+  shown.some(({ features }) => features.features.some(({ groups }) => groups.includes("named")))
+    ? html`<button type="button" data-group="named" aria-pressed="false">By number</button>`
+    : null
+}
 </div>
 <label class="field"><span>Sort by</span><select id="sort">
 <option value="lossEffect">loss effect</option>
