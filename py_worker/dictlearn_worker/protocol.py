@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "8af30ec60da419aa"
+SCHEMA_HASH = "82c59604573bef06"
 
 
 class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -830,22 +830,6 @@ class Sampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     top_p: float | None
 
 
-class ModelGenerateParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    model: Handle
-    prompts: Prompts
-    max_new_tokens: int
-    min_new_tokens: int
-    stop: list[str]
-    sample: Sampling | None
-
-
-class ModelGenerateResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    ids: list[list[int]]
-    texts: list[str]
-    prompt_tokens: list[int]
-    stopped: list[Literal["length", "end", "text"]]
-
-
 class TraceRead(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="read"):
     id: int
     module: str
@@ -978,6 +962,23 @@ class TraceGradient(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
 
 class TraceSave(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="save"):
     input: int
+
+
+class ModelGenerateParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    model: Handle
+    prompts: Prompts
+    max_new_tokens: int
+    min_new_tokens: int
+    stop: list[str]
+    sample: Sampling | None
+    program: list[TraceRead | TraceWrite | TraceNumber | TraceConstant | TraceHeld | TraceApply | TraceReduce | TraceAlong | TraceTopk | TraceJoin | TracePick | TracePut | TraceReshape | TracePermute | TraceCast | TraceVariable | TraceEncode | TraceDecode | TraceGradient | TraceSave]
+
+
+class ModelGenerateResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    ids: list[list[int]]
+    texts: list[str]
+    prompt_tokens: list[int]
+    stopped: list[Literal["length", "end", "text"]]
 
 
 class TraceRunParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,12 +2,13 @@ import { DictlearnError } from "../errors.ts";
 import type { LanguageModel } from "./language-model.ts";
 import type { Prompts } from "./prompts.ts";
 import type { SavedTensor } from "./saved-tensor.ts";
+import type { SiteSpec } from "./site.ts";
 import type { Site, TraceDictionary, TraceInvoke, TraceOptions, Value } from "./trace/index.ts";
 
-/** Where a dictionary reads: a module by its path, its output or its first input. */
+/** Where a dictionary reads and writes: a module by its path; its output, its first input, or from its input to its output. */
 export interface FeatureSite {
   readonly submodule: string;
-  readonly io?: "out" | "in";
+  readonly io?: SiteSpec["io"];
 }
 
 /** What one forward pass owes to each feature, by first order. All are freed together with `await using`. */
@@ -23,8 +24,9 @@ export interface Attribution extends AsyncDisposable {
 }
 
 /**
- * The features of a dictionary at one place of a model. With x the activations there, f = encode(x) and the error
- * e = x − decode(f); all tools keep e, so nothing changes but the features that they touch.
+ * The features of a dictionary at one place of a model. With x the activations that it reads, y those that it stands for
+ * (x itself, or with `in_to_out` the output of the module of which x is the input), f = encode(x) and the error
+ * e = y − decode(f); all tools keep e, so nothing changes but the features that they touch.
  *
  * Several prompts are padded on the left, and features of the padding mean nothing: `model.tokenizer.batch(prompts)` has the
  * tokens and the mask.
@@ -33,18 +35,18 @@ export class ModelFeatures {
   readonly model: LanguageModel;
   readonly dictionary: TraceDictionary;
   readonly submodule: string;
-  readonly io: "out" | "in";
+  readonly io: SiteSpec["io"];
 
   /**
    * `model.features` makes these. Throws a `ConfigError` for an unknown module, and `DictlearnError` with code
-   * `wrong_dictionary` where a dictionary writes rows of another width than it reads.
+   * `wrong_dictionary` where a dictionary writes rows of another width than it reads, but `io` names one place for both.
    */
   constructor(model: LanguageModel, { submodule, io = "out" }: FeatureSite, dictionary: TraceDictionary) {
     const { inputWidth, outputWidth } = dictionary.shape;
-    if (inputWidth !== outputWidth) {
+    if (io !== "in_to_out" && inputWidth !== outputWidth) {
       throw new DictlearnError(
-        `This dictionary reads rows of ${inputWidth} numbers and writes rows of ${outputWidth}, but features of one place need the same width.`,
-        { code: "wrong_dictionary", hint: "Use encode and decode in a trace, at the two places." },
+        `This dictionary reads rows of ${inputWidth} numbers and writes rows of ${outputWidth}, but with io: ${io} both are the same rows.`,
+        { code: "wrong_dictionary", hint: 'Name the module as { submodule, io: "in_to_out" }.' },
       );
     }
     this.model = model;
@@ -57,7 +59,7 @@ export class ModelFeatures {
   async featureActivations(prompts: Prompts, options?: TraceOptions): Promise<SavedTensor> {
     const { activations } = await this.model.trace(
       prompts,
-      (t) => ({ activations: this.site(t).encode(this.dictionary).save() }),
+      (t) => ({ activations: this.#read(t).encode(this.dictionary).save() }),
       options,
     );
     return activations;
@@ -78,8 +80,8 @@ export class ModelFeatures {
     return await this.model.trace(
       prompts,
       (t) => {
+        const features = this.#read(t).encode(dictionary).variable();
         const site = this.site(t);
-        const features = site.encode(dictionary).variable();
         const error = site.sub(features.decode(dictionary)).variable();
         site.replace(features.decode(dictionary).add(error));
         const value = metric(t);
@@ -105,24 +107,45 @@ export class ModelFeatures {
    *       return { logits: t.logits.save() };
    *     });
    *
+   * Or in every pass of a generation: `model.generate(prompts, { intervene: louder })`.
+   *
    * Source: activation addition, Turner et al. 2023; along a dictionary's features, Templeton et al. 2024, who clamp
-   * instead: that is `clampFeature` of a site.
+   * instead: that is `clamp`.
    */
   steer(feature: number | readonly number[], strength: number): (t: TraceInvoke) => void {
-    return (t) => {
-      const site = this.site(t);
-      const features = site.encode(this.dictionary);
-      const error = site.sub(features.decode(this.dictionary));
-      const steered = features.put("feature", feature, features.feature(feature).add(strength));
-      site.replace(steered.decode(this.dictionary).add(error));
-    };
+    return (t) => this.#change(t, (f) => f.put("feature", feature, f.feature(feature).add(strength)));
   }
 
-  /** The place in a trace; of a tuple its first tensor, which is what training reads as well. */
+  /**
+   * A change that sets features to a value at every position; 0 takes them out. Used as `steer` is.
+   * Source: Templeton et al. 2024, "Scaling Monosemanticity", feature steering.
+   */
+  clamp(feature: number | readonly number[], value: number): (t: TraceInvoke) => void {
+    return (t) => this.#change(t, (f) => f.put("feature", feature, value));
+  }
+
+  /**
+   * The place in a trace, of `in_to_out` the output; of a tuple its first tensor, which is what training reads as well.
+   */
   site(t: TraceInvoke): Site {
-    const module = t.at(this.submodule);
-    const site = this.io === "in" ? module.input : module.output;
-    const tensor = t.recorder.modules.get(this.submodule)?.[this.io === "in" ? "input" : "output"]?.tensors[0];
-    return (tensor?.at ?? []).reduce((part: Site, key) => part.element(key), site);
+    return this.#side(t, this.io === "in" ? "input" : "output");
+  }
+
+  /** Where the features are read. */
+  #read(t: TraceInvoke): Site {
+    return this.#side(t, this.io === "out" ? "output" : "input");
+  }
+
+  #side(t: TraceInvoke, side: "input" | "output"): Site {
+    const tensor = t.recorder.modules.get(this.submodule)?.[side]?.tensors[0];
+    return (tensor?.at ?? []).reduce((part: Site, key) => part.element(key), t.at(this.submodule)[side]);
+  }
+
+  #change(t: TraceInvoke, changed: (f: Value) => Value): void {
+    const { dictionary } = this;
+    const features = this.#read(t).encode(dictionary);
+    const site = this.site(t);
+    const error = site.sub(features.decode(dictionary));
+    site.replace(changed(features).decode(dictionary).add(error));
   }
 }

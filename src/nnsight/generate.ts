@@ -2,6 +2,7 @@ import { ConfigError } from "../errors.ts";
 import type { HandleRef, Params, Progress } from "../protocol/index.ts";
 import type { Worker } from "../worker/index.ts";
 import { type Prompts, toPrompts } from "./prompts.ts";
+import { type CallSite, located, type Recorded, type TraceInvoke } from "./trace/index.ts";
 
 export interface GenerateOptions {
   /** Most tokens that are added to each prompt; 20, if not given. */
@@ -17,6 +18,12 @@ export interface GenerateOptions {
     readonly topK?: number;
     readonly topP?: number;
   };
+  /**
+   * What is done in every pass of the model: one over the prompts, and one for each new token after the first, which sees that
+   * token alone, so `position(-1)` is the newest. Recorded once, as a trace is; it may read and write what a trace may, but
+   * saves and returns nothing.
+   */
+  readonly intervene?: (t: TraceInvoke) => void;
   readonly signal?: AbortSignal;
   /** Hears of each token: `done` of at most `total`. */
   readonly onProgress?: (progress: Progress) => void;
@@ -34,15 +41,29 @@ export interface Continuation {
   readonly stopped: "length" | "end" | "text";
 }
 
+/** What `intervene` recorded, with the tensors that it brings, and the line that asked for the generation. */
+export interface GenerationSteps {
+  readonly program: readonly Recorded[];
+  readonly frames: readonly Uint8Array[];
+  readonly site: CallSite;
+}
+
 /** Continues each prompt. See `LanguageModel.generate`. */
 export const generate = async (
   { worker, ref }: { readonly worker: Worker; readonly ref: HandleRef },
   prompts: Prompts,
-  options: GenerateOptions,
+  { steps, ...options }: GenerateOptions & { readonly steps?: GenerationSteps },
 ): Promise<Continuation[]> => {
-  const params = { model: ref, prompts: toPrompts(prompts), ...toNumbers(options) };
+  const program = steps?.program ?? [];
+  const operations = program.map(({ operation }) => operation);
+  const params = { model: ref, prompts: toPrompts(prompts), ...toNumbers(options), program: operations };
   const { signal, onProgress } = options;
-  const { ids, texts, prompt_tokens, stopped } = await worker.call("model.generate", params, { signal, onProgress });
+  const call = { signal, onProgress, ...(steps === undefined ? {} : { frames: steps.frames }) };
+  const { ids, texts, prompt_tokens, stopped } = await worker
+    .call("model.generate", params, call)
+    .catch((error: unknown) => {
+      throw steps === undefined ? error : located(error, program, steps.site);
+    });
   return texts.map((text, index) => ({
     text,
     ids: ids[index] ?? [],
@@ -51,7 +72,7 @@ export const generate = async (
   }));
 };
 
-const toNumbers = (options: GenerateOptions): Omit<Params<"model.generate">, "model" | "prompts"> => {
+const toNumbers = (options: GenerateOptions): Omit<Params<"model.generate">, "model" | "prompts" | "program"> => {
   const { maxNewTokens = 20, minNewTokens = 0, stop = [], sample } = options;
   requireNumber("maxNewTokens", maxNewTokens, Number.isSafeInteger(maxNewTokens) && maxNewTokens > 0);
   requireNumber("minNewTokens", minNewTokens, minNewTokens >= 0 && minNewTokens <= maxNewTokens);

@@ -12,6 +12,7 @@ import { Tokenizer } from "./tokenizer.ts";
 import {
   CallSite,
   Recorder,
+  recordedSteps,
   recording,
   runTrace,
   type Saves,
@@ -116,10 +117,22 @@ export class LanguageModel implements AsyncDisposable {
 
   /**
    * Continues each prompt, with the likeliest token each time unless `sample` is given. One prompt or several run side by
-   * side. Throws `CancelledError` when `signal` fires.
+   * side. `intervene` changes what the model does at every token, with the operations of a trace:
+   *
+   *     const louder = model.features("model.layers[3].mlp", ae).steer(137, 8);
+   *     await model.generate("The capital of France is", { intervene: louder });
+   *
+   * Throws `CancelledError` when `signal` fires, and `TraceError`, with the line of the script, for what `intervene` records.
    */
   async generate(prompts: Prompts, options: GenerateOptions = {}): Promise<Continuation[]> {
-    return await generate(this, prompts, options);
+    const { intervene } = options;
+    if (intervene === undefined) return await generate(this, prompts, options);
+    const site = new CallSite();
+    const recorder = new Recorder(this.worker, await this.modules(), site);
+    recorder.invokes.push(toPrompts(prompts));
+    const returned: unknown = recording(() => intervene(new TraceInvoke(recorder, 0)));
+    const steps = { program: recordedSteps(recorder, returned, site), frames: recorder.frames, site };
+    return await generate(this, prompts, { ...options, steps });
   }
 
   /**

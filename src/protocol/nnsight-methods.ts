@@ -15,7 +15,7 @@ export const nnsightMethods = {
     { model: Handle, texts: z.array(z.string()), special_tokens: z.boolean() },
     { ids: z.array(z.array(int())) },
   ),
-  /** The text of each list of ids. `pieces`: also that of every id alone, where parts of a character come out as U+FFFD. */
+  /** The text of each list of ids. `pieces`: also that of every id, bytes of incomplete characters in hexadecimal. */
   "tokenizer.decode": method(
     { model: Handle, ids: z.array(z.array(int())), skip_special_tokens: z.boolean(), pieces: z.boolean() },
     { texts: z.array(z.string()), pieces: z.array(z.array(z.string())) },
@@ -27,7 +27,8 @@ export const nnsightMethods = {
   ),
   /**
    * Continues each prompt by up to `max_new_tokens` tokens. `sample` null takes the likeliest token each time; otherwise
-   * tokens are drawn from a stream of the seed. Reports progress by the token, and can be cancelled at each.
+   * tokens are drawn from a stream of the seed. The program, which saves nothing, runs in every pass of the model; its
+   * failures are those of `trace.run`. Reports progress by the token, and can be cancelled at each.
    */
   "model.generate": method(
     {
@@ -41,6 +42,7 @@ export const nnsightMethods = {
           .object({ seed: int(), temperature: float, top_k: z.nullable(int()), top_p: z.nullable(float) })
           .meta({ id: "Sampling" }),
       ),
+      program: z.array(TraceOperation),
     },
     {
       /** Ids of the new tokens of each prompt, the end-of-text token included where it came. */

@@ -6,6 +6,8 @@ import { makeDictionaries } from "../evaluate/support.ts";
 import { python, rejection } from "../support.ts";
 
 const PROMPT = "The cat sat on the mat";
+/** The end-of-text token, which `minNewTokens` forbids. */
+const END = 2;
 const metric = (t: TraceInvoke): Value => t.logits.select(0, 0).position(-1).logSoftmax().feature(7);
 
 let model: LanguageModel;
@@ -100,6 +102,99 @@ describe("the features of a place", () => {
     }));
     expect(await attention.array()).toEqual(await result.attention.array());
     expect(await input.array()).toEqual(await result.input.array());
+  });
+
+  it("lead from a module's input to its output, with a dictionary of two widths", async () => {
+    const submodule = "gpt_neox.layers.1.mlp.dense_4h_to_h";
+    const { worker } = model;
+    const { generator } = await worker.call("generator.create", { seed: 4 });
+    const shape = { inputWidth: 4 * width, outputWidth: width, size: 24, dtype: "float64" } as const;
+    const transcoder = await AutoEncoder.create(worker, shape, { device: "cpu", generator });
+    const tools = model.features({ submodule, io: "in_to_out" }, transcoder);
+    await using plain = await model.trace(PROMPT, (t) => ({
+      f: t.at(submodule).input.encode(transcoder).save(),
+      y: t.at(submodule).output.save(),
+      metric: metric(t).save(),
+    }));
+    await using activations = await tools.featureActivations(PROMPT);
+    expect(await activations.array()).toEqual(await plain.f.array());
+
+    // What the tools change in a row of the output is the feature's direction.
+    const [feature, strength] = [2, 3];
+    const units = [0, 1].map((on) => Array.from({ length: shape.size }, (_, at) => (at === feature ? on : 0)));
+    const decoded = await transcoder.decode(units);
+    const output = async (change: (t: TraceInvoke) => void) => {
+      await using result = await model.trace(PROMPT, (t) => {
+        change(t);
+        return { y: t.at(submodule).output.save() };
+      });
+      return Array.from(await result.y.array(), Number);
+    };
+    const [without, louder] = [
+      await output(tools.clamp(feature, 0)),
+      await output(tools.steer(feature, strength)),
+    ] as const;
+    const fired = Array.from(await plain.f.array(), Number).filter((_, at) => at % shape.size === feature);
+    expect(fired.some((each) => each > 0)).toBe(true);
+    for (const [index, value] of Array.from(await plain.y.array(), Number).entries()) {
+      const column = index % width;
+      const direction = (decoded.data[width + column] ?? 0) - (decoded.data[column] ?? 0);
+      expect(without[index]).toBeCloseTo(value - (fired[Math.floor(index / width)] ?? 0) * direction, 5);
+      expect(louder[index]).toBeCloseTo(value + strength * direction, 5);
+    }
+
+    // A feature's part of the metric is what the metric gains per share by which the feature is scaled.
+    await using parts = await tools.attribution(PROMPT, metric);
+    expect(await parts.metric.item()).toBeCloseTo(await plain.metric.item(), 10);
+    const scaled = async (scale: number): Promise<number> => {
+      await using result = await model.trace(PROMPT, (t) => {
+        const f = t.at(submodule).input.encode(transcoder);
+        const y = t.at(submodule).output;
+        const changed = f.put("feature", feature, f.feature(feature).mul(scale));
+        y.replace(changed.decode(transcoder).add(y.sub(f.decode(transcoder))));
+        return { metric: metric(t).save() };
+      });
+      return await result.metric.item();
+    };
+    const step = 1e-4;
+    const wanted = ((await scaled(1 + step)) - (await scaled(1 - step))) / (2 * step);
+    const found = Array.from(await parts.features.array(), Number).filter((_, at) => at % shape.size === feature);
+    expect(Math.abs(wanted)).toBeGreaterThan(1e-4);
+    expect(found.reduce((sum, each) => sum + each, 0)).toBeCloseTo(wanted, 7);
+  });
+
+  it("steer what is generated, as if every token were traced anew", async () => {
+    const options = { maxNewTokens: 8, minNewTokens: 8 };
+    const change = features.clamp([5, 9], 40);
+    const [steered] = await model.generate(PROMPT, { ...options, intervene: change });
+    const [untouched] = await model.generate(PROMPT, options);
+    expect(steered?.ids).not.toEqual(untouched?.ids);
+    const ids = await model.tokenizer.encode(PROMPT);
+    const start = ids.length;
+    while (ids.length < start + options.maxNewTokens) {
+      await using next = await model.trace([ids], (t) => {
+        change(t);
+        return { token: t.logits.position(-1).put("feature", END, -1e9).argmax().save() };
+      });
+      ids.push(await next.token.item());
+    }
+    expect(steered?.ids).toEqual(ids.slice(start));
+  });
+
+  it("name the line of what goes wrong in a generation", async () => {
+    const misuse = (model.generate as (...args: unknown[]) => Promise<unknown>).bind(model);
+    const saving = await rejection(misuse(PROMPT, { intervene: (t: TraceInvoke) => t.logits.save() }));
+    expect(saving).toMatchObject({ name: "TraceError", code: "trace_misuse" });
+    // The prompt has such a position, what follows has one each.
+    const beyond = (t: TraceInvoke) => t.at("gpt_neox.layers.0").output.position(3).zero();
+    const error = await rejection(model.generate(PROMPT, { intervene: beyond }));
+    expect(error).toMatchObject({ name: "TraceError", code: "trace_failed", operation: "select" });
+    expect(error.message).toMatch(/features\.test\.ts:\d+:\d+: select: IndexError/);
+    const gradient = (t: TraceInvoke) => {
+      const x = t.at("gpt_neox.layers.1.mlp").output;
+      t.logits.replace(t.logits.mul(t.gradient(metric(t), x).sum()));
+    };
+    expect(await rejection(model.generate(PROMPT, { intervene: gradient }))).toMatchObject({ code: "trace_gradient" });
   });
 
   it("need a known module and a dictionary of one width, and a metric of one number", async () => {

@@ -12,6 +12,7 @@ import { Worker } from "../../src/worker/index.ts";
 import { TINY, temporaryFolder } from "../cli/support.ts";
 import { makeDictionaries } from "../evaluate/support.ts";
 import { path, python } from "../support.ts";
+import { generation } from "./interventions/generation.ts";
 import { gradients } from "./interventions/gradients.ts";
 import { reads } from "./interventions/reads.ts";
 import { OTHER, PROMPT, type Subject, vector } from "./interventions/table.ts";
@@ -20,7 +21,7 @@ import { writes } from "./interventions/writes.ts";
 /** Sums over several threads come in another order, so both sides have as many; one each, where other tests run beside. */
 const THREADS = { OMP_NUM_THREADS: "1" };
 
-const TABLE = [...reads, ...writes, ...gradients];
+const TABLE = [...reads, ...writes, ...gradients, ...generation];
 
 /** The two models, and what their parts are called. */
 const MODELS = {

@@ -8,6 +8,8 @@ import torch
 
 from .. import protocol as p
 from ..registry import Context, method
+from ..trace.generation import generate_with, require_passes
+from ..trace.interpreter import Interpreter
 from .language_model import LanguageModel
 from .load import quiet
 from .tokens import assemble, inputs_of
@@ -16,13 +18,17 @@ from .tokens import assemble, inputs_of
 @method("model.generate")
 @torch.no_grad()
 def generate(context: Context, params: p.ModelGenerateParams) -> p.ModelGenerateResult:
-    """Generates through nnsight, on the batch that a trace of these prompts would run on."""
+    """Generates through nnsight, on the batch of a trace of these prompts, with the program in each pass."""
     model = context.objects.get(params.model, LanguageModel)
     batch = assemble(model, params.prompts)
     prompt_tokens = batch["attention_mask"].sum(dim=1).tolist()
     width = batch["input_ids"].shape[1]
 
+    sequences = batch["input_ids"]
+
     def watch(ids: torch.Tensor, _: Any, **__: Any) -> torch.Tensor:
+        nonlocal sequences
+        sequences = ids
         context.progress("Generating", ids.shape[1] - width, params.max_new_tokens)
         return torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
 
@@ -42,12 +48,14 @@ def generate(context: Context, params: p.ModelGenerateParams) -> p.ModelGenerate
     with quiet(), torch.random.fork_rng(devices=devices):
         if params.sample is not None:
             torch.manual_seed(params.sample.seed)
-        sequences = model.traced.generate(
-            inputs_of(model, params.prompts),
-            max_new_tokens=params.max_new_tokens,
-            min_new_tokens=params.min_new_tokens,
-            **options,
-        )
+        inputs = inputs_of(model, params.prompts)
+        options |= {"max_new_tokens": params.max_new_tokens, "min_new_tokens": params.min_new_tokens}
+        if params.program:
+            interpreter = Interpreter(context, model)
+            passes = generate_with(model, interpreter, params.program, inputs, **options)
+            require_passes(passes, sequences.shape[1] - width, interpreter)
+        else:
+            model.traced.generate(inputs, **options)
     ids, stopped = finish(model, sequences[:, width:].tolist(), params.stop)
     return p.ModelGenerateResult(
         ids=ids,

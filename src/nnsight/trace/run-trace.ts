@@ -63,6 +63,30 @@ export const runTrace = async <T>(
 
 const isSave = ({ operation }: Recorded): boolean => operation.op === "save";
 
+/**
+ * What a callback recorded for every pass of a generation. Nothing of it can be saved, and gradients are not kept. `end` of a
+ * pass does not matter: generation needs its logits.
+ */
+export const recordedSteps = (recorder: Recorder, returned: unknown, site: CallSite): readonly Recorded[] => {
+  recorder.close();
+  if (returned !== undefined) {
+    const hint = "Run a trace over what was generated, and save its values.";
+    throw misuse("intervene returns something, but a generation saves nothing", site, hint);
+  }
+  const { program, gradients } = schedule(
+    recorder.operations.filter((each) => !isSave(each)),
+    Number.POSITIVE_INFINITY,
+  );
+  if (!gradients) return program;
+  const gradient = program.find(({ operation }) => operation.op === "gradient");
+  throw new TraceError("a generation keeps no gradients", {
+    code: "trace_gradient",
+    operation: "gradient",
+    site: gradient?.site ?? site,
+    hint: "Take the gradient in a trace, and use what it saved.",
+  });
+};
+
 const misuse = (message: string, site: CallSite, hint: string): TraceError =>
   new TraceError(message, { code: "trace_misuse", operation: "trace", site, hint });
 
@@ -110,7 +134,7 @@ const disposable = (result: unknown, tensors: ReadonlyMap<number, SavedTensor>):
 };
 
 /** A failure of the worker as one that names the line of the operation that it belongs to. */
-const located = (error: unknown, program: readonly Recorded[], site: CallSite): unknown => {
+export const located = (error: unknown, program: readonly Recorded[], site: CallSite): unknown => {
   if (!(error instanceof RemoteError) || !("operation" in error.data)) return error;
   const { operation, python, in_model } = error.data;
   const culprit = typeof operation === "number" ? program[operation] : undefined;
