@@ -1,11 +1,8 @@
 import {
   chmodSync,
-  closeSync,
   existsSync,
-  fsyncSync,
   mkdirSync,
   mkdtempSync,
-  openSync,
   readdirSync,
   realpathSync,
   renameSync,
@@ -16,6 +13,7 @@ import {
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError, DictlearnError } from "../errors.ts";
 import { cannotWrite } from "./cannot-write.ts";
+import { syncFolder } from "./sync-folder.ts";
 
 /** The files of a converted dictionary; a folder with anything else in it is never replaced. */
 const REPLACEABLE = new Set([
@@ -118,13 +116,4 @@ const removeEmpty = (path: string, top: string): void => {
     return;
   }
   if (path !== top) removeEmpty(dirname(path), top);
-};
-
-const syncFolder = (path: string): void => {
-  const descriptor = openSync(path, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 };

@@ -2,7 +2,7 @@ import cliProgress from "cli-progress";
 import { count } from "./format.ts";
 
 /** Shows which dictionary is at work, and how far. */
-interface DictionaryProgress extends Disposable {
+export interface DictionaryProgress extends Disposable {
   readonly onProgress: (progress: { name: string; stage: string; done: number; total: number }) => void;
 }
 

@@ -24,7 +24,7 @@ export const evaluateCommand: CommandModule<object, EvaluateArguments> = {
       .positional("paths", {
         type: "string",
         array: true,
-        describe: "Folders of dictionaries, ae.pt files or checkpoints",
+        describe: "Folders with dictionaries in or below them, ae.pt files or checkpoints",
       })
       .option("contexts", { type: "string", describe: "Contexts to measure on (128)" })
       .option("alive-tokens", { type: "string", describe: "Tokens on which a feature must fire to be alive (8192)" })

@@ -1,16 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { extname } from "node:path";
 import { cannotWrite } from "../checkpoint/cannot-write.ts";
-import { ensureEnvironment, setupProgress } from "../environment/index.ts";
-import { CancelledError, ConfigError } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
 import { evaluateFolders } from "../evaluate/evaluate-folders.ts";
 import type { EvaluationChoices } from "../evaluate/plan.ts";
 import { dictionariesAt, distinctNames } from "../evaluate/targets.ts";
 import { frequencyBars, frequencyPlot, type NamedHistogram, rasterize } from "../report/index.ts";
-import { Worker } from "../worker/index.ts";
-import { createProgress } from "./dictionary-progress.ts";
 import { evaluationTable } from "./evaluation-table.ts";
-import { Interrupt } from "./interrupt.ts";
+import { withWorker } from "./with-worker.ts";
 
 interface Options {
   readonly paths: readonly string[];
@@ -26,19 +23,10 @@ export const runEvaluate = async (options: Options): Promise<number> => {
   const { paths, choices, device, json, plot = [] } = options;
   for (const path of plot) checkPlot(path);
   const dictionaries = distinctNames(paths.flatMap(dictionariesAt));
-  let worker: Worker | undefined;
-  using interrupt = new Interrupt({
-    onFirst: () => process.stderr.write("\nStopping. What is finished is written.\n"),
-    onSecond: () => worker?.kill(),
-  });
-  const { signal } = interrupt;
-  try {
-    const environment = await ensureEnvironment({ python: options.python, signal, onProgress: setupProgress() });
-    worker = await Worker.start(environment);
-    await using closing = worker;
-    using progress = createProgress();
+  const stopping = "Stopping. What is finished is written.";
+  const done = await withWorker({ python: options.python, stopping }, async ({ worker, signal, progress }) => {
     const { onProgress } = progress;
-    const results = await evaluateFolders(dictionaries, closing, { choices, device, signal, onProgress });
+    const results = await evaluateFolders(dictionaries, worker, { choices, device, signal, onProgress });
     progress[Symbol.dispose]();
     const histograms = results.map(({ name, evaluation }) => ({ name, frequencies: evaluation.frequencies }));
     await writePlots(plot, histograms);
@@ -53,11 +41,9 @@ export const runEvaluate = async (options: Options): Promise<number> => {
     } else {
       process.stdout.write(`${evaluationTable(results)}\n\n${frequencyBars(histograms)}\n`);
     }
-    return 0;
-  } catch (error) {
-    if (signal.aborted && error instanceof CancelledError) return 130;
-    throw error;
-  }
+    return true;
+  });
+  return done === undefined ? 130 : 0;
 };
 
 const checkPlot = (path: string): void => {

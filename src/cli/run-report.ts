@@ -3,21 +3,18 @@ import { dirname, resolve } from "node:path";
 import prettyBytes from "pretty-bytes";
 import writeFileAtomic from "write-file-atomic";
 import { cannotWrite } from "../checkpoint/cannot-write.ts";
-import { ensureEnvironment, setupProgress } from "../environment/index.ts";
 import { CancelledError, ConfigError } from "../errors.ts";
 import type { EvaluationChoices } from "../evaluate/plan.ts";
 import { dictionariesAt } from "../evaluate/targets.ts";
 import { createReport, isThere, type ReportData, type ReportOptions } from "../report/index.ts";
-import { Worker } from "../worker/index.ts";
-import { createProgress } from "./dictionary-progress.ts";
 import { count } from "./format.ts";
-import { Interrupt } from "./interrupt.ts";
+import { withWorker } from "./with-worker.ts";
 
 interface Options {
   readonly paths: readonly string[];
   readonly output: string;
   readonly choices: EvaluationChoices;
-  readonly amounts: Pick<ReportOptions, "features" | "contexts" | "tokens" | "lossContexts">;
+  readonly amounts: Pick<ReportOptions, "features" | "addFeatures" | "contexts" | "tokens" | "lossContexts">;
   readonly device: string;
   readonly json: boolean;
   readonly python?: string | undefined;
@@ -29,34 +26,18 @@ export const runReport = async (options: Options): Promise<number> => {
   checkOutput(output);
   // A path without a dictionary is found before Python is started.
   for (const path of paths) dictionariesAt(path);
-  let worker: Worker | undefined;
-  using interrupt = new Interrupt({
-    onFirst: () => process.stderr.write("\nStopping. No page is written.\n"),
-    onSecond: () => worker?.kill(),
-  });
-  const { signal } = interrupt;
-  try {
-    const environment = await ensureEnvironment({ python: options.python, signal, onProgress: setupProgress() });
-    worker = await Worker.start(environment);
-    await using closing = worker;
-    using progress = createProgress();
+  const stopping = "Stopping. No page is written.";
+  const report = await withWorker({ python: options.python, stopping }, async ({ worker, signal, progress }) => {
     const { onProgress } = progress;
-    const { html, data } = await createReport(paths, {
-      ...amounts,
-      choices,
-      device,
-      worker: closing,
-      signal,
-      onProgress,
-    });
-    progress[Symbol.dispose]();
-    await write(output, html);
-    process.stdout.write(json ? `${JSON.stringify({ output, ...data })}\n` : `${summary(data, output, html)}\n`);
-    return 0;
-  } catch (error) {
-    if (signal.aborted && error instanceof CancelledError) return 130;
-    throw error;
-  }
+    const made = await createReport(paths, { ...amounts, choices, device, worker, signal, onProgress });
+    if (signal.aborted) throw new CancelledError();
+    return made;
+  });
+  if (report === undefined) return 130;
+  const { html, data } = report;
+  await write(output, html);
+  process.stdout.write(json ? `${JSON.stringify({ output, ...data })}\n` : `${summary(data, output, html)}\n`);
+  return 0;
 };
 
 const checkOutput = (output: string): void => {

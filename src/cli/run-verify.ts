@@ -1,6 +1,5 @@
 import { existsSync, statSync } from "node:fs";
-import { ensureEnvironment, setupProgress } from "../environment/index.ts";
-import { CancelledError, ConfigError, DictlearnError } from "../errors.ts";
+import { ConfigError, DictlearnError } from "../errors.ts";
 import {
   PUBLISHED_SETS,
   readRegistry,
@@ -10,10 +9,8 @@ import {
   verifyPublished,
 } from "../published/index.ts";
 import { setNamed } from "../published/registry.ts";
-import { Worker } from "../worker/index.ts";
-import { createProgress } from "./dictionary-progress.ts";
-import { Interrupt } from "./interrupt.ts";
 import { placesOf, verificationTable } from "./verification-table.ts";
+import { withWorker } from "./with-worker.ts";
 
 interface Options {
   readonly set?: string | undefined;
@@ -31,28 +28,17 @@ export const runVerify = async (options: Options): Promise<number> => {
   const { choices, layers, device, json } = options;
   const sets = options.registry === undefined ? PUBLISHED_SETS : readRegistry(options.registry);
   const { set, dir } = whatAndWhere(options, sets);
-  let worker: Worker | undefined;
-  using interrupt = new Interrupt({
-    onFirst: () => process.stderr.write("\nStopping.\n"),
-    onSecond: () => worker?.kill(),
-  });
-  const { signal } = interrupt;
-  let verification: Verification;
-  try {
-    const environment = await ensureEnvironment({ python: options.python, signal, onProgress: setupProgress() });
-    worker = await Worker.start(environment);
-    await using closing = worker;
-    using progress = createProgress();
-    const { onProgress } = progress;
-    const how = { set, sets, layers, choices, device, worker: closing, signal, onProgress };
-    verification = await verifyPublished(dir, how);
-  } catch (error) {
-    if (signal.aborted && error instanceof CancelledError) return 130;
-    throw error;
-  }
+  const verification = await withWorker(
+    { python: options.python, stopping: "Stopping." },
+    async ({ worker, signal, progress: { onProgress } }) =>
+      await verifyPublished(dir, { set, sets, layers, choices, device, worker, signal, onProgress }),
+  );
+  if (verification === undefined) return 130;
   process.stdout.write(`${json ? JSON.stringify(verification) : verificationTable(verification)}\n`);
   if (verification.agrees) return 0;
-  throw verification.dictionaries.every(({ agrees }) => agrees) ? incomplete(verification, dir) : disagrees(verification);
+  throw verification.dictionaries.every(({ agrees }) => agrees)
+    ? incomplete(verification, dir)
+    : disagrees(verification);
 };
 
 /** With one argument, the name of a set is a set, and any other folder is the folder. */

@@ -75,10 +75,12 @@ print(json.dumps({"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()
     expect(filesIn(to).filter((name) => name.includes("checkpoints"))).toHaveLength(2);
   });
 
-  it("may be on this machine", async () => {
+  it.each(["local.zip", ""])("may be on this machine, where it is read in place: %j", async (name) => {
     set = smallSet(LAYERS, await zipOf("local.zip", "pass"));
-    await download({ mirror: join(root, "local.zip"), layers: [1] });
+    const stages = new Set<string>();
+    await download({ mirror: join(root, name), layers: [1], onProgress: ({ stage }) => stages.add(stage) });
     expect(filesIn(to)).toEqual([ae(1), ae(1).replace("ae.pt", "config.json")].toSorted());
+    expect([...stages]).toEqual(["Checking", "Unpacking"]);
     expect(existsSync(join(root, "local.zip"))).toBe(true);
   });
 

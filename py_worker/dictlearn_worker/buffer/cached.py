@@ -56,7 +56,11 @@ class CachedRows(Source):
 def open_cached(path: Path, batch_rows: int, dtype: torch.dtype, device: torch.device) -> CachedRows:
     """Reads and checks the file; every mistake in it is one sentence."""
     if not path.is_file():
-        raise WorkerError("no_such_file", f"There is no activations file {path}.", hint="Check the key activations.")
+        raise WorkerError(
+            "no_such_file",
+            f"There is no activations file {path}.",
+            hint="Name a safetensors file: activations in a config, --activations, --rows.",
+        )
     try:
         with safe_open(path, framework="pt") as file:
             names = list(file.keys())

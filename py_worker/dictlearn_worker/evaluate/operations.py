@@ -92,13 +92,23 @@ def placed(evaluation: Evaluation) -> tuple[LanguageModel, p.Site]:
     return evaluation.model, evaluation.site
 
 
+def next_batch(
+    context: Context,
+    params: p.EvaluateGatherParams
+    | p.EvaluateContextsParams
+    | p.EvaluateTopContextsParams
+    | p.FeaturesLossEffectsParams,
+) -> tuple[Evaluation, Contexts, Batch | None]:
+    """What an operation on the next contexts of a text works on; no batch where none is left, or too little text is."""
+    contexts = context.objects.get(params.contexts, Contexts)
+    return context.objects.get(params.evaluation, Evaluation), contexts, contexts.next(params.n_contexts)
+
+
 @method("evaluate.gather")
 @torch.no_grad()
 def gather(context: Context, params: p.EvaluateGatherParams) -> p.EvaluateGatherResult:
     """One pass that stops behind the site."""
-    evaluation = context.objects.get(params.evaluation, Evaluation)
-    contexts = context.objects.get(params.contexts, Contexts)
-    batch = contexts.next(params.n_contexts)
+    evaluation, contexts, batch = next_batch(context, params)
     count = rows = 0
     if batch is not None:
         found = read_rows(evaluation, batch)
@@ -153,9 +163,7 @@ def evaluate_rows(context: Context, params: p.EvaluateRowsParams) -> p.EvaluateR
 @torch.no_grad()
 def evaluate_contexts(context: Context, params: p.EvaluateContextsParams) -> p.EvaluateContextsResult:
     """Four passes: untouched, with the reconstruction, with zeros, with the mean."""
-    evaluation = context.objects.get(params.evaluation, Evaluation)
-    contexts = context.objects.get(params.contexts, Contexts)
-    batch = contexts.next(params.n_contexts)
+    evaluation, contexts, batch = next_batch(context, params)
     rows, losses = NO_ROWS, None
     if batch is not None and params.losses:
         rows, losses = measure(evaluation, batch, replace_all=params.replace == "all")
@@ -212,9 +220,7 @@ def measure(evaluation: Evaluation, batch: Batch, *, replace_all: bool) -> tuple
 @torch.no_grad()
 def find_top_contexts(context: Context, params: p.EvaluateTopContextsParams) -> p.EvaluateTopContextsResult:
     """One pass that stops behind the site."""
-    evaluation = context.objects.get(params.evaluation, Evaluation)
-    contexts = context.objects.get(params.contexts, Contexts)
-    batch = contexts.next(params.n_contexts)
+    evaluation, contexts, batch = next_batch(context, params)
     found: list[p.FeatureContext] = []
     count = rows = 0
     if batch is not None:

@@ -6,11 +6,9 @@ import torch
 
 from .. import protocol as p
 from ..dictionary.standard import AutoEncoder
-from ..evaluate.evaluation import Evaluation
-from ..evaluate.operations import placed
+from ..evaluate.operations import next_batch, placed
 from ..models.language_model import LanguageModel
 from ..registry import Context, method
-from ..text.contexts import Contexts
 from .direct_effects import extreme_tokens, standardised_effects
 from .loss_effects import loss_effects, no_effects
 
@@ -18,9 +16,7 @@ from .loss_effects import loss_effects, no_effects
 @method("features.loss_effects")
 def find_loss_effects(context: Context, params: p.FeaturesLossEffectsParams) -> p.FeaturesLossEffectsResult:
     """One pass forward, one back to the site."""
-    evaluation = context.objects.get(params.evaluation, Evaluation)
-    contexts = context.objects.get(params.contexts, Contexts)
-    batch = contexts.next(params.n_contexts)
+    evaluation, contexts, batch = next_batch(context, params)
     found = no_effects(evaluation.dictionary.size)
     if batch is not None:
         model, site = placed(evaluation)

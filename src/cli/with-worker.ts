@@ -1,0 +1,38 @@
+import { ensureEnvironment, setupProgress } from "../environment/index.ts";
+import { CancelledError } from "../errors.ts";
+import { Worker } from "../worker/index.ts";
+import { createProgress, type DictionaryProgress } from "./dictionary-progress.ts";
+import { Interrupt } from "./interrupt.ts";
+
+export interface Workplace {
+  readonly worker: Worker;
+  /** Fires at the first Ctrl-C. */
+  readonly signal: AbortSignal;
+  /** Disposed of with the worker, or before something is printed. */
+  readonly progress: DictionaryProgress;
+}
+
+/**
+ * Starts a worker for one command about dictionaries, and closes it when the work is done. At the first Ctrl-C `stopping` is
+ * printed and the work cancelled; undefined comes back then. A second one ends the process.
+ */
+export const withWorker = async <T>(
+  { python, stopping }: { readonly python: string | undefined; readonly stopping: string },
+  work: (at: Workplace) => Promise<T>,
+): Promise<T | undefined> => {
+  let worker: Worker | undefined;
+  using interrupt = new Interrupt({
+    onFirst: () => process.stderr.write(`\n${stopping}\n`),
+    onSecond: () => worker?.kill(),
+  });
+  const { signal } = interrupt;
+  try {
+    worker = await Worker.start(await ensureEnvironment({ python, signal, onProgress: setupProgress() }));
+    await using closing = worker;
+    using progress = createProgress();
+    return await work({ worker: closing, signal, progress });
+  } catch (error) {
+    if (signal.aborted && error instanceof CancelledError) return undefined;
+    throw error;
+  }
+};
