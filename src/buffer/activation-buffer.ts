@@ -7,7 +7,7 @@ import { type Documents, type TextSource, TextStream } from "../text/index.ts";
 import { Handle, OutOfMemoryError, type Worker } from "../worker/index.ts";
 import { allocatedRows, type BufferShape, contextsToAppend, drawableBatches, halved, needsRefresh } from "./policy.ts";
 import type { SourcePosition } from "./position.ts";
-import type { ResumableSource } from "./row-source.ts";
+import type { Recipe, ResumableSource } from "./row-source.ts";
 
 export interface ActivationBufferOptions extends Omit<BufferShape, "capacity"> {
   /** Contexts that the buffer holds; its capacity is nCtxs · ctxLen rows. */
@@ -20,6 +20,8 @@ export interface ActivationBufferOptions extends Omit<BufferShape, "capacity"> {
   readonly draws: "shuffled" | "randperm-each";
   /** Whether the worker remembers the tokens of the rows held, so that an exact state can be written. */
   readonly keepContexts?: boolean;
+  /** What a script makes it from. */
+  readonly recipe?: Recipe;
   readonly events?: BufferEvents;
 }
 
@@ -44,6 +46,8 @@ export interface BufferEvents {
 export class ActivationBuffer implements ResumableSource, AsyncDisposable {
   readonly worker: Worker;
   readonly widths: readonly Widths[];
+  readonly recipe: Recipe | null;
+  readonly generator: HandleRef;
   shape: BufferShape;
   readonly #handle: Handle;
   readonly #contexts: Contexts;
@@ -58,6 +62,8 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
   private constructor(handle: Handle, contexts: Contexts, widths: readonly Widths[], options: ActivationBufferOptions) {
     this.worker = handle.worker;
     this.widths = widths;
+    this.recipe = options.recipe ?? null;
+    this.generator = options.generator;
     this.shape = shapeOf(options);
     this.#handle = handle;
     this.#contexts = contexts;
@@ -80,12 +86,13 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
     const text = isSource(data) ? await TextStream.open(worker, data) : await TextStream.from(worker, data);
     const contexts = await Contexts.open(model, text, contextsOptions(settings));
     const { generator } = await worker.call("generator.create", { seed });
-    return await ActivationBuffer.open(contexts, [{ submodule: model.at(submodule), io }], {
-      ...bufferOptions(settings),
-      dtype,
-      device: resolveDevice(worker, settings.device),
-      generator,
-    });
+    const site = { submodule: model.at(submodule), io };
+    const how = { ...bufferOptions(settings), dtype, device: resolveDevice(worker, settings.device), generator };
+    if (!isSource(data)) return await ActivationBuffer.open(contexts, [site], how);
+    // What can be read again can be resumed.
+    const inputs = [model.path, data.path];
+    const recipe = { model: model.path, data, ...site, seed, dtype, buffer: settings, inputs };
+    return await ActivationBuffer.open(contexts, [site], { ...how, keepContexts: true, recipe });
   }
 
   /** Finds the sites' widths by a trial trace and allocates the rows in the worker. */

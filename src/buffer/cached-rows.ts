@@ -1,7 +1,8 @@
 import type { Widths } from "../nnsight/index.ts";
+import type { Result } from "../protocol/index.ts";
 import { Handle, type Worker } from "../worker/index.ts";
 import type { SourcePosition } from "./position.ts";
-import type { ResumableSource } from "./row-source.ts";
+import type { Recipe, ResumableSource } from "./row-source.ts";
 
 export interface CachedRowsOptions {
   /** A safetensors file with `inputs` (and `targets`), [batches, batch, width] or [rows, width]. */
@@ -20,16 +21,19 @@ export class CachedRows implements ResumableSource, AsyncDisposable {
   readonly paired: boolean;
   readonly contexts = null;
   readonly model = null;
+  readonly generator = null;
+  readonly recipe: Recipe;
   readonly #handle: Handle;
   readonly #batches: readonly number[];
   #position = 0;
 
-  private constructor(handle: Handle, batches: readonly number[], widths: Widths, paired: boolean) {
+  private constructor(handle: Handle, opened: Result<"rows.open">, { path, outBatchSize, dtype }: CachedRowsOptions) {
     this.worker = handle.worker;
     this.#handle = handle;
-    this.#batches = batches;
-    this.widths = [widths];
-    this.paired = paired;
+    this.#batches = opened.batches;
+    this.widths = [{ input: opened.widths.input_width, output: opened.widths.output_width }];
+    this.paired = opened.paired;
+    this.recipe = { activations: path, out_batch_size: outBatchSize, dtype, inputs: [path] };
   }
 
   /** Opens and checks the file; every value must be finite. */
@@ -40,8 +44,7 @@ export class CachedRows implements ResumableSource, AsyncDisposable {
       dtype: options.dtype,
       device: options.device,
     });
-    const widths = { input: opened.widths.input_width, output: opened.widths.output_width };
-    return new CachedRows(new Handle(worker, opened.source, "file of rows"), opened.batches, widths, opened.paired);
+    return new CachedRows(new Handle(worker, opened.source, "file of rows"), opened, options);
   }
 
   get ref() {

@@ -26,8 +26,19 @@ export interface RowSource extends HeldRows {
   batchesLeft(signal?: AbortSignal): Promise<number | null>;
 }
 
+/** What a script makes a source from, as JSON: the same recipe gives the same rows. */
+export interface Recipe {
+  readonly [key: string]: unknown;
+  /** Paths of what it reads, on this machine's disk or elsewhere. */
+  readonly inputs: readonly string[];
+}
+
 /** A source of rows that can be written down between two batches and taken up again there. */
 export interface ResumableSource extends RowSource {
+  /** What a script made it from; null where it cannot be made again: strings of the script itself, and the parts of a run. */
+  readonly recipe: Recipe | null;
+  /** The random stream of its draws; null where it draws nothing. */
+  readonly generator: HandleRef | null;
   /** The worker's objects behind it that are written down too; null where there are none. */
   readonly contexts: HandleRef | null;
   readonly model: HandleRef | null;

@@ -15,5 +15,5 @@ export { checkUnchanged, fingerprint, type InputFile } from "./input-files.ts";
 export { NewFolder } from "./new-folder.ts";
 export { type ClaimOptions, type DictionaryFolder, OutputFolder, writeJson } from "./output-folder.ts";
 export { type Durable, ResumeFolder } from "./resume-folder.ts";
-export type { ResumeState, RunRecord } from "./resume-state.ts";
-export { rewind } from "./rewind.ts";
+export { configOf, type ResumeState, type RunRecord, scriptOf } from "./resume-state.ts";
+export { rewind, staleCheckpoints } from "./rewind.ts";

@@ -2,15 +2,19 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { SourcePosition } from "../buffer/index.ts";
 import { RunConfig } from "../config/index.ts";
+import { DictlearnError } from "../errors.ts";
 import { InputFile } from "./input-files.ts";
 
 const FORMAT = 1;
 const count = () => z.int().min(0);
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
+/** What decides a script's training: its source of rows and its options, as JSON. */
+const ScriptConfig = z.strictObject({ script: z.record(z.string(), z.unknown()) });
+
 /** What a run is: its config, and what it read and ran on when it was started. */
 export const RunRecord = z.strictObject({
-  config: RunConfig,
+  config: z.union([ScriptConfig, RunConfig]),
   inputs: z.array(InputFile),
   /** Of dictlearn, Python and the packages that compute. */
   versions: z.record(z.string(), z.string()),
@@ -18,6 +22,24 @@ export const RunRecord = z.strictObject({
   threads: count(),
 });
 export type RunRecord = z.output<typeof RunRecord>;
+
+/** The config of the run in a folder. Throws `not_resumable` where it was a script that trained. */
+export const configOf = ({ config }: RunRecord, folder: string): RunConfig => {
+  if (!("script" in config)) return config;
+  throw new DictlearnError(`${folder} holds the training of a script, so no command can continue it.`, {
+    code: "not_resumable",
+    hint: "Run the script again, with the same save_dir and resume in trainSAE.",
+  });
+};
+
+/** The same for a script's training. Throws `not_resumable` where it is a run of a config. */
+export const scriptOf = ({ config }: RunRecord, folder: string): Record<string, unknown> => {
+  if ("script" in config) return config.script;
+  throw new DictlearnError(`${folder} holds a run of a config, so trainSAE cannot continue it.`, {
+    code: "not_resumable",
+    hint: `Continue it with \`dictlearn train --resume ${folder}\`, or name another save_dir.`,
+  });
+};
 
 /** Everything of a run after some step that is not a tensor; the tensors are in `file`. */
 export const ResumeState = z.strictObject({

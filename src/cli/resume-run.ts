@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { ResumeFolder } from "../checkpoint/index.ts";
+import { configOf, ResumeFolder } from "../checkpoint/index.ts";
 import { checkSameRun, parseConfig, resolveRun } from "../config/index.ts";
 import { ConfigError, DictlearnError } from "../errors.ts";
 import { type RunTrainOptions, train } from "./run-train.ts";
@@ -14,8 +14,9 @@ export const resume = async (
   const kept = new ResumeFolder(folder);
   if (!kept.exists) return nothingToResume(folder);
   const { run } = await kept.read();
-  const config = parseConfig(run.config, { overrides, source: `The config of ${folder}` });
-  checkSameRun(run.config, config);
+  const begun = configOf(run, folder);
+  const config = parseConfig(begun, { overrides, source: `The config of ${folder}` });
+  checkSameRun(begun, config);
   return await train(resolveRun({ ...config, output: folder }), { ...options, overwrite: false, resume: true });
 };
 

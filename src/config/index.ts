@@ -2,7 +2,14 @@ export { evaluationDefaults } from "./defaults.ts";
 export { checkFits, type Estimate, estimateRun, type ResourceFacts } from "./estimate.ts";
 export { notices, requireAvailable } from "./features.ts";
 export { loadConfig, type Overrides, parseConfig } from "./load.ts";
-export { type BufferInput, type BufferSettings, parseBuffer, parseTrain, type TrainSettingsInput } from "./parts.ts";
+export {
+  type BufferInput,
+  type BufferSettings,
+  parseBuffer,
+  parseResume,
+  parseTrain,
+  type TrainSettingsInput,
+} from "./parts.ts";
 export { type ResolvedDictionary, type ResolvedRun, resolveRun } from "./resolve.ts";
 export { checkSameRun } from "./same-run.ts";
 export { RunConfig } from "./schema.ts";

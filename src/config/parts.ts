@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { bufferDefaults, bufferQuirks, given } from "./defaults.ts";
 import { configError } from "./errors.ts";
-import { Buffer, type RunConfig } from "./schema.ts";
+import { Buffer, Resume, type RunConfig } from "./schema.ts";
 import { type Train, TrainInput, trainDefaults } from "./train-schema.ts";
 
 export type BufferSettings = RunConfig["buffer"];
@@ -20,6 +20,10 @@ export const parseTrain = (input: TrainSettingsInput): Train => ({
   ...trainDefaults,
   ...given(check(TrainInput, input, "train")),
 });
+
+/** The keys of a config that say what is kept for resuming, for scripts: checked. */
+export const parseResume = (input: z.output<typeof Resume>): z.output<typeof Resume> =>
+  check(Resume, input, "trainSAE");
 
 const check = <S extends z.ZodObject>(schema: S, input: unknown, source: string): z.output<S> => {
   const parsed = schema.safeParse(input);

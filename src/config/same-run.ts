@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError } from "../errors.ts";
-import type { RunConfig } from "./schema.ts";
 
 /** Keys that a run may be resumed with another value of, since no number of the training depends on them. */
 const FREE = new Set([
@@ -14,12 +13,12 @@ const FREE = new Set([
   "train.save_steps",
 ]);
 
-/** Throws a `ConfigError` when a run would be resumed with another config than it was begun with. */
-export const checkSameRun = (begun: RunConfig, now: RunConfig): void => {
+/** Throws a `ConfigError` when a run would be resumed with another config, or a script's other options, than it was begun with. */
+export const checkSameRun = (begun: object, now: object): void => {
   const key = firstDifference(begun, now, "");
   if (key === undefined) return;
   throw new ConfigError(`The run was begun with another ${key}, so it cannot be resumed with this one.`, {
-    hint: `Leave ${key} as it was, or start a run of its own with another --output.`,
+    hint: `Leave ${key} as it was, or start a run of its own in another folder.`,
   });
 };
 

@@ -125,6 +125,9 @@ const runKeys = {
     .describe("Whether Python code that comes with the model may run on this machine; few models need it."),
 };
 
+/** What is kept of a training, for scripts too. */
+export const Resume = z.strictObject({ resume: runKeys.resume, resume_every: runKeys.resume_every });
+
 const Data = z.strictObject(dataKeys);
 const Evaluation = z.strictObject(evaluationKeys);
 export const Buffer = z.strictObject(bufferKeys);

@@ -18,9 +18,9 @@ export interface TraineeInput extends TrainSettingsInput {
   readonly signal?: AbortSignal;
 }
 
-/** A fresh dictionary with an optimiser for the first site of a source; its rows are scaled, where that is asked for. */
+/** A fresh dictionary with an optimiser for the first site of a source. */
 export const newTrainee = async (source: RowSource, input: TraineeInput): Promise<Trainee> => {
-  const { dictionary_size, seed = 0, device = "auto", dtype = "float32", autocast = null, signal, ...train } = input;
+  const { dictionary_size, seed = 0, device = "auto", dtype = "float32", autocast = null, signal: _, ...train } = input;
   const settings = parseTrain({ steps: null, ...train });
   const [widths] = source.widths;
   if (widths === undefined) throw new ConfigError("The buffer has no site to train on.");
@@ -28,9 +28,12 @@ export const newTrainee = async (source: RowSource, input: TraineeInput): Promis
   const { generator } = await worker.call("generator.create", { seed: deriveSeed(seed, "dictionary") });
   const shape = { inputWidth: widths.input, outputWidth: widths.output, size: dictionary_size, dtype };
   const dictionary = await AutoEncoder.create(worker, shape, { device: resolveDevice(worker, device), generator });
-  const trainee = await Trainee.create(dictionary, { name: "sae", site: 0, settings, autocast, generator });
-  if (settings.normalize_activations && (await source.fill(signal))) await trainee.normalize(source);
-  return trainee;
+  return await Trainee.create(dictionary, { name: "sae", site: 0, settings, autocast, generator });
+};
+
+/** Before its first step: finds the scale of its rows, where that is asked for. */
+export const normalize = async (trainee: Trainee, source: RowSource, signal?: AbortSignal): Promise<void> => {
+  if (trainee.settings.normalize_activations && (await source.fill(signal))) await trainee.normalize(source);
 };
 
 /** Makes a dictionary that was trained on scaled rows one for the rows as they are. */

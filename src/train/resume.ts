@@ -1,5 +1,7 @@
+import type { ResumableSource } from "../buffer/index.ts";
 import {
   checkUnchanged,
+  configOf,
   type DictionaryFolder,
   type Durable,
   fingerprint,
@@ -40,16 +42,16 @@ export const openRun = async (
     return { run, last: undefined, damage: [], fresh: true };
   }
   const durable = await output.resume.read();
-  checkSameRun(durable.run.config, config);
+  checkSameRun(configOf(durable.run, output.path), config);
   await checkUnchanged(durable.run.inputs);
   for (const message of [...durable.damage, ...differences(durable.run, now)]) observe({ type: "notice", message });
   return { ...durable, fresh: false };
 };
 
 export interface TakeUpOptions {
-  readonly source: RunSource;
+  readonly source: ResumableSource;
   readonly trainees: readonly Trainee[];
-  readonly generators: Generators;
+  readonly generators: Pick<Generators, "handles">;
   readonly observe: Observer;
   readonly signal?: AbortSignal | undefined;
 }
@@ -133,7 +135,7 @@ const inputPaths = ({ model, data, activations }: RunConfig): string[] =>
   [model, data?.path, activations].filter((path) => typeof path === "string");
 
 /** What computes otherwise now than when the run was started, one sentence each. */
-const differences = (then: RunRecord, now: Omit<RunRecord, "inputs">): string[] => {
+export const differences = (then: RunRecord, now: Omit<RunRecord, "inputs">): string[] => {
   const found: string[] = [];
   const names = Object.keys(then.versions).filter((name) => then.versions[name] !== now.versions[name]);
   for (const name of names) found.push(`${name} was ${then.versions[name]} and is ${now.versions[name] ?? "missing"}`);

@@ -14,7 +14,7 @@ export interface StateKeeperOptions {
   readonly run: RunRecord;
   readonly kind: "exact" | "light";
   readonly every: ResumeEvery;
-  readonly generators: Generators;
+  readonly generators: Pick<Generators, "handles">;
   /** In the order of the trainees. */
   readonly sinks: readonly JsonlSink[];
   readonly observe: Observer;

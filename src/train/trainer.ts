@@ -2,7 +2,7 @@ import type { RowSource } from "../buffer/index.ts";
 import type { AutoEncoder } from "../dictionary/index.ts";
 import type { StepMetrics } from "./events.ts";
 import { metricsParams, resampleParams } from "./loop.ts";
-import { newTrainee, restoreScale, type TraineeInput } from "./new-trainee.ts";
+import { newTrainee, normalize, restoreScale, type TraineeInput } from "./new-trainee.ts";
 import type { Trainee } from "./trainee.ts";
 
 export interface StepOptions {
@@ -30,7 +30,9 @@ export class Trainer {
 
   /** A fresh dictionary for the first site of `source`; the same as that of `trainSAE` with the same seed. */
   static async create(source: RowSource, options: TraineeInput): Promise<Trainer> {
-    return new Trainer(source, await newTrainee(source, options));
+    const trainee = await newTrainee(source, options);
+    await normalize(trainee, source, options.signal);
+    return new Trainer(source, trainee);
   }
 
   /** The dictionary as it is now; while it trains on scaled rows (`normalize_activations`), it is one for these. */
