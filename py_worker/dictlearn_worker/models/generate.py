@@ -52,8 +52,8 @@ def generate(context: Context, params: p.ModelGenerateParams) -> p.ModelGenerate
         options |= {"max_new_tokens": params.max_new_tokens, "min_new_tokens": params.min_new_tokens}
         if params.program:
             interpreter = Interpreter(context, model)
-            passes = generate_with(model, interpreter, params.program, inputs, **options)
-            require_passes(passes, sequences.shape[1] - width, interpreter)
+            generate_with(model, interpreter, params.program, inputs, **options)
+            require_passes(interpreter, sequences.shape[1] - width)
         else:
             model.traced.generate(inputs, **options)
     ids, stopped = finish(model, sequences[:, width:].tolist(), params.stop)

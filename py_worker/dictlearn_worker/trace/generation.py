@@ -12,27 +12,24 @@ from .operations import located
 
 def generate_with(
     model: LanguageModel, interpreter: Interpreter, program: list[Any], inputs: Any, **options: Any
-) -> int:
-    """Generates inside one nnsight trace, and runs the program in each of the passes; returns how many there were.
+) -> None:
+    """Generates inside one nnsight trace, and runs the program in each of the model's passes.
 
     The first pass reads the prompts, and each later one the token that the pass before it gave: the model keeps the
     keys and values of what came before, as they were with the program's changes.
     """
-    passes = 0
     try:
         with model.traced.generate(inputs, **options) as tracer:
             # Without an end: what is asked of a pass behind the last one ends the loop.
             for _ in tracer.iter[:]:
                 interpreter.run(program)
-                passes += 1
     except Exception as error:
         raise located(error, interpreter) from error
-    return passes
 
 
-def require_passes(passes: int, tokens: int, interpreter: Interpreter) -> None:
+def require_passes(interpreter: Interpreter, tokens: int) -> None:
     """A place that some pass does not come by would be left alone there, without a word. Raises `trace_order`."""
-    if passes >= tokens:
+    if interpreter.runs >= tokens:
         return
     message = "the model does not come by here for every token that it generates"
     raise WorkerError("trace_order", message, operation=interpreter.position, python=None, in_model=False)

@@ -36,6 +36,8 @@ class Interpreter:
         self.wholes: dict[int, tuple[torch.Tensor, Rows]] = {}
         self.saved: list[torch.Tensor] = []
         self.position = 0
+        # How often a program went through to its end.
+        self.runs = 0
         # The operation that raised, and the last one that changed the model's course.
         self.failed: int | None = None
         self.last_write: int | None = None
@@ -50,6 +52,7 @@ class Interpreter:
         except Exception:
             self.failed = self.position
             raise
+        self.runs += 1
 
     def tensor(self, number: int) -> torch.Tensor:
         """The value of that number, which has to be a tensor."""
