@@ -124,11 +124,12 @@ const stepDetails = (counts: RunPrediction["counts"], measured: RunPrediction["m
 
 const cells = (seconds: SecondsRange): [string, string] => [duration(seconds.likely), range(seconds)];
 
-/** 3 h 12 m, 41.3 s, 85 ms or 170 µs. */
+/** 3h 12m, 41.3 s, 85 ms or 170 µs. */
 const duration = (seconds: number): string => {
   if (seconds < 1e-3) return `${number(seconds * 1e6)} µs`;
   if (seconds < 1) return `${number(seconds * 1e3)} ms`;
-  return prettyMilliseconds(seconds * 1000, { unitCount: 2, secondsDecimalDigits: seconds < 60 ? 1 : 0 });
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  return prettyMilliseconds(seconds * 1000, { unitCount: 2, secondsDecimalDigits: 0 });
 };
 
 const between = ({ fastest, slowest }: Timing): string => `${duration(fastest)}, ${duration(slowest)}`;

@@ -10,6 +10,11 @@ const bench = async <T>(args: readonly string[]): Promise<T> => {
   return JSON.parse(stdout) as T;
 };
 
+/** A duration as the tables have it, from microseconds to hours. */
+const TIME = String.raw`(?:[\d.]+ (?:s|ms|µs)|\d+[dhm](?: \d+[hms])?)`;
+
+const line = (pattern: string): RegExp => new RegExp(`^${pattern}$`, "m");
+
 const ascending = (...values: number[]) => {
   expect(values).toEqual([...values].sort((a, b) => a - b));
   expect(values[0]).toBeGreaterThan(0);
@@ -76,9 +81,11 @@ describe("dictlearn bench CONFIG", () => {
   it("prints it as a table", () => {
     const table = predictionTable("tiny.yaml", found);
     expect(table).toMatch(/^tiny\.yaml on cpu: [\d,]+ steps, [\d,]+ tokens\n\n +likely +from, to +share\n/);
-    expect(table).toMatch(/\nharvest +[\d.]+ m?s +[\d.]+ % +[\d,]+ tokens, [\d,]+ a second: [\d.]+ % of the peak\n/);
-    expect(table).toMatch(/\n +stretcher: 10 × [\d.]+ (ms|µs) dense, [\d.]+ % of the peak/);
-    expect(table).toMatch(/\ntotal +[\d.]+ ?s/);
+    expect(table).toMatch(
+      line(`harvest +${TIME} +[\\d.]+ % +[\\d,]+ tokens, [\\d,]+ a second: [\\d.]+ % of the peak`),
+    );
+    expect(table).toMatch(line(` +stretcher: 10 × ${TIME} dense, [\\d.]+ % of the peak`));
+    expect(table).toMatch(line(`total +${TIME}.*`));
     expect(table).toMatch(/\nMost of it goes into .+\.\nThe text ends after [\d,]+ tokens\.\n/);
     expect(table).toContain("Not included: checkpoints, resampling.");
   });
@@ -99,13 +106,12 @@ describe("dictlearn bench CONFIG", () => {
 });
 
 describe("dictlearn bench", () => {
-  it("measures the machine: products, a call, a draw, and steps that are faster where few features are active", async () => {
+  it("measures the machine: products, a call, a draw, and a step where all features are active and where few are", async () => {
     const found = await bench<MachineBenchmark>(["--device", "cpu"]);
     expect(found).toMatchObject({ device: "cpu", kind: "cpu", threads: 1 });
     expect(found.versions.torch).toMatch(/^\d+\.\d+/);
     expect(found.start).toBeGreaterThan(0.2);
     ascending(found.call.fastest, found.call.seconds, found.call.slowest);
-    expect(found.call.seconds).toBeLessThan(0.1);
     expect(found.peaks.map(({ precision }) => precision)).toEqual(["float32"]);
     const { draw } = found;
     expect(draw.bytes_per_second).toBeCloseTo((draw.batch * 512 * 4) / draw.time.seconds, 0);
@@ -113,10 +119,10 @@ describe("dictlearn bench", () => {
     expect(dense).toMatchObject({ precision: "float32", width: 512, size: 8192, batch: 1024, l0: null });
     expect(sparse?.l0).toBeGreaterThan(80);
     expect(sparse?.l0).toBeLessThan(110);
-    expect(sparse?.step.seconds).toBeLessThan(dense?.step.seconds ?? 0);
+    for (const { step } of found.steps) ascending(step.fastest, step.seconds, step.slowest);
     const table = machineTable(found);
     expect(table).toMatch(/^cpu, 1 threads, torch /);
-    expect(table).toMatch(/\nproduct of 2048 × 2048, float32 +[\d.]+ m?s +[\d.]+ m?s, [\d.]+ m?s +[\d.]+ GFLOP\/s\n/);
+    expect(table).toMatch(line(`product of 2048 × 2048, float32 +${TIME} +${TIME}, ${TIME} +[\\d.]+ GFLOP/s`));
     expect(table).toMatch(/\nstep, L0 \d+(\.\d)?, float32 .+ tokens\/s +\d+ %\n/);
   });
 });
