@@ -81,9 +81,7 @@ describe("dictlearn bench CONFIG", () => {
   it("prints it as a table", () => {
     const table = predictionTable("tiny.yaml", found);
     expect(table).toMatch(/^tiny\.yaml on cpu: [\d,]+ steps, [\d,]+ tokens\n\n +likely +from, to +share\n/);
-    expect(table).toMatch(
-      line(`harvest +${TIME} +[\\d.]+ % +[\\d,]+ tokens, [\\d,]+ a second: [\\d.]+ % of the peak`),
-    );
+    expect(table).toMatch(line(`harvest +${TIME} +[\\d.]+ % +[\\d,]+ tokens, [\\d,]+ a second: [\\d.]+ % of the peak`));
     expect(table).toMatch(line(` +stretcher: 10 × ${TIME} dense, [\\d.]+ % of the peak`));
     expect(table).toMatch(line(`total +${TIME}.*`));
     expect(table).toMatch(/\nMost of it goes into .+\.\nThe text ends after [\d,]+ tokens\.\n/);
