@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { bytecodeVariables } from "../src/environment/index.ts";
 import type { RunEvent } from "../src/train/events.ts";
 import { Worker } from "../src/worker/index.ts";
 import { spread, type Table } from "./table.ts";
@@ -87,7 +88,7 @@ const timeParts = async (python: string): Promise<Timed[]> => {
     await timed("npx dictlearn --version", async () => await execa("npx", ["dictlearn", "--version"], { cwd: ROOT })),
     await timed("a worker, up and closed again", async () => await (await Worker.start({ python })).close()),
   ];
-  const { stdout } = await execa(python, ["-c", IMPORTS]);
+  const { stdout } = await execa(python, ["-c", IMPORTS], { env: bytecodeVariables(python) });
   const [torch = Number.NaN, others = Number.NaN] = stdout.split(" ").map(Number);
   return [...found, ["import torch", torch], ["import transformers and nnsight behind it", others]];
 };

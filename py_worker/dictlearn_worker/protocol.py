@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "82c59604573bef06"
+SCHEMA_HASH = "7b1190a9a88fca12"
 
 
 class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,6 +150,7 @@ class TextFilesParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shuffle_buffer: int
     seed: int
     part: Part | None
+    cache: str
 
 
 class TextFilesResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -53,6 +53,7 @@ def test_golden_batches(name: str, tmp_path) -> None:
         shuffle_buffer=0,
         seed=0,
         part=None,
+        cache=str(tmp_path),
     ).text
     contexts = call(
         context,

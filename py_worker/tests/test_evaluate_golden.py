@@ -63,6 +63,7 @@ class Evaluated:
             shuffle_buffer=0,
             seed=0,
             part=None,
+            cache="",
         ).text
         settings: dict = {
             "ctx_len": 32,

@@ -25,6 +25,7 @@ def stream(context: Context, tmp_path, *, take: str | None, skip: int = 0, shuff
         shuffle_buffer=shuffle_buffer,
         seed=3,
         part=None if take is None else p.Part(every=10, take=take),  # pyright: ignore[reportArgumentType]
+        cache=str(tmp_path),
     )
     opened = HANDLERS["text.files"](context, params)
     return context.objects.get(opened.text, TextStream).next_documents(100)

@@ -2,6 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { CancelledError, EnvironmentError } from "../errors.ts";
+import { keepBytecode } from "./bytecode.ts";
 import { removeMarker, writeMarker } from "./managed.ts";
 import { PipOutput, type SetupProgress } from "./pip-output.ts";
 import { interpreterIn, type Places, pins } from "./places.ts";
@@ -89,7 +90,7 @@ const installPins = async ({ folder, places, signal, report }: Build, total: num
       "-r",
       places.requirements,
     ];
-    const { ok, lines } = await run(interpreterIn(folder), args, signal, onLine);
+    const { ok, lines } = await run(interpreterIn(folder), args, signal, { onLine });
     if (ok) return;
     const { reason, hint } = output.failure();
     throw new EnvironmentError(`The Python packages could not be installed: ${reason}.`, {
@@ -122,7 +123,9 @@ const plain = (name: string): string => name.toLowerCase().replaceAll(/[-_.]+/g,
 const importAll = async ({ folder, places, signal }: Build): Promise<void> => {
   const script = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)";
   const names = places.modules.map(({ module }) => module);
-  const { ok, lines } = await run(interpreterIn(folder), ["-c", script, ...names], signal);
+  const { ok, lines } = await run(interpreterIn(folder), ["-c", script, ...names], signal, {
+    env: keepBytecode(folder),
+  });
   if (ok) return;
   const reason = lines.findLast((line) => line.trim() !== "")?.trim() ?? "Python ended without a word";
   throw new EnvironmentError(`The packages were installed, but cannot be imported: ${reason}`, {
@@ -136,7 +139,7 @@ const run = async (
   command: string,
   args: readonly string[],
   signal: AbortSignal,
-  onLine: (line: string) => void = () => {},
+  { onLine, env }: { readonly onLine?: (line: string) => void; readonly env?: NodeJS.ProcessEnv } = {},
 ): Promise<{ ok: boolean; lines: readonly string[] }> => {
   const lines: string[] = [];
   if (signal.aborted) throw new CancelledError();
@@ -144,14 +147,14 @@ const run = async (
     all: true,
     buffer: false,
     cancelSignal: signal,
-    env: ENVIRONMENT,
+    env: { ...ENVIRONMENT, ...env },
     reject: false,
     stdin: "ignore",
   });
   for await (const line of child.iterable({ from: "all" })) {
     lines.push(line);
     if (lines.length > KEPT_LINES) lines.shift();
-    onLine(line);
+    onLine?.(line);
   }
   const result = await child;
   if (signal.aborted) throw new CancelledError("Setting up the Python environment was cancelled.");

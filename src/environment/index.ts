@@ -1,3 +1,4 @@
+export { bytecodeVariables } from "./bytecode.ts";
 export type { Check } from "./checks.ts";
 export { type Diagnosis, diagnose } from "./doctor.ts";
 export type { SetupProgress } from "./pip-output.ts";

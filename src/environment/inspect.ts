@@ -1,6 +1,7 @@
 import { execa } from "execa";
 import { z } from "zod";
 import { EnvironmentError } from "../errors.ts";
+import { bytecodeVariables } from "./bytecode.ts";
 import { pythonFolder } from "./places.ts";
 
 const findings = z.object({
@@ -25,7 +26,11 @@ const TIMEOUT_MS = 180_000;
 export const inspect = async (python: string): Promise<Findings> => {
   const inherited = process.env.PYTHONPATH;
   const result = await execa(python, ["-m", "dictlearn_worker.doctor"], {
-    env: { PYTHONPATH: inherited ? `${pythonFolder}:${inherited}` : pythonFolder, PYTHONSAFEPATH: "1" },
+    env: {
+      ...bytecodeVariables(python),
+      PYTHONPATH: inherited ? `${pythonFolder}:${inherited}` : pythonFolder,
+      PYTHONSAFEPATH: "1",
+    },
     reject: false,
     stdin: "ignore",
     timeout: TIMEOUT_MS,

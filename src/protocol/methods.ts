@@ -103,6 +103,8 @@ export const dataMethods = {
       shuffle_buffer: int(),
       seed: int(),
       part: z.nullable(Part),
+      /** The cache folder: text that takes long to put together is kept there. */
+      cache: z.string(),
     },
     { text: Handle, files: int() },
   ),

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { cacheFolder } from "../environment/index.ts";
 import type { Part } from "../protocol/index.ts";
 import { Handle, type Worker } from "../worker/index.ts";
 
@@ -58,7 +59,11 @@ export class TextStream implements AsyncDisposable {
       part: source.part ?? null,
     };
     const { text } = isLocal(source.path)
-      ? await worker.call("text.files", { ...common, txt_documents: source.txtDocuments ?? "line" })
+      ? await worker.call("text.files", {
+          ...common,
+          txt_documents: source.txtDocuments ?? "line",
+          cache: cacheFolder(),
+        })
       : await worker.call("text.hub", {
           ...common,
           name: source.name ?? null,

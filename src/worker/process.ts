@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { bytecodeVariables } from "../environment/index.ts";
 import { WorkerStartError } from "./errors.ts";
 
 /** The folder that holds the Python package `dictlearn_worker`; the same from `src/` and from `dist/`. */
@@ -38,6 +39,7 @@ export class WorkerProcess {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         ...process.env,
+        ...bytecodeVariables(python),
         // A file of the user that is called like a package must not stand in for it.
         PYTHONSAFEPATH: "1",
         ...options.environment,

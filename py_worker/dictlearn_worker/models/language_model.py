@@ -39,6 +39,10 @@ def dotted(path: str) -> str:
     return re.sub(r"\[(\d+)\]", r".\1", path)
 
 
+class SeenAll(Exception):  # noqa: N818  it is no error
+    """Ends a forward pass of which nothing more is wanted."""
+
+
 @dataclass
 class LanguageModel:
     """`traced` is nnsight's wrapper, `module` the Hugging Face model inside it."""
@@ -90,19 +94,25 @@ class LanguageModel:
     def try_sites(self, sites: Sequence[Site]) -> list[SiteWidths]:
         """Runs two short contexts with hooks, to learn the widths of the sites and the order of their reads.
 
-        Raises `unknown_submodule`, or `no_activations` where a value is not (contexts, positions, width).
+        It ends behind the last of them: weights that no run needs are then not even read from the disk. Raises `unknown_submodule`, or `no_activations` where a value is not (contexts, positions, width).
         """
         wanted = dict.fromkeys([*self.order, *(read for site in sites for read in reads_of(site))])
         seen: dict[Read, tuple[int, ...] | None] = {}
         handles = []
+
+        def see(read: Read, value: Any) -> None:
+            seen.setdefault(read, shape_of(first_tensor(value)))
+            if len(seen) == len(wanted):
+                raise SeenAll
+
         for read in wanted:
             module = self.submodule(read.submodule)
 
             def before(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any], read: Read = read) -> None:
-                seen.setdefault(read, shape_of(first_tensor((*args, *kwargs.values()))))
+                see(read, (*args, *kwargs.values()))
 
             def after(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, read: Read = read) -> None:
-                seen.setdefault(read, shape_of(first_tensor(output)))
+                see(read, output)
 
             if read.kind == "input":
                 handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
@@ -111,6 +121,8 @@ class LanguageModel:
         ids = torch.zeros(TRIAL, dtype=torch.int64, device=self.device)
         try:
             self.module(input_ids=ids, attention_mask=torch.ones_like(ids))
+        except SeenAll:
+            pass
         finally:
             for handle in handles:
                 handle.remove()

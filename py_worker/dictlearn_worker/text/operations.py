@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from .. import protocol as p
 from ..models.language_model import LanguageModel
 from ..registry import Context, method
@@ -17,7 +19,7 @@ PYTHON_DOCS = "python-docs"
 def open_files(context: Context, params: p.TextFilesParams) -> p.TextFilesResult:
     """Local files; the first document is read at once, so that most mistakes show here."""
     if params.path == PYTHON_DOCS:
-        found, documents = 1, ListedDocuments(python_docs.documents())
+        found, documents = 1, ListedDocuments(python_docs.documents(Path(params.cache)))
     else:
         paths = files.find_files(params.path)
         found, documents = len(paths), files.FileDocuments(paths, params.text_field, params.txt_documents)

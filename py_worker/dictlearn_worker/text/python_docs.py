@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import gc
 import hashlib
+import os
+import sys
 import sysconfig
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+
+import msgspec
+
+from ..dictionary.files import write_atomically
+from ..errors import WorkerError
 
 # Shorter docstrings say little; folders of tests and vendored code say nothing of Python.
 SHORTEST = 200
@@ -23,21 +32,75 @@ LEFT_OUT = {
     "__pycache__",
     "pydoc_data",
 }
+# A new number where other documents are taken from the same files: what was kept is made anew.
+EDITION = 1
+# The parts of a statement that hold other statements. Definitions stand in no expression.
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
-def documents() -> list[str]:
-    """The language reference's topics and the standard library's docstrings, in an order that mixes both."""
+def documents(cache: Path | None = None) -> list[str]:
+    """The language reference's topics and the standard library's docstrings, in an order that mixes both.
+
+    Parsing the library takes seconds, so what came of it is kept in the cache, for as long as the library's files have
+    their sizes and times. Without a cache, or where it cannot be written, it is parsed each time.
+    """
+    library = Path(sysconfig.get_paths()["stdlib"])
+    files = source_files(library)
+    kept = None if cache is None else cache / "text" / f"python-docs-{identity(library, files)}.json"
+    if kept is not None:
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            return msgspec.json.decode(kept.read_bytes(), type=list[str])
+    found = parsed(library, files)
+    if kept is not None:
+        with contextlib.suppress(OSError, WorkerError):
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(kept, memoryview(msgspec.json.encode(found)))
+    return found
+
+
+def source_files(library: Path) -> list[Path]:
+    """The library's modules, sorted."""
+    found = []
+    for folder, folders, names in os.walk(library):
+        folders[:] = [name for name in folders if name not in LEFT_OUT]
+        found += [Path(folder, name) for name in names if name.endswith(".py")]
+    return sorted(found)
+
+
+def identity(library: Path, files: list[Path]) -> str:
+    """A hash of what the documents follow from: this Python, and path, size and time of every file."""
+    hashed = hashlib.sha256(f"{EDITION} {SHORTEST} {sys.version} {library}".encode())
+    for file in (*files, library / "pydoc_data" / "topics.py"):
+        with contextlib.suppress(OSError):
+            facts = file.stat()
+            hashed.update(f"\n{facts.st_size} {facts.st_mtime_ns} {file}".encode(errors="surrogateescape"))
+    return hashed.hexdigest()[:16]
+
+
+def parsed(library: Path, files: list[Path]) -> list[str]:
+    """The documents, from the files."""
     from pydoc_data.topics import topics
 
     found = {f"topic {name}": text for name, text in topics.items()}
-    library = Path(sysconfig.get_paths()["stdlib"])
-    for file in sorted(library.rglob("*.py")):
-        parts = file.relative_to(library).parts
-        if not LEFT_OUT.intersection(parts):
-            found |= {f"{'/'.join(parts)} {name}": text for name, text in docstrings(file)}
+    with without_collector():
+        for file in files:
+            place = "/".join(file.relative_to(library).parts)
+            found |= {f"{place} {name}": text for name, text in docstrings(file)}
     long_enough = [(name, text) for name, text in found.items() if len(text) >= SHORTEST]
     long_enough.sort(key=lambda item: hashlib.sha256(item[0].encode()).digest())
     return [text for _, text in long_enough]
+
+
+@contextlib.contextmanager
+def without_collector() -> Iterator[None]:
+    """Syntax trees are many objects and no cycle: looking for cycles in them takes as long as parsing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def docstrings(file: Path) -> Iterator[tuple[str, str]]:
@@ -48,7 +111,11 @@ def docstrings(file: Path) -> Iterator[tuple[str, str]]:
             tree = ast.parse(file.read_bytes())
         except (SyntaxError, ValueError):
             return
-    for node in ast.walk(tree):
+    left: list[ast.AST] = [tree]
+    while left:
+        node = left.pop()
+        for block in BLOCKS:
+            left += getattr(node, block, ())
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             text = ast.get_docstring(node)
             if text:
