@@ -39,7 +39,7 @@ def dotted(path: str) -> str:
     return re.sub(r"\[(\d+)\]", r".\1", path)
 
 
-class SeenAll(Exception):  # noqa: N818  it is no error
+class SeenAll(Exception):
     """Ends a forward pass of which nothing more is wanted."""
 
 
@@ -94,7 +94,9 @@ class LanguageModel:
     def try_sites(self, sites: Sequence[Site]) -> list[SiteWidths]:
         """Runs two short contexts with hooks, to learn the widths of the sites and the order of their reads.
 
-        It ends behind the last of them: weights that no run needs are then not even read from the disk. Raises `unknown_submodule`, or `no_activations` where a value is not (contexts, positions, width).
+        It ends behind the last of them: weights that no run needs are then not even read from the disk.
+
+        Raises `unknown_submodule`, or `no_activations` where a value is not (contexts, positions, width).
         """
         wanted = dict.fromkeys([*self.order, *(read for site in sites for read in reads_of(site))])
         seen: dict[Read, tuple[int, ...] | None] = {}
