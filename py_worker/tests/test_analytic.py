@@ -10,7 +10,7 @@ import torch
 
 from dictlearn_worker import protocol as p
 from dictlearn_worker.dictionary.standard import AutoEncoder
-from dictlearn_worker.train import encoded
+from dictlearn_worker.train import encoded, products
 from dictlearn_worker.train.loss import reconstruction_term, sparsity_term
 from dictlearn_worker.train.pairs import RADIX_LIMIT, stable_order
 from dictlearn_worker.train.trainee import Trainee
@@ -23,7 +23,12 @@ D_IN, SIZE, ROWS, PENALTY = 24, 700, 50, 0.03
 
 @pytest.fixture(params=["dense", "pairs"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Takes the one way or the other whatever the density, and features in blocks of which the last one is smaller."""
+    """Takes the one way or the other whatever the density, and features in blocks of which the last one is smaller.
+
+    Products are by oneDNN where it can be the faster one, however small.
+    """
+    monkeypatch.setattr(products, "LEAST_PRODUCT", 0)
+    monkeypatch.setattr(products, "LEAST_INNER", 0)
     monkeypatch.setattr(encoded, "LEAST_PLACES", 0)
     monkeypatch.setattr(encoded, "MOST_DENSITY", 1 if request.param == "pairs" else 0)
     monkeypatch.setitem(encoded.BLOCK, "cpu", 1)

@@ -24,6 +24,7 @@ from . import fused
 from .adam import ConstrainedAdam, FeatureGradients
 from .encoded import Encoded, blocks, encode_blocks
 from .fused import kernels_for
+from .products import biased_product, product
 from .scratch import Scratch
 from .slopes import EntropySlope, reconstruction_slope
 
@@ -70,7 +71,7 @@ class AnalyticStep:
 
             def features() -> Iterator[tuple[slice, torch.Tensor]]:
                 for where in parts:
-                    torch.addmm(bias[where].unsqueeze(1), weight[where], shifted.T, out=f[where])
+                    biased_product(weight[where], shifted.T, bias[where].unsqueeze(1), f[where])
                     yield where, f[where]
 
             return encode_blocks(features(), f, sparse=f.device.type == "cpu")
@@ -123,7 +124,7 @@ class AnalyticStep:
                 by_weight, by_column = block.sum_rows(by_f, shifted), block.sum_rows(block.values, by_y)
             else:
                 f = encoded.f[where]
-                by_f = columns[where] @ factor.T
+                by_f = product(columns[where], factor.T, factor.dtype)
                 if slope is not None:
                     by_bias = fused.gate(by_f, f, penalty * slope.at(f.to(self.dtype), None))
                 else:
@@ -135,13 +136,6 @@ class AnalyticStep:
         by_output = by_y.sum(dim=0)
         biases = [through_shift, by_output] if dictionary.own_input_bias else [through_shift + by_output]
         optimiser.update_biases(biases, lr)
-
-
-def product(a: torch.Tensor, b: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """The product a @ b of factors of one dtype in the wider `dtype`, in which its sums are; not rounded between."""
-    if a.dtype == dtype:
-        return a @ b
-    return torch.mm(a, b, out_dtype=dtype) if a.is_cuda else a.to(dtype) @ b.to(dtype)
 
 
 @dataclass

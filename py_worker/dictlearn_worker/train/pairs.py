@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ from torch.nn.functional import embedding_bag
 
 # Numbers below this are sorted by numpy's radix sort, in two passes over their bytes.
 RADIX_LIMIT = 2**16
+
+# A sparse matrix only names places here.
+warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
 
 
 @dataclass
@@ -26,13 +30,11 @@ class Pairs:
     starts: torch.Tensor
 
     @classmethod
-    def of(cls, places: list[np.ndarray], f: torch.Tensor) -> Pairs:
-        """From the places of the active values in `f` (m, B), read as one line: ascending, in parts."""
-        size, batch = f.shape
-        flat = torch.from_numpy(np.concatenate(places))
-        features = flat // batch
+    def of(cls, places: torch.Tensor, values: torch.Tensor, size: int, batch: int) -> Pairs:
+        """Of m = `size` features and B = `batch` rows: the places in (m, B), read as one line, ascending; the values."""
+        features = places // batch
         starts = torch.searchsorted(features, torch.arange(size + 1))
-        return cls(flat - features * batch, features, f.view(-1)[flat], starts)
+        return cls(places - features * batch, features, values, starts)
 
     def fired(self) -> torch.Tensor:
         """Mask (m) of the features that have a pair."""
@@ -43,11 +45,11 @@ class Pairs:
         order = stable_order(self.rows, batch)
         starts = np.concatenate([[0], np.bincount(self.rows.numpy(), minlength=batch).cumsum()])
         return embedding_bag(
-            self.features[order],
+            self.features.index_select(0, order),
             weight,
             torch.from_numpy(starts),
             mode="sum",
-            per_sample_weights=self.values[order],
+            per_sample_weights=self.values.index_select(0, order),
             include_last_offset=True,
         )
 
@@ -70,12 +72,10 @@ class Block:
 
     def products(self, by_feature: torch.Tensor, by_row: torch.Tensor) -> torch.Tensor:
         """by_feature[feature] . by_row[row] of each pair (P). by_feature: (C, d), by_row: (B, d)."""
-        if len(self.rows) == 0:
-            return self.values.new_empty(0)
-        # The gradient of a weighted sum with respect to its weights is just these products.
-        return torch.ops.aten._embedding_bag_per_sample_weights_backward(
-            by_feature, by_row, self.rows, self.starts[:-1], self.features, 0
+        places = torch.sparse_csr_tensor(
+            self.starts, self.rows, self.values, (len(by_feature), len(by_row)), check_invariants=False
         )
+        return torch.sparse.sampled_addmm(places, by_feature, by_row.T, beta=0).values()
 
     def sum_rows(self, weights: torch.Tensor, by_row: torch.Tensor) -> torch.Tensor:
         """Sum over the pairs of each feature of weight * by_row[row]. weights: (P), by_row: (B, d), result: (C, d)."""

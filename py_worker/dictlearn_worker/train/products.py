@@ -1,0 +1,46 @@
+"""Products of matrices, by whichever of torch's libraries is the faster one."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+
+# How many multiplications a product has, and how many of them each number of it, before oneDNN pays for starting.
+LEAST_PRODUCT = 2**28
+LEAST_INNER = 256
+
+
+def product(a: torch.Tensor, b: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """The product a @ b of factors of one dtype in the wider `dtype`, in which its sums are; not rounded between."""
+    if a.dtype != dtype:
+        return torch.mm(a, b, out_dtype=dtype) if a.is_cuda else product(a.to(dtype), b.to(dtype), dtype)
+    # oneDNN's linear layer is x @ W.T, so without a bias it is any product.
+    return torch.ops.mkldnn._linear_pointwise(a, b.T, None, "none", [], "") if by_onednn(a, b) else a @ b
+
+
+def biased_product(a: torch.Tensor, b: torch.Tensor, bias: torch.Tensor, out: torch.Tensor) -> None:
+    """Puts a @ b + bias into `out`, all of one dtype."""
+    if by_onednn(a, b):
+        torch.add(product(a, b, a.dtype), bias, out=out)
+    else:
+        torch.addmm(bias, a, b, out=out)
+
+
+def by_onednn(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Whether a @ b is left to oneDNN. A function of machine and shapes, never of time."""
+    return (
+        a.dtype == torch.float32
+        and a.device.type == "cpu"
+        and a.shape[1] >= LEAST_INNER
+        and a.numel() * b.shape[1] >= LEAST_PRODUCT
+        and onednn_beats_mkl()
+    )
+
+
+@functools.cache
+def onednn_beats_mkl() -> bool:
+    """On AMD's processors with AVX-512: torch's `@` is MKL's, which takes a seventh longer there. See docs/log.md."""
+    found = getattr(torch.cpu, "get_capabilities", dict)()
+    amd = str(found.get("cpu_name", "")).startswith("AMD") and bool(found.get("avx512_f"))
+    return amd and torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")

@@ -1,0 +1,61 @@
+"""Products are the same by either library, and which one it is follows from the shapes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from dictlearn_worker.train import products
+from dictlearn_worker.train.products import biased_product, by_onednn, product
+
+M, K, N = 300, 70, 50
+
+
+def drawn(seed: int, *shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture(params=["oneDNN", "torch"])
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """One of them for every product."""
+    if request.param == "oneDNN" and not torch.backends.mkldnn.is_available():
+        pytest.skip("this torch has no oneDNN")
+    monkeypatch.setattr(products, "onednn_beats_mkl", lambda: request.param == "oneDNN")
+    monkeypatch.setattr(products, "LEAST_PRODUCT", 0)
+    monkeypatch.setattr(products, "LEAST_INNER", 0)
+    return request.param
+
+
+@pytest.mark.parametrize("across", [False, True], ids=["along", "across"])
+def test_products_are_exact(library, across) -> None:
+    """Against float64, with the second factor in either order in memory, with and without a bias."""
+    a, bias = drawn(0, M, K), drawn(2, M, 1)
+    b = drawn(1, N, K).T if across else drawn(1, K, N)
+    assert by_onednn(a, b) == (library == "oneDNN")
+    exact, out = a.double() @ b.double(), torch.empty(M, N)
+    biased_product(a, b, bias, out)
+    for found, expected in ((product(a, b, torch.float32), exact), (out, exact + bias)):
+        assert found.dtype == torch.float32
+        assert float((found - expected).abs().max()) <= 1e-6 * float(expected.abs().max())
+
+
+def test_rounded_factors_are_summed_unrounded(library) -> None:
+    """bfloat16 factors with a float32 product: what float64 gives of the rounded factors."""
+    a, b = drawn(0, M, K).bfloat16(), drawn(1, K, N).bfloat16()
+    exact = a.double() @ b.double()
+    found = product(a, b, torch.float32)
+    assert found.dtype == torch.float32
+    assert float((found - exact).abs().max()) <= 1e-6 * float(exact.abs().max())
+
+
+def test_onednn_is_for_large_float32_products(monkeypatch) -> None:
+    """Not for small ones, not for thin ones, not for float64, and nowhere where MKL is as fast."""
+    monkeypatch.setattr(products, "onednn_beats_mkl", lambda: True)
+    large, thin, small = (torch.empty(shape) for shape in ((2048, 512), (32768, 128), (256, 512)))
+
+    def chosen(a: torch.Tensor) -> bool:
+        return by_onednn(a, torch.empty(a.shape[1], 1024, dtype=a.dtype))
+
+    assert [chosen(each) for each in (large, thin, small, large.double())] == [True, False, False, False]
+    monkeypatch.setattr(products, "onednn_beats_mkl", lambda: False)
+    assert not chosen(large)
