@@ -8,6 +8,16 @@ import { WorkerStartError } from "./errors.ts";
 /** The folder that holds the Python package `dictlearn_worker`; the same from `src/` and from `dist/`. */
 export const workerFolder = fileURLToPath(new URL("../../py_worker", import.meta.url));
 
+/** Some 0.1 ms: longer than from one parallel part of a step to the next, shorter than what a scheduler gives others. */
+const SPINS = "3000";
+
+/**
+ * How torch's threads (GNU OpenMP) wait for each other, unless the user's environment says it: they check in a circle,
+ * then sleep. By default they do so for milliseconds, on a core that those they wait for may need. See docs/log.md.
+ */
+export const waiting = (inherited: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  inherited.OMP_WAIT_POLICY === undefined ? { GOMP_SPINCOUNT: SPINS, ...inherited } : inherited;
+
 const STDERR_LINES = 40;
 const TERM_AFTER_MS = 2_000;
 const KILL_AFTER_MS = 1_000;
@@ -38,7 +48,7 @@ export class WorkerProcess {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
       env: {
-        ...process.env,
+        ...waiting(process.env),
         ...bytecodeVariables(python),
         // A file of the user that is called like a package must not stand in for it.
         PYTHONSAFEPATH: "1",

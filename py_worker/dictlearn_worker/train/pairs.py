@@ -31,7 +31,7 @@ class Pairs:
 
     @classmethod
     def of(cls, places: torch.Tensor, values: torch.Tensor, size: int, batch: int) -> Pairs:
-        """Of m = `size` features and B = `batch` rows: the places in (m, B), read as one line, ascending; the values."""
+        """Of m = `size` features and B = `batch` rows: places in (m, B), read as one line, ascending; their values."""
         features = places // batch
         starts = torch.searchsorted(features, torch.arange(size + 1))
         return cls(places - features * batch, features, values, starts)
