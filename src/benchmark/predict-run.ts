@@ -3,6 +3,7 @@ import { type ResolvedDictionary, type ResolvedRun, type RunConfig, requireAvail
 import { resolveDevice, type Widths } from "../nnsight/index.ts";
 import { Generators, openSource, type RunSource } from "../train/assemble.ts";
 import { stepFlops } from "../train/flops.ts";
+import { explainOutOfMemory } from "../train/out-of-memory.ts";
 import { estimateResources, type RowFacts, requireResources } from "../train/resources.ts";
 import { distinctSites, siteIndex } from "../train/sites.ts";
 import type { Worker } from "../worker/index.ts";
@@ -63,6 +64,18 @@ export const predictRun = async (
   options: Omit<BenchOptions, "device"> = {},
 ): Promise<RunPrediction> => {
   requireAvailable(run);
+  try {
+    return await measureRun(run, worker, options);
+  } catch (error) {
+    throw explainOutOfMemory(error, run.config);
+  }
+};
+
+const measureRun = async (
+  run: ResolvedRun,
+  worker: Worker,
+  options: Omit<BenchOptions, "device">,
+): Promise<RunPrediction> => {
   const { config, dictionaries } = run;
   const { signal } = options;
   const progress = stages(options, dictionaries.length);

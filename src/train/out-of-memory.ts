@@ -6,12 +6,12 @@ import { OutOfMemoryError } from "../worker/index.ts";
 const KEYS: readonly [method: RegExp, hint: (config: RunConfig) => string][] = [
   [/^model\./, () => "Set model_dtype: bfloat16, or name a smaller model."],
   [
-    /^(buffer|rows)\./,
+    /^(buffer\.|rows\.|bench\.rows$)/,
     ({ buffer }) =>
       `Lower buffer.n_ctxs, to ${half(buffer.n_ctxs)} for example${buffer.device === "cpu" ? "" : ", or set buffer.device: cpu"}.`,
   ],
   [
-    /^(train|trainee|dictionary|source)\./,
+    /^((train|trainee|dictionary|source)\.|bench\.sparsify$)/,
     ({ buffer }) => `Lower buffer.out_batch_size, to ${half(buffer.out_batch_size)} for example, or dictionary_size.`,
   ],
 ];

@@ -21,7 +21,8 @@ it("names the key to lower and a size to try", () => {
   expect(hintFor("buffer.create", { n_ctxs: 1, out_batch_size: 1, device: "cuda" })).toBe(
     "Lower buffer.n_ctxs, to 1 for example, or set buffer.device: cpu.",
   );
-  for (const method of ["train.steps", "trainee.create", "source.mean_square_norm"]) {
+  expect(hintFor("bench.rows", { n_ctxs: 901 })).toBe("Lower buffer.n_ctxs, to 450 for example.");
+  for (const method of ["train.steps", "trainee.create", "source.mean_square_norm", "bench.sparsify"]) {
     expect(hintFor(method)).toBe("Lower buffer.out_batch_size, to 4096 for example, or dictionary_size.");
   }
 });
