@@ -53,9 +53,7 @@ def hello(context: Context, params: HelloParams) -> HelloResult:
     if params.schema_hash != SCHEMA_HASH:
         raise WorkerError(
             "protocol_mismatch",
-            f"The worker speaks protocol {SCHEMA_HASH}, but dictlearn speaks {params.schema_hash}.",
-            hint="Reinstall dictlearn, so that its worker and its program are of one version.",
-            interpreter=sys.executable,
+            f"The worker of {sys.executable} speaks protocol {SCHEMA_HASH}, but dictlearn speaks {params.schema_hash}.",
         )
     context.objects.generation = params.generation
     return HelloResult(

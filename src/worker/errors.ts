@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { CancelledError, DictlearnError, EnvironmentError } from "../errors.ts";
 
 /** The wire form of a failure in the worker. */
@@ -53,7 +54,19 @@ export class StaleHandleError extends DictlearnError {
 /** The two sides do not speak the same protocol. */
 export class ProtocolMismatchError extends DictlearnError {
   override readonly name = "ProtocolMismatchError";
+  constructor(message: string, options: { readonly cause?: unknown } = {}) {
+    super(message, { code: "protocol_mismatch", hint: ofOneVersion(isCheckout()), ...options });
+  }
 }
+
+/** How program and worker become of one version again: in a checkout the program is built, and a pull does not do it. */
+export const ofOneVersion = (checkout: boolean): string =>
+  checkout
+    ? "Run `npm run build`: the program is older or newer than the worker beside it, as after a pull."
+    : "Reinstall dictlearn, so that its worker and its program are of one version.";
+
+/** The package is published without what builds it. */
+const isCheckout = (): boolean => existsSync(new URL("../../tsconfig.build.json", import.meta.url));
 
 /** The worker could not be started. */
 export class WorkerStartError extends EnvironmentError {
@@ -106,7 +119,7 @@ export const fromRemote = (failure: RemoteFailure, method: string): DictlearnErr
     case "stale_handle":
       return new StaleHandleError(failure.message);
     case "protocol_mismatch":
-      return new ProtocolMismatchError(failure.message, { code: failure.code, hint: failure.hint ?? undefined });
+      return new ProtocolMismatchError(failure.message);
     case "device_failed":
       return new RemoteError(failure, method, `The device failed during ${method}: ${firstLine(failure.message)}.`);
     case "defect":

@@ -204,7 +204,6 @@ export class Worker implements AsyncDisposable {
       if (hello.schema_hash !== schemaHash()) {
         throw new ProtocolMismatchError(
           `The worker of ${options.python} speaks protocol ${hello.schema_hash}, but dictlearn speaks ${schemaHash()}.`,
-          { hint: "Reinstall dictlearn, so that its worker and its program are of one version." },
         );
       }
       this.#hello = hello;

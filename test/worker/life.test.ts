@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { CancelledError } from "../../src/errors.ts";
+import { ofOneVersion } from "../../src/worker/errors.ts";
 import {
   ProtocolMismatchError,
   StaleHandleError,
@@ -76,6 +77,9 @@ describe("a worker's life", () => {
     const error = await rejection(startFake("wrong-version"));
     expect(error).toBeInstanceOf(ProtocolMismatchError);
     expect(error.message).toContain("speaks protocol 0123456789abcdef");
+    // This is a checkout; a package has nothing to be built from.
+    expect(error).toMatchObject({ code: "protocol_mismatch", hint: expect.stringContaining("`npm run build`") });
+    expect(ofOneVersion(false)).toMatch(/^Reinstall dictlearn/);
   });
 
   it("turns an answer that is no message into one error", async () => {
