@@ -13,12 +13,24 @@ export interface ReadingArguments {
   readonly skip?: string | undefined;
   readonly "ctx-len"?: string | undefined;
   readonly "batch-size"?: string | undefined;
+  readonly device: string;
+  readonly python?: string | undefined;
 }
 
-/** What dictionaries were trained on, too, where their config.json does not say it. */
+/** Which dictionaries, and what they were trained on, where their config.json does not say it. */
 export interface DictionaryArguments extends ReadingArguments {
+  readonly paths: readonly string[];
   readonly submodule?: string | undefined;
   readonly io?: "out" | "in" | "in_to_out" | undefined;
+}
+
+/** How much is measured, and on whose sampling. What stands where one is left out is the command's own. */
+export interface MeasuringArguments {
+  readonly contexts?: string | undefined;
+  readonly "alive-tokens"?: string | undefined;
+  readonly "buffer-contexts"?: string | undefined;
+  readonly compat?: "none" | "ddac948" | undefined;
+  readonly seed?: string | undefined;
 }
 
 /** The options of every command that reads text with a model. */
@@ -32,11 +44,18 @@ export const readingOptions = <T>(yargs: Argv<T>) =>
     .option("batch-size", { type: "string", describe: "Contexts through the model at once (8)" })
     .option("model", { type: "string", describe: "The model, where there is no config.json" })
     .option("revision", { type: "string", describe: "The model's revision on the hub" })
-    .option("model-dtype", { choices: ["float32", "float64", "bfloat16"] as const, describe: "The model's dtype" });
+    .option("model-dtype", { choices: ["float32", "float64", "bfloat16"] as const, describe: "The model's dtype" })
+    .option("device", { type: "string", default: "auto", describe: "auto, cpu, cuda or cuda:N" })
+    .option("python", { type: "string", describe: "Use this Python instead of the managed environment" });
 
 /** The options of every command that looks at dictionaries on text. */
 export const dictionaryOptions = <T>(yargs: Argv<T>) =>
   readingOptions(yargs)
+    .positional("paths", {
+      type: "string",
+      array: true,
+      describe: "Folders with dictionaries in or below them, ae.pt files or checkpoints",
+    })
     .option("submodule", { type: "string", describe: "The submodule, where there is no config.json" })
     .option("io", { choices: ["out", "in", "in_to_out"] as const, describe: "What of it is read" });
 
@@ -58,6 +77,15 @@ export const readingChoices = (argv: ReadingArguments) => ({
   skip: wholeNumber("skip", argv.skip, 0),
   ctx_len: wholeNumber("ctx-len", argv["ctx-len"], 1),
   batch_size: wholeNumber("batch-size", argv["batch-size"], 1),
+});
+
+/** The same for `MeasuringArguments`. */
+export const measuringChoices = (argv: MeasuringArguments) => ({
+  contexts: wholeNumber("contexts", argv.contexts, 1),
+  alive_tokens: wholeNumber("alive-tokens", argv["alive-tokens"], 1),
+  compat: argv.compat,
+  n_ctxs: wholeNumber("buffer-contexts", argv["buffer-contexts"], 1),
+  seed: wholeNumber("seed", argv.seed, 0),
 });
 
 /** yargs turns what is no number into NaN without a word, so numbers are read here. */

@@ -1,19 +1,18 @@
 import type { CommandModule } from "yargs";
-import { type DictionaryArguments, dictionaryChoices, dictionaryOptions, wholeNumber } from "./dictionary-options.ts";
+import {
+  type DictionaryArguments,
+  dictionaryChoices,
+  dictionaryOptions,
+  type MeasuringArguments,
+  measuringChoices,
+  wholeNumber,
+} from "./dictionary-options.ts";
 
-export interface EvaluateArguments extends DictionaryArguments {
-  readonly paths: readonly string[];
+interface EvaluateArguments extends DictionaryArguments, MeasuringArguments {
   readonly activations?: string | undefined;
-  readonly contexts?: string | undefined;
-  readonly "alive-tokens"?: string | undefined;
   readonly "frequency-tokens"?: string | undefined;
-  readonly "buffer-contexts"?: string | undefined;
-  readonly compat?: "none" | "ddac948" | undefined;
-  readonly seed?: string | undefined;
-  readonly device: string;
   readonly plot?: readonly string[] | undefined;
   readonly json: boolean;
-  readonly python?: string | undefined;
 }
 
 export const evaluateCommand: CommandModule<object, EvaluateArguments> = {
@@ -21,11 +20,6 @@ export const evaluateCommand: CommandModule<object, EvaluateArguments> = {
   describe: "Say how good dictionaries are, on text they were not trained on",
   builder: (yargs) =>
     dictionaryOptions(yargs)
-      .positional("paths", {
-        type: "string",
-        array: true,
-        describe: "Folders with dictionaries in or below them, ae.pt files or checkpoints",
-      })
       .option("contexts", { type: "string", describe: "Contexts to measure on (128)" })
       .option("alive-tokens", { type: "string", describe: "Tokens on which a feature must fire to be alive (8192)" })
       .option("frequency-tokens", { type: "string", describe: "Tokens on which frequencies are counted (16384)" })
@@ -36,14 +30,12 @@ export const evaluateCommand: CommandModule<object, EvaluateArguments> = {
       })
       .option("buffer-contexts", { type: "string", describe: "Contexts that ddac948 draws its rows from (the run's)" })
       .option("seed", { type: "string", describe: "Of the confidence intervals (the run's)" })
-      .option("device", { type: "string", default: "auto", describe: "auto, cpu, cuda or cuda:N" })
       .option("plot", {
         type: "string",
         array: true,
         describe: "Write the frequency histograms to this .svg or .png; may be given twice",
       })
       .option("json", { type: "boolean", default: false, describe: "Print the evaluations as one JSON object" })
-      .option("python", { type: "string", describe: "Use this Python instead of the managed environment" })
       .strictOptions()
       .example("$0 evaluate runs/quickstart", "On the documents that its training left out")
       .example("$0 evaluate runs/pythia --contexts 512 --plot pythia.svg", "Every dictionary of a run, in one figure")
@@ -55,13 +47,9 @@ export const evaluateCommand: CommandModule<object, EvaluateArguments> = {
       ...argv,
       choices: {
         ...dictionaryChoices(argv),
+        ...measuringChoices(argv),
         activations: argv.activations,
-        contexts: wholeNumber("contexts", argv.contexts, 1),
-        alive_tokens: wholeNumber("alive-tokens", argv["alive-tokens"], 1),
         frequency_tokens: wholeNumber("frequency-tokens", argv["frequency-tokens"], 1),
-        compat: argv.compat,
-        n_ctxs: wholeNumber("buffer-contexts", argv["buffer-contexts"], 1),
-        seed: wholeNumber("seed", argv.seed, 0),
       },
     });
   },

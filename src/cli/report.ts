@@ -7,17 +7,14 @@ import {
   wholeNumbers,
 } from "./dictionary-options.ts";
 
-export interface ReportArguments extends DictionaryArguments {
-  readonly paths: readonly string[];
+interface ReportArguments extends DictionaryArguments {
   readonly output: string;
   readonly features?: string | undefined;
   readonly "add-features"?: string | undefined;
   readonly contexts?: string | undefined;
   readonly tokens?: string | undefined;
   readonly "loss-contexts"?: string | undefined;
-  readonly device: string;
   readonly json: boolean;
-  readonly python?: string | undefined;
 }
 
 export const reportCommand: CommandModule<object, ReportArguments> = {
@@ -25,20 +22,13 @@ export const reportCommand: CommandModule<object, ReportArguments> = {
   describe: "Make a page about dictionaries: statistics, curves, and features with the text in which they fire",
   builder: (yargs) =>
     dictionaryOptions(yargs)
-      .positional("paths", {
-        type: "string",
-        array: true,
-        describe: "Folders with dictionaries in or below them, ae.pt files or checkpoints",
-      })
       .option("output", { type: "string", default: "report.html", describe: "The page" })
       .option("features", { type: "string", describe: "Features of each dictionary (96; fewer for a set)" })
       .option("add-features", { type: "string", describe: "Numbers of features to show besides: 12,1234" })
       .option("contexts", { type: "string", describe: "Contexts of each feature (8)" })
       .option("tokens", { type: "string", describe: "Tokens that are searched for contexts (32768)" })
       .option("loss-contexts", { type: "string", describe: "Contexts from which loss effects are estimated (32)" })
-      .option("device", { type: "string", default: "auto", describe: "auto, cpu, cuda or cuda:N" })
       .option("json", { type: "boolean", default: false, describe: "Print what the page says as one JSON object, too" })
-      .option("python", { type: "string", describe: "Use this Python instead of the managed environment" })
       .strictOptions()
       .example("$0 report runs/quickstart", "Writes report.html: one file that needs no network")
       .example(

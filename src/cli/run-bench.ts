@@ -1,11 +1,8 @@
 import { type BenchOptions, benchMachine, predictRun } from "../benchmark/index.ts";
 import { type ResolvedRun, requireAvailable } from "../config/index.ts";
-import { ensureEnvironment, setupProgress } from "../environment/index.ts";
-import { CancelledError } from "../errors.ts";
-import { Worker } from "../worker/index.ts";
+import type { Worker } from "../worker/index.ts";
 import { machineTable, predictionTable } from "./bench-table.ts";
-import { createProgress } from "./dictionary-progress.ts";
-import { Interrupt } from "./interrupt.ts";
+import { withWorker } from "./with-worker.ts";
 
 interface Options {
   readonly json: boolean;
@@ -39,26 +36,17 @@ type Measurement = (
 const measure = async (name: string, { json, python }: Options, measurement: Measurement): Promise<number> => {
   // Since Node began; what makes the environment anew is not counted.
   const nodeSeconds = performance.now() / 1000;
-  let worker: Worker | undefined;
-  using interrupt = new Interrupt({
-    onFirst: () => process.stderr.write("\nStopping. Nothing was written.\n"),
-    onSecond: () => worker?.kill(),
-  });
-  const { signal } = interrupt;
-  try {
-    const environment = await ensureEnvironment({ python, signal, onProgress: setupProgress() });
-    const begun = performance.now();
-    worker = await Worker.start(environment);
-    const startSeconds = nodeSeconds + (performance.now() - begun) / 1000;
-    await using closing = worker;
-    using progress = createProgress();
+  const stopping = "Stopping. Nothing was written.";
+  const done = await withWorker({ python, stopping }, async ({ worker, startSeconds, signal, progress }) => {
     const onProgress: BenchOptions["onProgress"] = (each) => progress.onProgress({ name, ...each });
-    const { found, table } = await measurement(closing, { startSeconds, signal, onProgress });
+    const { found, table } = await measurement(worker, {
+      startSeconds: nodeSeconds + startSeconds,
+      signal,
+      onProgress,
+    });
     progress[Symbol.dispose]();
     process.stdout.write(`${json ? JSON.stringify(found) : table()}\n`);
-    return 0;
-  } catch (error) {
-    if (signal.aborted && error instanceof CancelledError) return 130;
-    throw error;
-  }
+    return true;
+  });
+  return done === undefined ? 130 : 0;
 };

@@ -1,19 +1,18 @@
 import type { CommandModule } from "yargs";
-import { type ReadingArguments, readingChoices, readingOptions, wholeNumber } from "./dictionary-options.ts";
+import {
+  type MeasuringArguments,
+  measuringChoices,
+  type ReadingArguments,
+  readingChoices,
+  readingOptions,
+} from "./dictionary-options.ts";
 
-export interface VerifyArguments extends ReadingArguments {
+interface VerifyArguments extends ReadingArguments, MeasuringArguments {
   readonly set?: string | undefined;
   readonly dir?: string | undefined;
   readonly layers?: readonly string[] | undefined;
-  readonly contexts?: string | undefined;
-  readonly "alive-tokens"?: string | undefined;
-  readonly "buffer-contexts"?: string | undefined;
-  readonly compat?: "none" | "ddac948" | undefined;
-  readonly seed?: string | undefined;
   readonly registry?: string | undefined;
-  readonly device: string;
   readonly json: boolean;
-  readonly python?: string | undefined;
 }
 
 export const verifyCommand: CommandModule<object, VerifyArguments> = {
@@ -33,9 +32,7 @@ export const verifyCommand: CommandModule<object, VerifyArguments> = {
       .option("buffer-contexts", { type: "string", describe: "Contexts that ddac948 draws its rows from (3072)" })
       .option("seed", { type: "string", describe: "Of the confidence intervals (0)" })
       .option("registry", { type: "string", describe: "A JSON file of other sets than the released ones" })
-      .option("device", { type: "string", default: "auto", describe: "auto, cpu, cuda or cuda:N" })
       .option("json", { type: "boolean", default: false, describe: "Print the comparison as one JSON object" })
-      .option("python", { type: "string", describe: "Use this Python instead of the managed environment" })
       .strictOptions()
       .example("$0 verify 0_8192 dictionaries", "A download, on the Pile from the hub")
       .example("$0 verify 0_8192 dictionaries --layers 0 1 --data pile.jsonl", "Two layers, on text of your own")
@@ -47,14 +44,7 @@ export const verifyCommand: CommandModule<object, VerifyArguments> = {
     const { runVerify } = await import("./run-verify.ts");
     process.exitCode = await runVerify({
       ...argv,
-      choices: {
-        ...readingChoices(argv),
-        contexts: wholeNumber("contexts", argv.contexts, 1),
-        alive_tokens: wholeNumber("alive-tokens", argv["alive-tokens"], 1),
-        compat: argv.compat,
-        n_ctxs: wholeNumber("buffer-contexts", argv["buffer-contexts"], 1),
-        seed: wholeNumber("seed", argv.seed, 0),
-      },
+      choices: { ...readingChoices(argv), ...measuringChoices(argv) },
     });
   },
 };

@@ -6,6 +6,8 @@ import { Interrupt } from "./interrupt.ts";
 
 export interface Workplace {
   readonly worker: Worker;
+  /** What Python took to start. */
+  readonly startSeconds: number;
   /** Fires at the first Ctrl-C. */
   readonly signal: AbortSignal;
   /** Disposed of with the worker, or before something is printed. */
@@ -13,7 +15,7 @@ export interface Workplace {
 }
 
 /**
- * Starts a worker for one command about dictionaries, and closes it when the work is done. At the first Ctrl-C `stopping` is
+ * Starts a worker for one command, and closes it when the work is done. At the first Ctrl-C `stopping` is
  * printed and the work cancelled; undefined comes back then. A second one ends the process.
  */
 export const withWorker = async <T>(
@@ -27,10 +29,13 @@ export const withWorker = async <T>(
   });
   const { signal } = interrupt;
   try {
-    worker = await Worker.start(await ensureEnvironment({ python, signal, onProgress: setupProgress() }));
+    const environment = await ensureEnvironment({ python, signal, onProgress: setupProgress() });
+    const begun = performance.now();
+    worker = await Worker.start(environment);
+    const startSeconds = (performance.now() - begun) / 1000;
     await using closing = worker;
     using progress = createProgress();
-    return await work({ worker: closing, signal, progress });
+    return await work({ worker: closing, startSeconds, signal, progress });
   } catch (error) {
     if (signal.aborted && error instanceof CancelledError) return undefined;
     throw error;

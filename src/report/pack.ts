@@ -1,9 +1,11 @@
 import {
   type FeatureBrowser,
-  type FeatureGroup,
   isThere,
   type ReportData,
   type ReportedContext,
+  type ReportedDictionary,
+  type ReportedFeature,
+  type TokenEffect,
 } from "./report-data.ts";
 
 /** What the page's script reads: contexts and token texts are stored once, however many features fire in them. */
@@ -16,21 +18,14 @@ export interface PackedReport {
   readonly dictionaries: readonly PackedDictionary[];
 }
 
-export interface PackedDictionary {
-  readonly name: string;
-  readonly size: number;
-  readonly tokens: number;
-  readonly noDirectEffect: string | null;
+export interface PackedDictionary
+  extends Pick<ReportedDictionary, "name" | "size">,
+    Pick<FeatureBrowser, "tokens" | "noDirectEffect"> {
   readonly features: readonly PackedFeature[];
 }
 
-export interface PackedFeature {
-  readonly feature: number;
-  readonly groups: readonly FeatureGroup[];
-  readonly fired: number;
-  readonly lossEffect: number;
-  readonly lossEffectWhereItFires: number | null;
-  readonly highest: number;
+/** Its numbers are rounded to three digits. */
+export interface PackedFeature extends Omit<ReportedFeature, "contexts" | "neighbours" | "promoted" | "suppressed"> {
   readonly contexts: readonly PackedContext[];
   /** Number of the feature, cosine. */
   readonly neighbours: readonly (readonly [number, number])[];
@@ -39,10 +34,9 @@ export interface PackedFeature {
   readonly suppressed: readonly (readonly [number, number])[];
 }
 
-export interface PackedContext {
+export interface PackedContext extends Pick<ReportedContext, "cut"> {
   /** Index of the context. */
   readonly context: number;
-  readonly cut: readonly [boolean, boolean];
   /** Position and activation, in turn, where it is not 0. */
   readonly active: readonly number[];
 }
@@ -60,20 +54,20 @@ export const packReport = ({ dictionaries }: ReportData): PackedReport => {
     return {
       context: index,
       cut,
-      active: activations.flatMap((value, position) => (value === 0 ? [] : [position, rounded(value, 3)])),
+      active: activations.flatMap((value, position) => (value === 0 ? [] : [position, rounded(value)])),
     };
   };
-  const packFeatures = ({ features }: FeatureBrowser): PackedFeature[] =>
-    features.map((each) => ({
-      ...each,
-      lossEffect: rounded(each.lossEffect, 3),
-      lossEffectWhereItFires: each.lossEffectWhereItFires === null ? null : rounded(each.lossEffectWhereItFires, 3),
-      highest: rounded(each.highest, 3),
-      contexts: each.contexts.map(packContext),
-      neighbours: each.neighbours.map(({ feature, cosine }) => [feature, rounded(cosine, 3)]),
-      promoted: each.promoted.map(({ text, effect }) => [strings.number(text), rounded(effect, 3)]),
-      suppressed: each.suppressed.map(({ text, effect }) => [strings.number(text), rounded(effect, 3)]),
-    }));
+  const packEffect = ({ text, effect }: TokenEffect) => [strings.number(text), rounded(effect)] as const;
+  const packFeature = (each: ReportedFeature): PackedFeature => ({
+    ...each,
+    lossEffect: rounded(each.lossEffect),
+    lossEffectWhereItFires: each.lossEffectWhereItFires === null ? null : rounded(each.lossEffectWhereItFires),
+    highest: rounded(each.highest),
+    contexts: each.contexts.map(packContext),
+    neighbours: each.neighbours.map(({ feature, cosine }) => [feature, rounded(cosine)]),
+    promoted: each.promoted.map(packEffect),
+    suppressed: each.suppressed.map(packEffect),
+  });
   const packed = dictionaries.flatMap(({ name, size, features }) =>
     isThere(features)
       ? [
@@ -82,7 +76,7 @@ export const packReport = ({ dictionaries }: ReportData): PackedReport => {
             size,
             tokens: features.tokens,
             noDirectEffect: features.noDirectEffect,
-            features: packFeatures(features),
+            features: features.features.map(packFeature),
           },
         ]
       : [],
@@ -103,4 +97,4 @@ class Numbered {
   }
 }
 
-const rounded = (value: number, digits: number): number => Number(value.toPrecision(digits));
+const rounded = (value: number): number => Number(value.toPrecision(3));
