@@ -3,12 +3,24 @@ import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { path, python } from "../support.ts";
 import { tinyRun, writeConfig } from "./support.ts";
 
+interface Long {
+  readonly child: ChildProcess;
+  /** The run's folder. */
+  readonly output: string;
+  /** The pid of its Python. */
+  readonly worker: number;
+  /** What was written so far, in pieces; of standard output, what came since it trains. */
+  readonly stdout: readonly string[];
+  readonly stderr: readonly string[];
+}
+
 /** Starts a long run and waits until it trains. */
-const startLong = async (): Promise<{ child: ChildProcess; output: string; worker: number; stderr: string[] }> => {
+const startLong = async (): Promise<Long> => {
   const { file, output } = writeConfig({
     ...tinyRun,
     train: { steps: null, save_steps: null, log_steps: 1, resample_steps: null },
@@ -26,9 +38,10 @@ const startLong = async (): Promise<{ child: ChildProcess; output: string; worke
     if (event.type === "worker") worker = event.pid ?? 0;
     if (event.type === "metrics") break;
   }
-  child.stdout?.resume();
+  const stdout: string[] = [];
+  child.stdout?.on("data", (data: Buffer) => stdout.push(data.toString())).resume();
   expect(worker).toBeGreaterThan(0);
-  return { child, output, worker, stderr };
+  return { child, output, worker, stdout, stderr };
 };
 
 /** Whether a process still runs; one that is dead and only waits to be counted does not. */
@@ -39,14 +52,9 @@ const alive = (pid: number): boolean =>
       .trim(),
   );
 
-/** Waits until a process is gone; false after `seconds`. */
-const goneWithin = async (pid: number, seconds: number): Promise<boolean> => {
-  const end = performance.now() + seconds * 1000;
-  while (performance.now() < end) {
-    if (!alive(pid)) return true;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return !alive(pid);
+/** Waits until something is so; what never is so fails as a test that takes too long. */
+const until = async (condition: () => boolean): Promise<void> => {
+  while (!condition()) await sleep(50);
 };
 
 describe("stopping a run", () => {
@@ -55,37 +63,35 @@ describe("stopping a run", () => {
     child.kill("SIGINT");
     const [code] = await once(child, "exit");
     expect(code).toBe(130);
-    expect(await goneWithin(worker, 1)).toBe(true);
+    await until(() => !alive(worker));
     expect(readdirSync(join(output, "checkpoints"))).toHaveLength(1);
     expect(existsSync(join(output, "ae.pt"))).toBe(false);
   });
 
-  it("ends at once at the second", async () => {
-    const { child, worker } = await startLong();
-    child.kill("SIGINT");
-    child.kill("SIGINT");
+  it("ends at the second without waiting for the worker", async () => {
+    const { child, output, worker, stdout } = await startLong();
     const ended = once(child, "exit");
-    const started = performance.now();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    // What is in flight is never finished.
+    process.kill(worker, "SIGSTOP");
+    child.kill("SIGINT");
+    await until(() => stdout.join("").includes("Press Ctrl-C again"));
     child.kill("SIGINT");
     const [code] = await ended;
     expect(code).toBe(130);
-    expect(performance.now() - started).toBeLessThan(3000);
-    expect(await goneWithin(worker, 1)).toBe(true);
+    await until(() => !alive(worker));
+    expect(readdirSync(join(output, "checkpoints"))).toEqual([]);
   });
 
-  it("leaves no Python process two seconds after Node was killed", async () => {
+  it("leaves no Python process behind when Node is killed", async () => {
     const { child, worker } = await startLong();
     child.kill("SIGKILL");
-    expect(await goneWithin(worker, 2)).toBe(true);
+    await until(() => !alive(worker));
   });
 
-  it("gives one clear error within a second when the worker is killed", async () => {
+  it("gives one clear error when the worker is killed", async () => {
     const { child, worker, stderr } = await startLong();
-    const started = performance.now();
     process.kill(worker, "SIGKILL");
     const [code] = await once(child, "exit");
-    expect(performance.now() - started).toBeLessThan(1000);
     expect(code).toBe(1);
     expect(stderr.join("")).toMatch(
       /^dictlearn: The Python worker ended unexpectedly by signal SIGKILL during train\.\w+/m,
