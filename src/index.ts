@@ -60,6 +60,7 @@ export {
   type Dimension,
   type FeatureSite,
   type GenerateOptions,
+  type Generation,
   type HostArray,
   type HostTensor,
   type Index,

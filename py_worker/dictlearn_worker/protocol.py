@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "7b1190a9a88fca12"
+SCHEMA_HASH = "325c2fed4c2eda10"
 
 
 class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -975,11 +975,18 @@ class ModelGenerateParams(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     program: list[TraceRead | TraceWrite | TraceNumber | TraceConstant | TraceHeld | TraceApply | TraceReduce | TraceAlong | TraceTopk | TraceJoin | TracePick | TracePut | TraceReshape | TracePermute | TraceCast | TraceVariable | TraceEncode | TraceDecode | TraceGradient | TraceSave]
 
 
+class SavedTensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    tensor: Handle
+    shape: list[int]
+    dtype: str
+
+
 class ModelGenerateResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ids: list[list[int]]
     texts: list[str]
     prompt_tokens: list[int]
     stopped: list[Literal["length", "end", "text"]]
+    saved: list[list[SavedTensor]]
 
 
 class TraceRunParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -988,12 +995,6 @@ class TraceRunParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     program: list[TraceRead | TraceWrite | TraceNumber | TraceConstant | TraceHeld | TraceApply | TraceReduce | TraceAlong | TraceTopk | TraceJoin | TracePick | TracePut | TraceReshape | TracePermute | TraceCast | TraceVariable | TraceEncode | TraceDecode | TraceGradient | TraceSave]
     stop: bool
     gradients: bool
-
-
-class SavedTensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    tensor: Handle
-    shape: list[int]
-    dtype: str
 
 
 class TraceRunResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

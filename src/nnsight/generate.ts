@@ -2,9 +2,20 @@ import { ConfigError } from "../errors.ts";
 import type { HandleRef, Params, Progress } from "../protocol/index.ts";
 import type { Worker } from "../worker/index.ts";
 import { type Prompts, toPrompts } from "./prompts.ts";
-import { type CallSite, located, type Recorded, type TraceInvoke } from "./trace/index.ts";
+import {
+  filled,
+  type Program,
+  programOf,
+  type Recording,
+  releaseAll,
+  type Traced,
+  TraceError,
+  type TraceInvoke,
+  tensorsOf,
+} from "./trace/index.ts";
 
-export interface GenerateOptions {
+/** `T`: what `intervene` returns, which is nothing unless it saves values. */
+export interface GenerateOptions<T = void> {
   /** Most tokens that are added to each prompt; 20, if not given. */
   readonly maxNewTokens?: number;
   /** Fewest tokens: the end-of-text token cannot come before. */
@@ -20,10 +31,9 @@ export interface GenerateOptions {
   };
   /**
    * What is done in every pass of the model: one over the prompts, and one for each new token after the first, which sees that
-   * token alone, so `position(-1)` is the newest. Recorded once, as a trace is; it may read and write what a trace may, but
-   * saves and returns nothing.
+   * token alone, so `position(-1)` is the newest. Recorded once, as a trace is; it may read, write and save what a trace may.
    */
-  readonly intervene?: (t: TraceInvoke) => void;
+  readonly intervene?: (t: TraceInvoke) => T;
   readonly signal?: AbortSignal;
   /** Hears of each token: `done` of at most `total`. */
   readonly onProgress?: (progress: Progress) => void;
@@ -41,38 +51,76 @@ export interface Continuation {
   readonly stopped: "length" | "end" | "text";
 }
 
-/** What `intervene` recorded, with the tensors that it brings, and the line that asked for the generation. */
-export interface GenerationSteps {
-  readonly program: readonly Recorded[];
-  readonly frames: readonly Uint8Array[];
-  readonly site: CallSite;
+/** A generation in which `intervene` saved values; `await using` frees all of them at once. */
+export interface Generation<T> extends AsyncDisposable {
+  /** One for each prompt. */
+  readonly continuations: readonly Continuation[];
+  /** What was saved in each pass of the model: the first read the prompts, each later one the newest token. */
+  readonly passes: readonly Traced<T>[];
 }
 
 /** Continues each prompt. See `LanguageModel.generate`. */
-export const generate = async (
-  { worker, ref }: { readonly worker: Worker; readonly ref: HandleRef },
+export const generate = async <T>(
+  model: { readonly worker: Worker; readonly ref: HandleRef },
   prompts: Prompts,
-  { steps, ...options }: GenerateOptions & { readonly steps?: GenerationSteps },
-): Promise<Continuation[]> => {
-  const program = steps?.program ?? [];
-  const operations = program.map(({ operation }) => operation);
+  { recording, ...options }: GenerateOptions<T> & { readonly recording?: Recording<T> },
+): Promise<Continuation[] | Generation<T>> => {
+  const { worker, ref } = model;
+  const program = recording === undefined ? undefined : generationProgram(recording);
+  const operations = program?.program.map(({ operation }) => operation) ?? [];
   const params = { model: ref, prompts: toPrompts(prompts), ...toNumbers(options), program: operations };
   const { signal, onProgress } = options;
-  const call = { signal, onProgress, ...(steps === undefined ? {} : { frames: steps.frames }) };
-  const { ids, texts, prompt_tokens, stopped } = await worker
-    .call("model.generate", params, call)
+  const { ids, texts, prompt_tokens, stopped, saved } = await worker
+    .call("model.generate", params, { signal, onProgress, frames: program?.frames ?? [] })
     .catch((error: unknown) => {
-      throw steps === undefined ? error : located(error, program, steps.site);
+      throw program === undefined ? error : program.located(error);
     });
-  return texts.map((text, index) => ({
+  const continuations = texts.map((text, index) => ({
     text,
     ids: ids[index] ?? [],
     promptTokens: prompt_tokens[index] ?? 0,
     stopped: stopped[index] ?? "length",
   }));
+  if (program === undefined || recording?.returned === undefined) return continuations;
+  const { order } = program;
+  const tensors = saved.map((each) => tensorsOf(worker, each, order));
+  return {
+    continuations,
+    passes: tensors.map((each) => filled(recording.returned, each)),
+    [Symbol.asyncDispose]: async () => await releaseAll(tensors),
+  };
 };
 
-const toNumbers = (options: GenerateOptions): Omit<Params<"model.generate">, "model" | "prompts" | "program"> => {
+/** What a callback recorded for every pass of a generation. Throws a `TraceError` for what no generation can do. */
+const generationProgram = (recording: Recording<unknown>): Program => {
+  const { site, returned } = recording;
+  // It may return nothing, unlike a trace.
+  const found = programOf({ ...recording, returned: returned ?? [] });
+  const gradient = found.program.find(({ operation }) => operation.op === "gradient");
+  if (gradient !== undefined) {
+    throw new TraceError("a generation keeps no gradients", {
+      code: "trace_gradient",
+      operation: "gradient",
+      site: gradient.site,
+      hint: "Take the gradient in a trace, and use what it saved.",
+    });
+  }
+  // The passes are counted by what is asked of the model in them.
+  const reads = found.program.some(({ operation }) => operation.op === "read" || operation.op === "write");
+  if (found.program.length > 0 && !reads) {
+    throw new TraceError("intervene saves nothing of the model", {
+      code: "trace_misuse",
+      operation: "generate",
+      site,
+      hint: "Save a module's input or output, or what is computed from one.",
+    });
+  }
+  return found;
+};
+
+const toNumbers = (
+  options: GenerateOptions<unknown>,
+): Omit<Params<"model.generate">, "model" | "prompts" | "program"> => {
   const { maxNewTokens = 20, minNewTokens = 0, stop = [], sample } = options;
   requireNumber("maxNewTokens", maxNewTokens, Number.isSafeInteger(maxNewTokens) && maxNewTokens > 0);
   requireNumber("minNewTokens", minNewTokens, minNewTokens >= 0 && minNewTokens <= maxNewTokens);

@@ -1,6 +1,6 @@
 export { resolveDevice } from "./device.ts";
 export { type Attribution, type FeatureSite, ModelFeatures } from "./features.ts";
-export type { Continuation, GenerateOptions } from "./generate.ts";
+export type { Continuation, GenerateOptions, Generation } from "./generate.ts";
 export { LanguageModel, type LanguageModelOptions } from "./language-model.ts";
 export type { Dimension, ModuleInfo, ModuleSide, ModuleTensor } from "./modules.ts";
 export type { Prompts } from "./prompts.ts";

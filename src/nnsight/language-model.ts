@@ -3,7 +3,7 @@ import type { HandleRef, Progress, Result } from "../protocol/index.ts";
 import { Handle, Worker } from "../worker/index.ts";
 import { resolveDevice } from "./device.ts";
 import { type FeatureSite, ModelFeatures } from "./features.ts";
-import { type Continuation, type GenerateOptions, generate } from "./generate.ts";
+import { type Continuation, type GenerateOptions, type Generation, generate } from "./generate.ts";
 import { knownPath } from "./module-path.ts";
 import { type ModuleInfo, readModules } from "./modules.ts";
 import { type Prompts, toPrompts } from "./prompts.ts";
@@ -12,7 +12,6 @@ import { Tokenizer } from "./tokenizer.ts";
 import {
   CallSite,
   Recorder,
-  recordedSteps,
   recording,
   runTrace,
   type Saves,
@@ -122,17 +121,31 @@ export class LanguageModel implements AsyncDisposable {
    *     const louder = model.features("model.layers[3].mlp", ae).steer(137, 8);
    *     await model.generate("The capital of France is", { intervene: louder });
    *
+   * What it returns is saved in each pass, as nnsight's `tracer.iter` does:
+   *
+   *     await using made = await model.generate("The capital of France is", {
+   *       intervene: (t) => ({ logits: t.logits.position(-1).save() }),
+   *     });
+   *     console.log(made.continuations[0]?.text, await made.passes[2]?.logits.topk(5));
+   *
    * Throws `CancelledError` when `signal` fires, and `TraceError`, with the line of the script, for what `intervene` records.
    */
-  async generate(prompts: Prompts, options: GenerateOptions = {}): Promise<Continuation[]> {
+  async generate<T extends Saves>(
+    prompts: Prompts,
+    options: GenerateOptions<T> & { readonly intervene: (t: TraceInvoke) => T },
+  ): Promise<Generation<T>>;
+  async generate(prompts: Prompts, options?: GenerateOptions): Promise<Continuation[]>;
+  async generate(
+    prompts: Prompts,
+    options: GenerateOptions<unknown> = {},
+  ): Promise<Continuation[] | Generation<unknown>> {
     const { intervene } = options;
     if (intervene === undefined) return await generate(this, prompts, options);
     const site = new CallSite();
     const recorder = new Recorder(this.worker, await this.modules(), site);
     recorder.invokes.push(toPrompts(prompts));
-    const returned: unknown = recording(() => intervene(new TraceInvoke(recorder, 0)));
-    const steps = { program: recordedSteps(recorder, returned, site), frames: recorder.frames, site };
-    return await generate(this, prompts, { ...options, steps });
+    const returned = recording(() => intervene(new TraceInvoke(recorder, 0)));
+    return await generate(this, prompts, { ...options, recording: { recorder, returned, site } });
   }
 
   /**

@@ -27,8 +27,8 @@ export const nnsightMethods = {
   ),
   /**
    * Continues each prompt by up to `max_new_tokens` tokens. `sample` null takes the likeliest token each time; otherwise
-   * tokens are drawn from a stream of the seed. The program, which saves nothing, runs in every pass of the model; its
-   * failures are those of `trace.run`. Reports progress by the token, and can be cancelled at each.
+   * tokens are drawn from a stream of the seed. The program runs in every pass of the model; its failures are those of
+   * `trace.run`. Reports progress by the token, and can be cancelled at each.
    */
   "model.generate": method(
     {
@@ -50,6 +50,8 @@ export const nnsightMethods = {
       texts: z.array(z.string()),
       prompt_tokens: z.array(int()),
       stopped: z.array(StopReason),
+      /** Of each pass, in the order of the program's saves. */
+      saved: z.array(z.array(SavedTensor)),
     },
   ),
   /**

@@ -185,10 +185,40 @@ describe("the features of a place", () => {
     expect(steered?.ids).toEqual(ids.slice(start));
   });
 
+  it("bring what was saved in each pass of a generation, and free it", async () => {
+    const { handles } = await model.worker.call("status", {});
+    {
+      await using made = await model.generate([PROMPT, "Two dogs"], {
+        maxNewTokens: 4,
+        minNewTokens: 4,
+        intervene: (t) => {
+          t.at("gpt_neox.layers.0").output.save(); // not returned, so not kept
+          return { pair: [t.tensor([1, 2]).save()], logits: t.logits.position(-1).put("feature", END, -1e9).save() };
+        },
+      });
+      expect(made.passes).toHaveLength(4);
+      for (const [index, { pair, logits }] of made.passes.entries()) {
+        expect(await pair[0]?.list()).toEqual([1, 2]);
+        const likeliest = await logits.argmax();
+        expect([...likeliest.data].map(Number)).toEqual(made.continuations.map(({ ids }) => ids[index]));
+      }
+      const kept = await model.worker.call("status", {});
+      expect(kept.handles).toBe(handles + 8);
+    }
+    expect((await model.worker.call("status", {})).handles).toBe(handles);
+  });
+
   it("name the line of what goes wrong in a generation", async () => {
     const misuse = (model.generate as (...args: unknown[]) => Promise<unknown>).bind(model);
-    const saving = await rejection(misuse(PROMPT, { intervene: (t: TraceInvoke) => t.logits.save() }));
-    expect(saving).toMatchObject({ name: "TraceError", code: "trace_misuse" });
+    for (const intervene of [
+      (t: TraceInvoke) => t.logits, // not saved
+      (t: TraceInvoke) => t.tensor([1]).save(), // not the model's
+      async (t: TraceInvoke) => t.logits.save(), // never run, only recorded
+    ]) {
+      const error = await rejection(misuse(PROMPT, { intervene }));
+      expect(error).toMatchObject({ name: "TraceError", code: "trace_misuse" });
+      expect(error.message).toContain("features.test.ts");
+    }
     // The prompt has such a position, what follows has one each.
     const beyond = (t: TraceInvoke) => t.at("gpt_neox.layers.0").output.position(3).zero();
     const error = await rejection(model.generate(PROMPT, { intervene: beyond }));

@@ -8,8 +8,9 @@ import torch
 
 from .. import protocol as p
 from ..registry import Context, method
-from ..trace.generation import generate_with, require_passes
+from ..trace.generation import generate_with, require_passes, saved_in_passes
 from ..trace.interpreter import Interpreter
+from ..trace.operations import held
 from .language_model import LanguageModel
 from .load import quiet
 from .tokens import assemble, inputs_of
@@ -50,8 +51,8 @@ def generate(context: Context, params: p.ModelGenerateParams) -> p.ModelGenerate
             torch.manual_seed(params.sample.seed)
         inputs = inputs_of(model, params.prompts)
         options |= {"max_new_tokens": params.max_new_tokens, "min_new_tokens": params.min_new_tokens}
+        interpreter = Interpreter(context, model)
         if params.program:
-            interpreter = Interpreter(context, model)
             generate_with(model, interpreter, params.program, inputs, **options)
             require_passes(interpreter, sequences.shape[1] - width)
         else:
@@ -62,6 +63,7 @@ def generate(context: Context, params: p.ModelGenerateParams) -> p.ModelGenerate
         texts=[model.tokenizer.decode(each, skip_special_tokens=True) for each in ids],
         prompt_tokens=prompt_tokens,
         stopped=stopped,
+        saved=[[held(context, tensor) for tensor in each] for each in saved_in_passes(interpreter, params.program)],
     )
 
 

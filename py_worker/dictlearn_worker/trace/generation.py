@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
+from .. import protocol as p
 from ..errors import WorkerError
 from ..models.language_model import LanguageModel
 from .interpreter import Interpreter
@@ -33,3 +36,9 @@ def require_passes(interpreter: Interpreter, tokens: int) -> None:
         return
     message = "the model does not come by here for every token that it generates"
     raise WorkerError("trace_order", message, operation=interpreter.position, python=None, in_model=False)
+
+
+def saved_in_passes(interpreter: Interpreter, program: list[Any]) -> list[list[torch.Tensor]]:
+    """What each pass saved. Behind the last one, values that need nothing of the model may have been saved once more."""
+    each = sum(isinstance(operation, p.TraceSave) for operation in program)
+    return [interpreter.saved[run * each : (run + 1) * each] for run in range(interpreter.runs)]

@@ -1,15 +1,8 @@
 export { CallSite, recording } from "./call-site.ts";
+export { type Program, programOf, type Recording } from "./program.ts";
 export { Recorder } from "./recorder.ts";
-export {
-  located,
-  recordedSteps,
-  runTrace,
-  type Saves,
-  type Traced,
-  type TraceOptions,
-  type TraceResult,
-} from "./run-trace.ts";
-export type { Recorded } from "./schedule.ts";
+export { runTrace, type TraceOptions, type TraceResult } from "./run-trace.ts";
+export { filled, releaseAll, type Saves, type Traced, tensorsOf } from "./saves.ts";
 export { type TensorInput, TraceInvoke, TraceInvokes, TraceTools } from "./scope.ts";
 export type { Axis, Index, Shape } from "./shape.ts";
 export { Site, TraceModule } from "./site.ts";

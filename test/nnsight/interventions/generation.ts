@@ -57,6 +57,33 @@ with model.generate([PROMPT, OTHER], **options) as tracer:
 return ids[:, -10:].flatten()`,
   },
   {
+    name: "what is saved at every token, before and after a change",
+    typescript: async ({ model, layer, width }) => {
+      const { passes } = await model.generate([PROMPT, OTHER], {
+        maxNewTokens: TOKENS,
+        minNewTokens: TOKENS,
+        intervene: (t) => {
+          // Not in the order in which the model comes by.
+          const logits = t.logits.save();
+          const site = t.at(layer(0)).output;
+          const before = site.position(-1).save();
+          site.steer(t.tensor(vector(width)), 4);
+          return { before, after: t.at(layer(0)).output.save(), logits };
+        },
+      });
+      return passes.flatMap(({ before, after, logits }) => [before, after, logits]);
+    },
+    python: `
+with model.generate([PROMPT, OTHER], max_new_tokens=10, min_new_tokens=10, do_sample=False) as tracer:
+    saved = nnsight.save([])
+    for step in tracer.iter[:10]:
+        before = layers[0].output
+        after = before + torch.tensor(vector) * 4
+        layers[0].output = after
+        saved += [before[:, -1].clone(), after.clone(), model.output.logits.clone()]
+return saved`,
+  },
+  {
     name: "tokens that may not come",
     typescript: async (subject) => {
       const [made] = await subject.model.generate(PROMPT, {
