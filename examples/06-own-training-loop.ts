@@ -36,14 +36,13 @@ const warmup = (step: number, resampledAt: number | undefined): number =>
 
 const withTheSameRules = async (): Promise<Trainer> => {
   const trainer = await Trainer.create(await rows(), shared);
-  let resampledAt: number | undefined;
   for (let step = 0; step < STEPS; step++) {
-    if (!(await trainer.step({ lr: warmup(step, resampledAt), sparsity_penalty: PENALTY }))) break;
+    if (!(await trainer.step({ lr: warmup(step, trainer.resampledAt), sparsity_penalty: PENALTY }))) break;
     // Every RESAMPLE steps, what was silent over the last half of them; at the very end it would come too late.
     if ((step + 1) % RESAMPLE !== 0 || STEPS - 1 - step < RESAMPLE / 2) continue;
     const silent = await trainer.silentFeatures(RESAMPLE / 2);
-    if ((await trainer.resample(silent)).length > 0) resampledAt = step;
-    console.log(`step ${step}: ${silent.length} features resampled`);
+    const resampled = await trainer.resample(silent);
+    console.log(`step ${step}: ${resampled.length} features resampled`);
   }
   return trainer;
 };

@@ -139,6 +139,7 @@ export {
   type StepMetrics,
   type StepOptions,
   Trainer,
+  type TrainerOptions,
   type TrainSAEOptions,
   trainSAE,
 } from "./train/index.ts";

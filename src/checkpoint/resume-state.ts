@@ -28,14 +28,14 @@ export const configOf = ({ config }: RunRecord, folder: string): RunConfig => {
   if (!("script" in config)) return config;
   throw new DictlearnError(`${folder} holds the training of a script, so no command can continue it.`, {
     code: "not_resumable",
-    hint: "Run the script again, with the same save_dir and resume in trainSAE.",
+    hint: "Run the script again, with the same save_dir and resume.",
   });
 };
 
 /** The same for a script's training. Throws `not_resumable` where it is a run of a config. */
 export const scriptOf = ({ config }: RunRecord, folder: string): Record<string, unknown> => {
   if ("script" in config) return config.script;
-  throw new DictlearnError(`${folder} holds a run of a config, so trainSAE cannot continue it.`, {
+  throw new DictlearnError(`${folder} holds a run of a config, so a script cannot continue it.`, {
     code: "not_resumable",
     hint: `Continue it with \`dictlearn train --resume ${folder}\`, or name another save_dir.`,
   });

@@ -1,5 +1,3 @@
-import { readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import type { Recipe, ResumableSource, RowSource } from "../buffer/index.ts";
 import {
   checkUnchanged,
@@ -8,50 +6,74 @@ import {
   OutputFolder,
   type RunRecord,
   scriptOf,
-  staleCheckpoints,
 } from "../checkpoint/index.ts";
 import { checkSameRun, parseResume } from "../config/index.ts";
 import { ConfigError } from "../errors.ts";
+import { resolveDevice } from "../nnsight/index.ts";
 import { version } from "../version.ts";
 import type { Observer } from "./events.ts";
+import { normalize, type TraineeInput } from "./new-trainee.ts";
 import { differences, takeUp } from "./resume.ts";
-import { parseResumeEvery } from "./resume-policy.ts";
+import { parseResumeEvery, type ResumeEvery } from "./resume-policy.ts";
 import { type Progress, StateKeeper } from "./state-keeper.ts";
 import type { Trainee } from "./trainee.ts";
 
+/** Going on after an interruption, in a script. */
 export interface ResumeOptions {
-  readonly save_dir: string | undefined;
-  readonly resume: "exact" | "light";
-  readonly resume_every: number | string;
+  /** Folder of the training: its state goes into `resume/` there. */
+  readonly save_dir?: string;
+  /**
+   * What is kept in `save_dir/resume` for going on after an interruption: `exact`, so that the training ends in the bytes of
+   * an undisturbed one; `light`, which goes on with fresh rows; `off`, which is the default. A call that finds the state of
+   * one before, with the same options and a buffer made in the same way, goes on from it. The rows must come from a file or a
+   * dataset (`ActivationBuffer.create` with a path, or `CachedRows`), not from the script's own strings.
+   */
+  readonly resume?: "exact" | "light" | "off";
+  /** Steps, or a time such as `10m`, between two states; 500 unless given. */
+  readonly resume_every?: number | string;
 }
 
-export interface ScriptRunOptions extends ResumeOptions {
-  /** What decides the dictionary, besides its rows and the settings of its training. */
-  readonly settings: Readonly<Record<string, unknown>>;
-  readonly device: string;
-  /** Called where the training begins, and not where it goes on. */
-  readonly begin: () => Promise<void>;
-  readonly observe: Observer;
-  readonly signal?: AbortSignal | undefined;
-}
+const RESUME_EVERY = 500;
 
 /** A source that can be made again as it was. */
 export type RepeatableSource = ResumableSource & { readonly recipe: Recipe };
 
-/** The source, if it can be made again. Throws a `ConfigError` for options that do not go together; touches nothing. */
-export const requireResumable = (source: RowSource, options: ResumeOptions): RepeatableSource => {
-  const { save_dir, resume, resume_every } = options;
-  parseResume({ resume, resume_every });
+/** What a script's training is kept by. */
+export interface Resumable {
+  readonly source: RepeatableSource;
+  readonly save_dir: string;
+  readonly kind: "exact" | "light";
+  readonly every: ResumeEvery;
+}
+
+/**
+ * undefined where nothing is to be kept. Throws a `ConfigError`, in the name of `caller`, for options that do not go together
+ * and for rows that cannot be made again; touches nothing.
+ */
+export const requireResumable = (
+  source: RowSource,
+  { save_dir, resume: kind = "off", resume_every = RESUME_EVERY }: ResumeOptions,
+  caller: string,
+): Resumable | undefined => {
+  if (kind === "off") return undefined;
+  parseResume({ resume: kind, resume_every });
   if (save_dir === undefined) {
-    throw new ConfigError(`trainSAE: resume is ${resume}, but there is no save_dir to keep the state in.`);
+    throw new ConfigError(`${caller}: resume is ${kind}, but there is no save_dir to keep the state in.`);
   }
-  if (isRepeatable(source)) return source;
-  throw new ConfigError(`trainSAE: resume is ${resume}, but these rows come from what cannot be read again.`, {
+  if (isRepeatable(source)) return { source, save_dir, kind, every: parseResumeEvery(resume_every) };
+  throw new ConfigError(`${caller}: resume is ${kind}, but these rows come from what cannot be read again.`, {
     hint: "Make the buffer with ActivationBuffer.create from a file or a dataset ({ path }), or use CachedRows.",
   });
 };
 
 const isRepeatable = (source: RowSource): source is RepeatableSource => "recipe" in source && source.recipe !== null;
+
+interface ScriptRunOptions {
+  readonly input: TraineeInput;
+  /** `own`: the steps are those of a loop of the script's own, which goes on from no other loop's state. */
+  readonly loop: "trainSAE" | "own";
+  readonly observe: Observer;
+}
 
 /**
  * A training of a script, with its state in `save_dir/resume`: taken up from there where the same script was at work before.
@@ -60,47 +82,53 @@ const isRepeatable = (source: RowSource): source is RepeatableSource => "recipe"
 export class ScriptRun implements AsyncDisposable {
   /** Where the training goes on, or begins. */
   readonly from: Progress;
+  /** Whether the folder held nothing of it before. */
+  readonly fresh: boolean;
   readonly keeper: StateKeeper;
   readonly #folder: OutputFolder;
 
-  private constructor(folder: OutputFolder, from: Progress, keeper: StateKeeper) {
+  private constructor(folder: OutputFolder, begun: { from: Progress; fresh: boolean; keeper: StateKeeper }) {
     this.#folder = folder;
-    this.from = from;
-    this.keeper = keeper;
+    this.from = begun.from;
+    this.fresh = begun.fresh;
+    this.keeper = begun.keeper;
   }
 
   /**
    * `trainee` is fresh. Throws `ConfigError` where the folder has a training with other options, `not_resumable` where it has
    * a config's run, and `changed_input` where a file is not what it was.
    */
-  static async open(source: RepeatableSource, trainee: Trainee, options: ScriptRunOptions): Promise<ScriptRun> {
-    const { save_dir = "", resume, resume_every, observe, signal, begin } = options;
+  static async open(
+    { source, save_dir, kind, every }: Resumable,
+    trainee: Trainee,
+    options: ScriptRunOptions,
+  ): Promise<ScriptRun> {
+    const { input, observe } = options;
+    const { signal } = input;
     const folder = await OutputFolder.claim(save_dir, { resume: true });
     try {
       const handles = [source.generator, trainee.generator].filter((each) => each !== null);
       const objects = { trainees: [trainee], generators: { handles } };
       const found = await recordOf(folder, { source, trainee, options });
-      if (found.last === undefined) {
-        await begin();
-        await folder.resume.begin(found.run);
+      const { run, last, fresh } = found;
+      if (last === undefined) {
+        await normalize(trainee, source, signal);
+        await folder.resume.begin(run);
       }
       const from = await takeUp(found, { source, ...objects, observe, signal });
-      if (!found.fresh) {
-        folder.resume.keepUpTo(found.last?.state.step ?? -1);
-        removeStale(join(save_dir, "checkpoints"), trainee, from.step);
-      }
+      if (!fresh) folder.resume.keepUpTo(last?.state.step ?? -1);
       const keeper = new StateKeeper(source, objects.trainees, {
         folder: folder.resume,
-        run: found.run,
-        kind: resume,
-        every: parseResumeEvery(resume_every),
-        from: found.last?.state.step,
+        run,
+        kind,
+        every,
+        from: last?.state.step,
         generators: objects.generators,
         sinks: [],
         observe,
         approve: () => folder.checkHeld(),
       });
-      return new ScriptRun(folder, from, keeper);
+      return new ScriptRun(folder, { from, fresh, keeper });
     } catch (error) {
       await folder[Symbol.asyncDispose]();
       throw error;
@@ -123,14 +151,18 @@ const recordOf = async (
   {
     source,
     trainee,
-    options: { settings, device, observe },
+    options: { input, loop, observe },
   }: { readonly source: RepeatableSource; readonly trainee: Trainee; readonly options: ScriptRunOptions },
 ): Promise<Durable & { readonly fresh: boolean }> => {
   const { versions, threads } = source.worker.info;
   const { inputs, ...recipe } = source.recipe;
-  const train = trainee.settings;
+  const { dictionary_size, seed = 0, dtype = "float32", autocast = null } = input;
+  const dictionary = { dictionary_size, seed, dtype, autocast };
+  const own = loop === "own" ? { loop } : {};
+  const all = { ...recipe, ...own, dictionary, train: trainee.settings };
   // As it comes back from JSON.
-  const script: Record<string, unknown> = JSON.parse(JSON.stringify({ ...recipe, dictionary: settings, train }));
+  const script: Record<string, unknown> = JSON.parse(JSON.stringify(all));
+  const device = resolveDevice(source.worker, input.device ?? "auto");
   const now = { config: { script }, versions: { dictlearn: version, ...versions }, device, threads };
   if (!resume.exists) {
     const run: RunRecord = { ...now, inputs: await fingerprint(inputs) };
@@ -141,10 +173,4 @@ const recordOf = async (
   await checkUnchanged(durable.run.inputs);
   for (const message of [...durable.damage, ...differences(durable.run, now)]) observe({ type: "notice", message });
   return { ...durable, fresh: false };
-};
-
-/** Checkpoints that come after the step at which the training goes on: they are made again. */
-const removeStale = (checkpoints: string, trainee: Trainee, step: number): void => {
-  const savesAt = (at: number) => trainee.savesAt(at);
-  for (const name of staleCheckpoints(readdirSync(checkpoints), { step, savesAt })) rmSync(join(checkpoints, name));
 };

@@ -1,26 +1,17 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { RowSource } from "../buffer/index.ts";
+import { staleCheckpoints } from "../checkpoint/index.ts";
 import type { AutoEncoder } from "../dictionary/index.ts";
-import { resolveDevice } from "../nnsight/index.ts";
 import type { Observer, RunEvent, StepMetrics } from "./events.ts";
 import { trainLoop } from "./loop.ts";
 import { newTrainee, normalize, restoreScale, type TraineeInput } from "./new-trainee.ts";
-import { requireResumable, ScriptRun } from "./script-run.ts";
+import { type ResumeOptions, requireResumable, ScriptRun } from "./script-run.ts";
 import type { Trainee } from "./trainee.ts";
 
-export interface TrainSAEOptions extends TraineeInput {
-  /** Where checkpoints go, as `checkpoints/ae_<step>.pt`; none are written without it. */
+export interface TrainSAEOptions extends TraineeInput, ResumeOptions {
+  /** Where checkpoints go, as `checkpoints/ae_<step>.pt`, and the state; none are written without it. */
   readonly save_dir?: string;
-  /**
-   * What is kept in `save_dir/resume` for going on after an interruption: `exact`, so that the training ends in the bytes of
-   * an undisturbed one; `light`, which goes on with fresh rows; `off`, which is the default. A call that finds the state of
-   * one before, with the same options and a buffer made in the same way, goes on from it. The rows must come from a file or a
-   * dataset (`ActivationBuffer.create` with a path, or `CachedRows`), not from the script's own strings.
-   */
-  readonly resume?: "exact" | "light" | "off";
-  /** Steps, or a time such as `10m`, between two states; 500 unless given. */
-  readonly resume_every?: number | string;
   /** Called at every logged step. */
   readonly onMetrics?: (metrics: StepMetrics) => void;
   /** Hears of everything that happens: steps, metrics, resamplings, checkpoints, states, notices. */
@@ -37,45 +28,38 @@ export interface TrainSAEOptions extends TraineeInput {
  * @throws {DictlearnError} `changed_input`, `damaged_state`, `output_in_use`; `NonFiniteLossError`, `OutOfMemoryError`.
  */
 export const trainSAE = async (source: RowSource, options: TrainSAEOptions): Promise<AutoEncoder> => {
-  const { save_dir, onMetrics, onEvent, resume = "off", resume_every = RESUME_EVERY, ...input } = options;
+  const { onMetrics, onEvent, save_dir, resume: _, resume_every: __, ...input } = options;
   const observe: Observer = (event) => {
     if (event.type === "metrics") onMetrics?.(event.metrics);
     onEvent?.(event);
   };
-  const kept = { save_dir, resume, resume_every };
-  const resumable = resume === "off" ? undefined : requireResumable(source, { ...kept, resume });
+  const resumable = requireResumable(source, options, "trainSAE");
   const trainee = await newTrainee(source, input);
-  const begin = async () => await normalize(trainee, source, input.signal);
-  const { signal } = input;
-  if (save_dir !== undefined) mkdirSync(join(save_dir, "checkpoints"), { recursive: true });
+  const checkpoints = save_dir === undefined ? undefined : join(save_dir, "checkpoints");
+  if (checkpoints !== undefined) mkdirSync(checkpoints, { recursive: true });
   const loop = {
-    signal,
     observe,
-    ...(save_dir === undefined
+    signal: input.signal,
+    ...(checkpoints === undefined
       ? {}
-      : { checkpointPath: (_: Trainee, step: number) => join(save_dir, "checkpoints", `ae_${step}.pt`) }),
+      : { checkpointPath: (_: Trainee, step: number) => join(checkpoints, `ae_${step}.pt`) }),
   };
-  if (resumable === undefined || resume === "off") {
-    await begin();
+  if (resumable === undefined) {
+    await normalize(trainee, source, input.signal);
     await trainLoop(source, [trainee], loop);
   } else {
-    const { dictionary_size, seed = 0, dtype = "float32", autocast = null } = input;
-    const settings = { dictionary_size, seed, dtype, autocast };
-    const device = resolveDevice(source.worker, input.device ?? "auto");
-    await using run = await ScriptRun.open(resumable, trainee, {
-      ...kept,
-      resume,
-      settings,
-      device,
-      begin,
-      observe,
-      signal,
-    });
-    const { reason } = await trainLoop(source, [trainee], { ...loop, from: run.from, keeper: run.keeper });
+    await using run = await ScriptRun.open(resumable, trainee, { input, loop: "trainSAE", observe });
+    const { from, fresh, keeper } = run;
+    if (!fresh && checkpoints !== undefined) removeStale(checkpoints, trainee, from.step);
+    const { reason } = await trainLoop(source, [trainee], { ...loop, from, keeper });
     if (reason !== "interrupted") run.finish();
   }
   await restoreScale(trainee);
   return trainee.dictionary;
 };
 
-const RESUME_EVERY = 500;
+/** Checkpoints that come after the step at which the training goes on: they are made again. */
+const removeStale = (checkpoints: string, trainee: Trainee, step: number): void => {
+  const savesAt = (at: number) => trainee.savesAt(at);
+  for (const name of staleCheckpoints(readdirSync(checkpoints), { step, savesAt })) rmSync(join(checkpoints, name));
+};

@@ -1,8 +1,11 @@
 import type { RowSource } from "../buffer/index.ts";
 import type { AutoEncoder } from "../dictionary/index.ts";
-import type { StepMetrics } from "./events.ts";
+import { CallWindow } from "../worker/index.ts";
+import type { Observer, RunEvent, StepMetrics } from "./events.ts";
 import { metricsParams, resampleParams } from "./loop.ts";
 import { newTrainee, normalize, restoreScale, type TraineeInput } from "./new-trainee.ts";
+import { type ResumeOptions, requireResumable, ScriptRun } from "./script-run.ts";
+import type { Progress } from "./state-keeper.ts";
 import type { Trainee } from "./trainee.ts";
 
 export interface StepOptions {
@@ -11,28 +14,59 @@ export interface StepOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface TrainerOptions extends TraineeInput, ResumeOptions {
+  /** Hears of states that are kept and taken up, and of notices. */
+  readonly onEvent?: (event: RunEvent) => void;
+}
+
 /**
  * The pieces of a training run for a loop of the script's own: every step takes the rate and the penalty that the script
  * gives it, and the script says when features are resampled, and which. The settings' schedules are not looked at;
  * everything else of them holds (the loss, Adam's constants, how a resampled feature starts anew).
+ *
+ * With `resume: "exact"` the same script, run again, goes on where it was, and ends in the same bytes, if what it decides
+ * follows from `steps` and `resampledAt`:
+ *
+ *     await using trainer = await Trainer.create(buffer, { dictionary_size: 8192, save_dir: "runs/own", resume: "exact" });
+ *     while (trainer.steps < 100_000 && (await trainer.step({ lr: rate(trainer.steps), sparsity_penalty: 1e-3 })));
+ *     const ae = await trainer.finish();
  */
-export class Trainer {
+export class Trainer implements AsyncDisposable {
   readonly #source: RowSource;
   readonly #trainee: Trainee;
-  #step = 0;
-  #tokens = 0;
+  /** What keeps its state, if anything does, until it is finished. */
+  #run: ScriptRun | undefined;
+  readonly #window: CallWindow;
+  #step: number;
+  #tokens: number;
+  /** Steps after which it was last looked whether a state is due: the state before a step holds what the script did since. */
+  #looked: number;
   #lr = 0;
 
-  private constructor(source: RowSource, trainee: Trainee) {
+  private constructor(source: RowSource, trainee: Trainee, run: ScriptRun | undefined) {
     this.#source = source;
     this.#trainee = trainee;
+    this.#run = run;
+    this.#window = new CallWindow(source.worker, 1);
+    this.#step = run?.from.step ?? 0;
+    this.#tokens = run?.from.tokens ?? 0;
+    this.#looked = this.#step;
   }
 
-  /** A fresh dictionary for the first site of `source`; the same as that of `trainSAE` with the same seed. */
-  static async create(source: RowSource, options: TraineeInput): Promise<Trainer> {
-    const trainee = await newTrainee(source, options);
-    await normalize(trainee, source, options.signal);
-    return new Trainer(source, trainee);
+  /**
+   * A fresh dictionary for the first site of `source`, the same as that of `trainSAE` with the same seed; or one that goes on
+   * from the state in `save_dir`. Throws as `trainSAE` does for options that do not go together or are not those of before.
+   */
+  static async create(source: RowSource, options: TrainerOptions): Promise<Trainer> {
+    const { save_dir: _, resume: __, resume_every: ___, onEvent, ...input } = options;
+    const resumable = requireResumable(source, options, "Trainer.create");
+    const trainee = await newTrainee(source, input);
+    if (resumable === undefined) {
+      await normalize(trainee, source, input.signal);
+      return new Trainer(source, trainee, undefined);
+    }
+    const observe: Observer = (event) => onEvent?.(event);
+    return new Trainer(source, trainee, await ScriptRun.open(resumable, trainee, { input, loop: "own", observe }));
   }
 
   /** The dictionary as it is now; while it trains on scaled rows (`normalize_activations`), it is one for these. */
@@ -40,13 +74,22 @@ export class Trainer {
     return this.#trainee.dictionary;
   }
 
-  /** Steps that were taken. */
+  /** Steps that were taken, those before an interruption included. */
   get steps(): number {
     return this.#step;
   }
 
+  /** The step after which features were resampled last; undefined: never. Steps count from 0. */
+  get resampledAt(): number | undefined {
+    return this.#trainee.position().resampledAt ?? undefined;
+  }
+
   /** Draws the next batch and takes one step on it: Adam with unit decoder columns. False when there are no rows left. */
   async step({ lr, sparsity_penalty, signal }: StepOptions): Promise<boolean> {
+    if (this.#looked < this.#step) {
+      this.#looked = this.#step;
+      await this.#run?.keeper.afterSteps(this.#window, this.#progress);
+    }
     const rows = await this.#source.next(1, signal);
     if (rows.length === 0) return false;
     const numbers = { ...this.#trainee.numbers(this.#step, 1), lr: [lr], sparsity_penalty: [sparsity_penalty] };
@@ -69,8 +112,11 @@ export class Trainer {
    */
   async resample(features: readonly number[]): Promise<readonly number[]> {
     if (features.length === 0) return [];
-    const params = resampleParams(this.#source, this.#trainee, { step: this.#step - 1, features });
-    return (await this.#source.worker.call("train.resample", params)).features;
+    const step = this.#step - 1;
+    const params = resampleParams(this.#source, this.#trainee, { step, features });
+    const resampled = (await this.#source.worker.call("train.resample", params)).features;
+    if (resampled.length > 0) this.#trainee.resampled(step);
+    return resampled;
   }
 
   /** The statistics of the last batch under the present weights. */
@@ -80,9 +126,44 @@ export class Trainer {
     return { step, lr: this.#lr, tokens_seen: this.#tokens, ...result };
   }
 
-  /** Ends the training: the dictionary, made one for the rows as they are. */
+  /** With `resume`: saves the state as it is now, and returns once it is on the disk. Otherwise does nothing. */
+  async saveState(): Promise<void> {
+    await this.#window.drain();
+    await this.#run?.keeper.save(this.#progress);
+  }
+
+  /** Ends the training: the dictionary, made one for the rows as they are. Its state is removed. */
   async finish(): Promise<AutoEncoder> {
+    if (this.#run !== undefined) {
+      await this.#settle(this.#run);
+      this.#run.finish();
+      await this[Symbol.asyncDispose]();
+    }
     await restoreScale(this.#trainee);
     return this.dictionary;
+  }
+
+  /**
+   * For a script that leaves before the end: a state that is being written becomes whole, and `save_dir` is given back to
+   * other scripts. Without `resume` there is nothing to do.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const run = this.#run;
+    this.#run = undefined;
+    try {
+      // With a worker that is gone, the state before is what is left.
+      if (run !== undefined && this.#source.worker.alive) await this.#settle(run);
+    } finally {
+      await run?.[Symbol.asyncDispose]();
+    }
+  }
+
+  async #settle(run: ScriptRun): Promise<void> {
+    await this.#window.drain();
+    await run.keeper.settle();
+  }
+
+  get #progress(): Progress {
+    return { step: this.#step, tokens: this.#tokens };
   }
 }

@@ -1,4 +1,4 @@
-// trainSAE with `resume`: stopped by a signal and called again, it ends in the bytes of an undisturbed training.
+// trainSAE and Trainer with `resume`: stopped and called again, they end in the bytes of an undisturbed training.
 
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ActivationBuffer, CachedRows, type RowSource } from "../../src/buffer/index.ts";
 import { ResumeFolder } from "../../src/checkpoint/index.ts";
 import { LanguageModel } from "../../src/nnsight/index.ts";
-import { type RunEvent, type TrainSAEOptions, trainSAE } from "../../src/train/index.ts";
+import { type RunEvent, Trainer, type TrainSAEOptions, trainSAE } from "../../src/train/index.ts";
 import { Worker } from "../../src/worker/index.ts";
 import { dictlearn } from "../cli/support.ts";
 import { path, python, rejection } from "../support.ts";
@@ -108,6 +108,68 @@ describe.each([
   });
 });
 
+/** A loop of the script's own: a rate that depends on the last resampling, and features resampled that fired too rarely. */
+const ownLoop = async (trainer: Trainer, steps: number): Promise<void> => {
+  while (trainer.steps < steps) {
+    const { steps: step, resampledAt = -Number.POSITIVE_INFINITY } = trainer;
+    await trainer.step({ lr: 1e-2 * Math.min(1, (step - resampledAt) / 9), sparsity_penalty: 0.1 });
+    if (step % 15 === 6) await trainer.resample(await trainer.silentFeatures(5));
+  }
+};
+
+describe.each([
+  ["a buffer", buffer],
+  ["cached rows", rows],
+])("a Trainer on %s", (name, make) => {
+  const input = { dictionary_size: 48, device: "cpu", seed: 3, resample_rows: 256, normalize_activations: true };
+  const STEPS = 40;
+
+  it("goes on from a state that was asked for, and from the last one before it was cut off, in the same bytes", async () => {
+    const finished = async (trainer: Trainer, file: string): Promise<Buffer> => {
+      await using ae = await trainer.finish();
+      await ae.save(join(folder, file));
+      return readFileSync(join(folder, file));
+    };
+    await using first = await make();
+    await using alone = await Trainer.create(first, input);
+    await ownLoop(alone, STEPS);
+    const resampledAt = alone.resampledAt;
+    expect(resampledAt).toBeGreaterThan(5);
+    const undisturbed = await finished(alone, `${name} alone.pt`);
+
+    const save_dir = join(folder, `${name} of a trainer`);
+    const events: RunEvent[] = [];
+    const kept = { ...input, save_dir, resume: "exact", resume_every: 8 } as const;
+    const open = async (source: RowSource) =>
+      await Trainer.create(source, { ...kept, onEvent: (event) => events.push(event) });
+    {
+      await using source = await make();
+      await using trainer = await open(source);
+      // Right behind a resampling: the state holds that, too.
+      await ownLoop(trainer, 7);
+      await trainer.saveState();
+      await ownLoop(trainer, 10);
+    }
+    {
+      await using source = await make();
+      await using trainer = await open(source);
+      expect(trainer.steps).toBe(8);
+      await ownLoop(trainer, 27);
+      const other = Trainer.create(source, kept);
+      expect(await rejection(other)).toMatchObject({ code: "output_in_use" });
+    }
+    await using source = await make();
+    await using trainer = await open(source);
+    // On a slow disk the state after 24 steps is passed over.
+    expect([16, 24]).toContain(trainer.steps);
+    await ownLoop(trainer, STEPS);
+    expect(trainer.resampledAt).toBe(resampledAt);
+    expect((await finished(trainer, `${name}.pt`)).equals(undisturbed)).toBe(true);
+    expect(events.filter(({ type }) => type === "resumed")).toMatchObject([{ exact: true }, { exact: true }]);
+    expect(existsSync(save_dir) && readdirSync(save_dir)).toEqual([]);
+  });
+});
+
 describe("trainSAE with resume refuses", () => {
   it("other options, other rows, and a command that would go on with a script's training", async () => {
     const kept = { save_dir: join(folder, "other"), resume: "exact" } as const;
@@ -117,6 +179,8 @@ describe("trainSAE with resume refuses", () => {
     expect((await attempt(await buffer(), { lr: 1e-3 })).message).toMatch(/begun with another train\.lr/);
     expect((await attempt(await buffer(), { seed: 4 })).message).toMatch(/begun with another dictionary\.seed/);
     expect((await attempt(await buffer({ seed: 2 }), {})).message).toMatch(/begun with another seed/);
+    const own = Trainer.create(await buffer(), { ...options, ...kept });
+    expect((await rejection(own)).message).toMatch(/begun with another loop/);
     const command = await dictlearn(["train", "--resume", kept.save_dir]);
     expect(command.exitCode).toBe(1);
     expect(command.stderr).toMatch(/holds the training of a script, so no command can continue it\.\n.*Run the script/);
@@ -130,6 +194,8 @@ describe("trainSAE with resume refuses", () => {
       message: expect.stringContaining("these rows come from what cannot be read again"),
     });
     expect((await rejection(bytesOf(await rows(), { resume: "light" }))).message).toMatch(/there is no save_dir/);
+    const own = Trainer.create(await rows(), { dictionary_size: 8, resume: "exact" });
+    expect((await rejection(own)).message).toMatch(/^Trainer\.create: resume is exact, but there is no save_dir/);
     const often = { save_dir, resume: "exact", resume_every: "often" } as const;
     expect((await rejection(bytesOf(await rows(), often))).message).toMatch(/resume_every/);
     expect(existsSync(save_dir)).toBe(false);
