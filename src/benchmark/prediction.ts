@@ -11,7 +11,7 @@ export interface SecondsRange {
 }
 
 /** What was measured of one dictionary. */
-export interface DictionaryPieces {
+interface DictionaryPieces {
   /** Seconds of one step with its draw, as many features active as in a fresh dictionary. */
   readonly dense: number;
   /** The same with few active features. */

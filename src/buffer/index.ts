@@ -1,7 +1,6 @@
 export {
   ActivationBuffer,
   type ActivationBufferInput,
-  type ActivationBufferOptions,
   type BufferEvents,
   bufferOptions,
   bufferShape,

@@ -4,14 +4,12 @@ export {
   FORMATS,
   type Format,
   type FormatName,
-  type FoundFiles,
   findFiles,
-  type Provenance,
   type ReadDictionary,
   readDictionary,
   writeDictionary,
 } from "./formats/index.ts";
-export { checkUnchanged, fingerprint, type InputFile } from "./input-files.ts";
+export { checkUnchanged, fingerprint } from "./input-files.ts";
 export { NewFolder } from "./new-folder.ts";
 export { type ClaimOptions, type DictionaryFolder, OutputFolder, writeJson } from "./output-folder.ts";
 export { type Durable, ResumeFolder } from "./resume-folder.ts";

@@ -26,7 +26,7 @@ export const metricsLine = (metrics: StepMetrics): string =>
   ].join(" · ");
 
 /** The most telling numbers of an evaluation on one line. */
-export const evaluationLine = ({ statistics, tokens }: Evaluation): string => {
+const evaluationLine = ({ statistics, tokens }: Evaluation): string => {
   const value = (name: keyof Evaluation["statistics"], scale = 1) =>
     number((statistics[name]?.value ?? Number.NaN) * scale);
   const recovered =

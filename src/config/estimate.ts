@@ -3,7 +3,7 @@ import { DictlearnError } from "../errors.ts";
 import type { ResolvedRun } from "./resolve.ts";
 
 /** Widths of one site's rows. */
-export interface SiteWidth {
+interface SiteWidth {
   readonly input: number;
   readonly output: number;
 }

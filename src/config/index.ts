@@ -1,7 +1,7 @@
 export { evaluationDefaults } from "./defaults.ts";
-export { checkFits, type Estimate, estimateRun, type ResourceFacts } from "./estimate.ts";
+export { checkFits, type Estimate, estimateRun } from "./estimate.ts";
 export { notices, requireAvailable } from "./features.ts";
-export { loadConfig, type Overrides, parseConfig } from "./load.ts";
+export { loadConfig, parseConfig } from "./load.ts";
 export {
   type BufferInput,
   type BufferSettings,

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Device, Dtype, Io, Seed, whole } from "./fields.ts";
 import { Train, TrainInput, trainKeys } from "./train-schema.ts";
 
-export const dataKeys = {
+const dataKeys = {
   path: z
     .string()
     .min(1)
@@ -21,13 +21,13 @@ export const dataKeys = {
     .describe("Every so many documents one is never trained on but kept for evaluation; null trains on all."),
 };
 
-export const evaluationKeys = {
+const evaluationKeys = {
   contexts: whole(1).describe("Contexts of reserved text on which a trained dictionary is evaluated."),
   alive_tokens: whole(1).describe("Tokens on which a feature must fire once to count as alive."),
   frequency_tokens: whole(1).describe("Tokens on which the features' frequencies are counted."),
 };
 
-export const bufferKeys = {
+const bufferKeys = {
   n_ctxs: whole(1).describe("Contexts that the buffer holds."),
   ctx_len: whole(1).describe("Tokens of a context."),
   in_batch_size: whole(1).describe("Contexts that are run through the model at once."),
@@ -75,7 +75,7 @@ export const bufferKeys = {
     .describe("Stop the model behind the last site, or run all of it and its head (the reference's)."),
 };
 
-export const dictionaryKeys = {
+const dictionaryKeys = {
   submodule: z.string().min(1).describe("Dotted path of the module that is read, e.g. gpt_neox.layers.1.mlp."),
   io: Io.describe("Read the module's output, its input, or reconstruct the output from the input."),
   dictionary_size: whole(1).describe("Number of features."),

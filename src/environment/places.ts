@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import envPaths from "env-paths";
 
 /** A module that the worker imports, and the package that pip installs it by. */
-export interface Requirement {
+interface Requirement {
   readonly module: string;
   readonly package: string;
 }

@@ -20,7 +20,7 @@ export const ALLOWED: readonly PythonVersion[] = [
 const RANGE = "3.11 to 3.14";
 const NAMES = [...ALLOWED.map(([major, minor]) => `python${major}.${minor}`), "python3", "python"];
 
-export const isAllowed = ([major, minor]: PythonVersion): boolean =>
+const isAllowed = ([major, minor]: PythonVersion): boolean =>
   ALLOWED.some((version) => version[0] === major && version[1] === minor);
 
 /** The interpreter that the user chose, and by what: `--python`, or the variable DICTLEARN_PYTHON. */

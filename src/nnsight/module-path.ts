@@ -6,7 +6,7 @@ const NEAREST = 5;
 const LIKENESS = 0.4;
 
 /** `layers[1].mlp` as `layers.1.mlp`, the form in which PyTorch names modules. */
-export const dotted = (path: string): string => path.replaceAll(/\[(\d+)\]/g, ".$1");
+const dotted = (path: string): string => path.replaceAll(/\[(\d+)\]/g, ".$1");
 
 /** The dotted form of a path that is among `paths`; any other one is `unknown_submodule`, with the nearest ones as a hint. */
 export const knownPath = (path: string, paths: readonly string[]): string => {

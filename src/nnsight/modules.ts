@@ -2,7 +2,7 @@ import type { HandleRef, Result } from "../protocol/index.ts";
 import type { Worker } from "../worker/index.ts";
 
 /** Contexts and tokens of the trial pass. Odd numbers that are no widths: a dimension of that size counts them. */
-export const TRIAL = { contexts: 3, tokens: 5 } as const;
+const TRIAL = { contexts: 3, tokens: 5 } as const;
 
 /** A dimension of a tensor: a number, or what it counts. null: it is not known before a trace runs. */
 export type Dimension = number | "batch" | "position" | null;

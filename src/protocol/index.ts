@@ -1,5 +1,4 @@
 export type {
-  DataMethods,
   HandleRef,
   Layout,
   LossSumsMessage as LossSums,
@@ -14,5 +13,5 @@ export type {
   TensorInfo,
   TraceOperationMessage as TraceOperation,
 } from "./methods.ts";
-export { controlMethods, dataMethods } from "./methods.ts";
+export { controlMethods } from "./methods.ts";
 export { ENVELOPE_VERSION, schemaHash } from "./schema.ts";

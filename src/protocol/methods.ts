@@ -361,9 +361,9 @@ export const controlMethods = {
   shutdown: method({}, {}),
 } satisfies Record<string, Method>;
 
-export type DataMethods = typeof dataMethods;
+type DataMethods = typeof dataMethods;
 export type ControlMethods = typeof controlMethods;
-export type AnyMethods = DataMethods & ControlMethods;
+type AnyMethods = DataMethods & ControlMethods;
 export type MethodName = keyof AnyMethods;
 export type Params<M extends MethodName> = z.input<AnyMethods[M]["params"]>;
 export type Result<M extends MethodName> = z.output<AnyMethods[M]["result"]>;

@@ -15,7 +15,7 @@ const place = {
   invoke: int(),
 };
 
-export const TraceSlice = z.object({ start: z.nullable(int()), stop: z.nullable(int()) }).meta({ id: "TraceSlice" });
+const TraceSlice = z.object({ start: z.nullable(int()), stop: z.nullable(int()) }).meta({ id: "TraceSlice" });
 const index = z.union([int(), z.array(int()), TraceSlice]);
 
 /** One operation of a recorded trace. Reads and writes come in the order of the forward pass. */

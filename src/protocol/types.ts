@@ -17,7 +17,7 @@ export const TensorFrame = z
 export const Part = z.object({ every: int(), take: z.enum(["training", "evaluation"]) }).meta({ id: "Part" });
 
 export const Dtype = z.enum(["float32", "float64", "bfloat16"]);
-export const Io = z.enum(["out", "in", "in_to_out"]);
+const Io = z.enum(["out", "in", "in_to_out"]);
 
 /** Where activations are read: a dotted module path, and which side of the module. */
 export const Site = z.object({ submodule: z.string(), io: Io }).meta({ id: "Site" });
@@ -135,7 +135,7 @@ export const TensorInfo = z
   .meta({ id: "TensorInfo" });
 
 /** How one parameter of a dictionary is called in a file, and whether its matrix is stored transposed. */
-export const StoredParameter = z
+const StoredParameter = z
   .object({
     name: z.string(),
     parameter: z.enum(["input_bias", "bias", "encoder.weight", "encoder.bias", "decoder.weight"]),
@@ -165,12 +165,12 @@ export const Prompts = z
 export const StopReason = z.enum(["length", "end", "text"]);
 
 /** A tensor of a module's input or output. `at`: the indices and keys that lead to it, none where it is the value itself. */
-export const ModuleTensor = z
+const ModuleTensor = z
   .object({ at: z.array(z.string()), shape: z.array(int()), dtype: z.string() })
   .meta({ id: "ModuleTensor" });
 
 /** What one side of a module was in the trial: its tensors, and when the forward pass first came by it. */
-export const ModuleSide = z
+const ModuleSide = z
   .object({ event: int(), kind: z.enum(["tensor", "sequence", "mapping", "other"]), tensors: z.array(ModuleTensor) })
   .meta({ id: "ModuleSide" });
 

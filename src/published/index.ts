@@ -3,16 +3,13 @@ export {
   type DownloadOptions,
   type DownloadProgress,
   downloadPublished,
-  type Patience,
 } from "./download/index.ts";
-export {
-  PUBLISHED_COLUMN_NAMES,
-  type PublishedColumn,
-  type PublishedDictionary,
-  type PublishedHyperparameters,
-  type PublishedSet,
-  type PublishedSource,
-  type PublishedStatistics,
+export type {
+  PublishedColumn,
+  PublishedDictionary,
+  PublishedHyperparameters,
+  PublishedSet,
+  PublishedStatistics,
 } from "./published-set.ts";
 export { PUBLISHED_COLUMNS, publishedAt, publishedDictionaries, publishedSet, publishedShapes } from "./registry.ts";
 export { PUBLISHED_SETS } from "./sets.ts";

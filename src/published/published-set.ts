@@ -1,5 +1,5 @@
 /** The columns of the authors' tables, in their order; `PUBLISHED_COLUMNS` says what each one is. */
-export const PUBLISHED_COLUMN_NAMES = ["mse_loss", "l1_loss", "l0", "alive", "loss_recovered"] as const;
+const PUBLISHED_COLUMN_NAMES = ["mse_loss", "l1_loss", "l0", "alive", "loss_recovered"] as const;
 export type PublishedColumn = (typeof PUBLISHED_COLUMN_NAMES)[number];
 
 /** One row of the authors' tables, with its three decimals. */
@@ -60,7 +60,7 @@ export interface PublishedDictionary {
 }
 
 /** Where a set's files are: each on its own below a web server's index pages, or all of them in one zip. */
-export type PublishedSource =
+type PublishedSource =
   | { readonly kind: "folders"; readonly url: string }
   | {
       readonly kind: "zip";

@@ -31,7 +31,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /** Text for an element or an attribute in quotes. */
-export const escaped = (text: string): string => text.replaceAll(/[&<>"']/g, (each) => ENTITIES[each] ?? each);
+const escaped = (text: string): string => text.replaceAll(/[&<>"']/g, (each) => ENTITIES[each] ?? each);
 
 /** JSON for a script element: nothing in it can end the element or begin a comment. */
 export const embeddedJson = (value: unknown): Html => new Html(JSON.stringify(value).replaceAll("<", "\\u003c"));

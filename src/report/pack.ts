@@ -18,14 +18,14 @@ export interface PackedReport {
   readonly dictionaries: readonly PackedDictionary[];
 }
 
-export interface PackedDictionary
+interface PackedDictionary
   extends Pick<ReportedDictionary, "name" | "size">,
     Pick<FeatureBrowser, "tokens" | "noDirectEffect"> {
   readonly features: readonly PackedFeature[];
 }
 
 /** Its numbers are rounded to three digits. */
-export interface PackedFeature extends Omit<ReportedFeature, "contexts" | "neighbours" | "promoted" | "suppressed"> {
+interface PackedFeature extends Omit<ReportedFeature, "contexts" | "neighbours" | "promoted" | "suppressed"> {
   readonly contexts: readonly PackedContext[];
   /** Number of the feature, cosine. */
   readonly neighbours: readonly (readonly [number, number])[];
@@ -34,7 +34,7 @@ export interface PackedFeature extends Omit<ReportedFeature, "contexts" | "neigh
   readonly suppressed: readonly (readonly [number, number])[];
 }
 
-export interface PackedContext extends Pick<ReportedContext, "cut"> {
+interface PackedContext extends Pick<ReportedContext, "cut"> {
   /** Index of the context. */
   readonly context: number;
   /** Position and activation, in turn, where it is not 0. */

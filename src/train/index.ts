@@ -1,4 +1,4 @@
-export type { FinishReason, Observer, RunEvent, StepMetrics } from "./events.ts";
+export type { Observer, RunEvent, StepMetrics } from "./events.ts";
 export { examineRun, type RunExamination } from "./examine.ts";
 export type { RunFlops } from "./flops.ts";
 export { type RunOptions, type RunResult, runTraining } from "./run.ts";

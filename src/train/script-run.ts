@@ -36,7 +36,7 @@ export interface ResumeOptions {
 const RESUME_EVERY = 500;
 
 /** A source that can be made again as it was. */
-export type RepeatableSource = ResumableSource & { readonly recipe: Recipe };
+type RepeatableSource = ResumableSource & { readonly recipe: Recipe };
 
 /** What a script's training is kept by. */
 export interface Resumable {

@@ -12,7 +12,7 @@ export interface RemoteFailure {
 }
 
 /** What the worker's Python said, as the `cause` of the error that the caller sees. Its `stack` is the traceback. */
-export class RemoteTraceback extends Error {
+class RemoteTraceback extends Error {
   override readonly name: string;
   constructor(failure: RemoteFailure) {
     super(failure.message);

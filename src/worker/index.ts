@@ -12,4 +12,4 @@ export {
 export { Handle } from "./handle.ts";
 export { workerFolder } from "./process.ts";
 export { CallWindow } from "./window.ts";
-export { type CallOptions, Worker, type WorkerOptions } from "./worker.ts";
+export { Worker, type WorkerOptions } from "./worker.ts";

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 
 /** Answers instead of the server; returns whether it did. `visit` counts the requests for this path, from 1. */
-export type Trouble = (context: {
+type Trouble = (context: {
   readonly path: string;
   readonly visit: number;
   readonly request: IncomingMessage;

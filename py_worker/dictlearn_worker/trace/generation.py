@@ -39,6 +39,6 @@ def require_passes(interpreter: Interpreter, tokens: int) -> None:
 
 
 def saved_in_passes(interpreter: Interpreter, program: list[Any]) -> list[list[torch.Tensor]]:
-    """What each pass saved. Behind the last one, values that need nothing of the model may have been saved once more."""
+    """What each pass saved. Behind the last one, values that need nothing of the model may have been saved again."""
     each = sum(isinstance(operation, p.TraceSave) for operation in program)
     return [interpreter.saved[run * each : (run + 1) * each] for run in range(interpreter.runs)]

@@ -1,7 +1,7 @@
 import { DictlearnError } from "../../errors.ts";
 import type { Layout, TensorInfo } from "../../protocol/index.ts";
 
-export const FORMAT_NAMES = ["dictlearn", "dictionary_learning", "sae_lens", "sparsify"] as const;
+const FORMAT_NAMES = ["dictlearn", "dictionary_learning", "sae_lens", "sparsify"] as const;
 export type FormatName = (typeof FORMAT_NAMES)[number];
 
 /** A parsed JSON object whose keys are not ours to know. */
@@ -48,7 +48,7 @@ export interface Source {
 }
 
 /** What a format makes of a source: how the tensors lie. */
-export interface Reading {
+interface Reading {
   readonly layout: Layout;
   /** The dtype that the config promises, where it does. */
   readonly dtype?: string | undefined;

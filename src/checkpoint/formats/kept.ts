@@ -14,7 +14,7 @@ const KeptFile = z.object({
 });
 const Kept = z.looseObject({ converted_from: z.record(z.string(), KeptFile) });
 
-export type KeptFile = z.output<typeof KeptFile>;
+type KeptFile = z.output<typeof KeptFile>;
 /** What the files of other formats held, by format, so that a way back restores every key and every digit. */
 export type KeptFiles = Readonly<Partial<Record<FormatName, KeptFile>>>;
 

@@ -17,7 +17,7 @@ const layout = (names: Parameters<typeof parametersNamed>[0], input_bias: Layout
 });
 
 /** One bias, subtracted before encoding and added after decoding: dictionary_learning's `AutoEncoder`, since ddac948. */
-export const TIED: StateDict = {
+const TIED: StateDict = {
   dictClass: "AutoEncoder",
   layout: layout({ bias: "bias", ...ENCODER, "decoder.weight": "decoder.weight" }, "tied"),
 };

@@ -8,7 +8,7 @@ import type { Patience } from "./http.ts";
 import { listFolder } from "./index-pages.ts";
 import type { PartFile } from "./part-file.ts";
 
-export interface Transfer {
+interface Transfer {
   readonly patience: Patience;
   readonly signal?: AbortSignal | undefined;
   readonly checkSize: (bytes: number) => void;
