@@ -1,17 +1,15 @@
+export type { MethodName, Params, Result } from "./methods.ts";
+export { controlMethods } from "./methods.ts";
+export { ENVELOPE_VERSION, schemaHash } from "./schema.ts";
+export type { TraceOperation } from "./trace-operations.ts";
 export type {
   HandleRef,
   Layout,
-  LossSumsMessage as LossSums,
-  MethodName,
-  Params,
-  PartOfText as Part,
-  ProgressEvent as Progress,
-  ResamplingMessage as Resampling,
-  Result,
-  RowSumsMessage as RowSums,
-  StepNumbersMessage as StepNumbers,
+  LossSums,
+  Part,
+  Progress,
+  Resampling,
+  RowSums,
+  StepNumbers,
   TensorInfo,
-  TraceOperationMessage as TraceOperation,
-} from "./methods.ts";
-export { controlMethods } from "./methods.ts";
-export { ENVELOPE_VERSION, schemaHash } from "./schema.ts";
+} from "./types.ts";

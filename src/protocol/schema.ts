@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Method } from "./method.ts";
-import { controlMethods, dataMethods, Progress } from "./methods.ts";
+import { controlMethods, dataMethods } from "./methods.ts";
+import { Progress } from "./types.ts";
 
 /** Version of the envelope; it changes when the frames' layout does. The methods have their own hash. */
 export const ENVELOPE_VERSION = 1;

@@ -99,3 +99,4 @@ export const TraceOperation = z.discriminatedUnion("op", [
     .meta({ id: "TraceGradient" }),
   z.object({ ...named("save"), input: value() }).meta({ id: "TraceSave" }),
 ]);
+export type TraceOperation = z.output<typeof TraceOperation>;

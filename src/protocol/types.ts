@@ -7,6 +7,11 @@ export const float = z.custom<number>((value) => typeof value === "number").meta
 
 /** An object that lives in the worker. `generation` counts worker processes, so a handle never outlives its own. */
 export const Handle = z.object({ id: int(), generation: int() }).meta({ id: "Handle" });
+export type HandleRef = z.output<typeof Handle>;
+
+/** What a long call reports while it runs. `total` is 0 where it is not known. */
+export const Progress = z.object({ stage: z.string(), done: int(), total: int() }).meta({ id: "Progress" });
+export type Progress = z.output<typeof Progress>;
 
 /** A tensor that travels in a raw frame behind the envelope: C-contiguous, little-endian. */
 export const TensorFrame = z
@@ -15,6 +20,7 @@ export const TensorFrame = z
 
 /** Every `every`th document is reserved for evaluation: `evaluation` takes these, `training` all others. */
 export const Part = z.object({ every: int(), take: z.enum(["training", "evaluation"]) }).meta({ id: "Part" });
+export type Part = z.output<typeof Part>;
 
 export const Dtype = z.enum(["float32", "float64", "bfloat16"]);
 const Io = z.enum(["out", "in", "in_to_out"]);
@@ -51,6 +57,7 @@ export const Resampling = z
     all_dead: z.enum(["fresh", "stop"]),
   })
   .meta({ id: "Resampling" });
+export type Resampling = z.output<typeof Resampling>;
 
 /**
  * Sums over the kept positions (rows) of each context, one entry per context. y is the target, ŷ its reconstruction, ȳ
@@ -75,6 +82,7 @@ export const RowSums = z
     relative_norm: z.array(float),
   })
   .meta({ id: "RowSums" });
+export type RowSums = z.output<typeof RowSums>;
 
 /** Sums over the predictions of each context, one entry per context: cross-entropies in nats of the next token. */
 export const LossSums = z
@@ -90,6 +98,7 @@ export const LossSums = z
     divergence: z.array(float),
   })
   .meta({ id: "LossSums" });
+export type LossSums = z.output<typeof LossSums>;
 
 /** A feature's activations in one context: what the model read there, and how strongly each position fired. */
 export const FeatureContext = z
@@ -125,6 +134,7 @@ export const StepNumbers = z
     autocast: z.nullable(z.enum(["bfloat16"])),
   })
   .meta({ id: "StepNumbers" });
+export type StepNumbers = z.output<typeof StepNumbers>;
 
 /** The two kinds of files that hold tensors: PyTorch's own, read without running code, and safetensors. */
 export const Container = z.enum(["pt", "safetensors"]);
@@ -133,6 +143,7 @@ export const Container = z.enum(["pt", "safetensors"]);
 export const TensorInfo = z
   .object({ name: z.string(), shape: z.array(int()), dtype: z.string() })
   .meta({ id: "TensorInfo" });
+export type TensorInfo = z.output<typeof TensorInfo>;
 
 /** How one parameter of a dictionary is called in a file, and whether its matrix is stored transposed. */
 const StoredParameter = z
@@ -155,6 +166,7 @@ export const Layout = z
     ones: z.array(z.string()),
   })
   .meta({ id: "Layout" });
+export type Layout = z.output<typeof Layout>;
 
 /** What a prompt is: texts, or the ids of tokens; one of the two is null. */
 export const Prompts = z

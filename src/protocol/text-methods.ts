@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { method } from "./method.ts";
+import { Handle, int, Part } from "./types.ts";
+
+/** Streams of documents, and the contexts they are cut into, on the `data` channel. */
+export const textMethods = {
+  /** Opens local files, or a folder of them, as a stream of documents. Bad files fail here where they can. */
+  "text.files": method(
+    {
+      path: z.string(),
+      text_field: z.string(),
+      txt_documents: z.enum(["line", "paragraph", "file"]),
+      skip: int(),
+      shuffle_buffer: int(),
+      seed: int(),
+      part: z.nullable(Part),
+      /** The cache folder: text that takes long to put together is kept there. */
+      cache: z.string(),
+    },
+    { text: Handle, files: int() },
+  ),
+  /** Opens a Hugging Face dataset (hub id or local dataset folder) as a stream of documents. */
+  "text.hub": method(
+    {
+      path: z.string(),
+      name: z.nullable(z.string()),
+      split: z.string(),
+      text_field: z.string(),
+      revision: z.nullable(z.string()),
+      skip: int(),
+      shuffle_buffer: int(),
+      seed: int(),
+      part: z.nullable(Part),
+    },
+    { text: Handle },
+  ),
+  /** A stream that the caller feeds with `text.push`. */
+  "text.pushed": method({ part: z.nullable(Part) }, { text: Handle }),
+  "text.push": method({ text: Handle, documents: z.array(z.string()), end: z.boolean() }, {}),
+
+  /** Cuts a stream of documents into contexts of at most `ctx_len` tokens of the model's tokenizer. */
+  "contexts.open": method(
+    {
+      text: Handle,
+      model: Handle,
+      ctx_len: int(),
+      /** pack: full contexts, documents joined by the end-of-text token. truncate: one document, one context, cut. */
+      contexts: z.enum(["pack", "truncate"]),
+      /** left-unmasked: padding on the left, and the model attends to it. */
+      padding: z.enum(["right", "left-unmasked"]),
+      /** Which positions are kept. mask: all but padding. pad-token: all but those that hold the pad token, wherever they stand. */
+      keep: z.enum(["mask", "pad-token"]),
+      /** Which token is the pad token where the tokenizer has none. */
+      pad_token: z.enum(["own", "end-of-text"]),
+      /** What the model gets; with `left-unmasked` padding a mask of ones in any case. */
+      attention_mask: z.enum(["tokens", "none"]),
+      exclude_special_tokens: z.boolean(),
+      /** Drop the last contexts when they do not fill a whole batch. */
+      drop_partial_batch: z.boolean(),
+    },
+    { contexts: Handle },
+  ),
+};
