@@ -5,7 +5,7 @@ import type { HostArray, Nested, SavedTensor } from "../saved-tensor.ts";
 import type { Recorder } from "./recorder.ts";
 import { describeShape } from "./shape.ts";
 import { Site, TraceModule } from "./site.ts";
-import { applied, type Operand, operandOf, Value } from "./value.ts";
+import { applied, type Operand, operandOf, recordValue, Value } from "./value.ts";
 
 /** Numbers that a trace takes from the script: nested arrays, or a flat typed array with its shape. */
 export type TensorInput = Nested | { readonly data: HostArray; readonly shape: readonly number[] };
@@ -27,10 +27,9 @@ export class TraceTools {
     }
     const dtype = data instanceof Float32Array ? "float32" : data instanceof Float64Array ? "float64" : "int64";
     const frame = recorder.frames.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)) - 1;
-    const [id = 0] = recorder.record({ name: "tensor" }, ([id = 0]) => {
+    return recordValue(recorder, { name: "tensor", shape }, (id) => {
       return { op: "constant", id, tensor: { frame, shape: [...shape], dtype } };
     });
-    return new Value(recorder, id, shape);
   }
 
   /** A tensor that an earlier trace saved, as a value of this one. */
@@ -80,14 +79,8 @@ export class TraceTools {
   #join(name: "cat" | "stack", values: readonly (Value | SavedTensor)[], dim: number): Value {
     const { recorder } = this;
     const inputs = values.map((each) => operandOf(recorder, each, name).id);
-    const [id = 0] = recorder.record({ name, takes: inputs }, ([id = 0]) => ({
-      op: "join",
-      id,
-      function: name,
-      inputs,
-      dim,
-    }));
-    return new Value(recorder, id, null);
+    const join = { op: "join", function: name, inputs, dim } as const;
+    return recordValue(recorder, { name, takes: inputs, shape: null }, (id) => ({ ...join, id }));
   }
 }
 

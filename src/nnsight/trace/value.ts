@@ -83,8 +83,7 @@ export class Value {
       return [dim, pickedShape(this.shape, dim, index)];
     });
     const picked = { op: "pick", input: this.id, dim, index: wireIndex(index) } as const;
-    const [id = 0] = recorder.record({ name: "select", takes: [this.id] }, ([id = 0]) => ({ ...picked, id }));
-    return new Value(recorder, id, shape);
+    return this.#made("select", shape, (id) => ({ ...picked, id }));
   }
 
   /** The same value with another part along a dimension: a copy with `copy[:, index] = part` for dimension 1. */
@@ -97,8 +96,10 @@ export class Value {
       return dim;
     });
     const put = { op: "put", input: this.id, dim, index: wireIndex(index), value: value.id } as const;
-    const [id = 0] = recorder.record({ name: "put", takes: [this.id, value.id] }, ([id = 0]) => ({ ...put, id }));
-    return new Value(recorder, id, this.shape);
+    return recordValue(recorder, { name: "put", takes: [this.id, value.id], shape: this.shape }, (id) => ({
+      ...put,
+      id,
+    }));
   }
 
   add(other: Operand): Value {
@@ -234,14 +235,8 @@ export class Value {
   }
 
   reshape(shape: readonly number[]): Value {
-    const [id = 0] = this.recorder.record({ name: "reshape", takes: [this.id] }, ([id = 0]) => {
-      return { op: "reshape", id, input: this.id, shape: [...shape] };
-    });
-    return new Value(
-      this.recorder,
-      id,
-      shape.map((each) => (each < 0 ? null : each)),
-    );
+    const known = shape.map((each) => (each < 0 ? null : each));
+    return this.#made("reshape", known, (id) => ({ op: "reshape", id, input: this.id, shape: [...shape] }));
   }
 
   /** The dimensions in another order. */
@@ -249,18 +244,12 @@ export class Value {
     const shape = this.recorder.check("permute", () =>
       dims.map((dim) => this.shape?.at(axisOf(this.shape, dim)) ?? null),
     );
-    const [id = 0] = this.recorder.record({ name: "permute", takes: [this.id] }, ([id = 0]) => {
-      return { op: "permute", id, input: this.id, dims: [...dims] };
-    });
-    return new Value(this.recorder, id, shape);
+    return this.#made("permute", shape, (id) => ({ op: "permute", id, input: this.id, dims: [...dims] }));
   }
 
   /** In another dtype. */
   to(dtype: CastType): Value {
-    const [id = 0] = this.recorder.record({ name: "to", takes: [this.id] }, ([id = 0]) => {
-      return { op: "cast", id, input: this.id, dtype };
-    });
-    return new Value(this.recorder, id, this.shape);
+    return this.#made("to", this.shape, (id) => ({ op: "cast", id, input: this.id, dtype }));
   }
 
   /** The same numbers, cut off from what they were computed from: no gradient goes through. */
@@ -298,27 +287,19 @@ export class Value {
     const { recorder } = this;
     const list = axes === undefined ? null : typeof axes === "object" ? axes : [axes];
     const dims = recorder.check(name, () => list?.map((axis) => axisOf(this.shape, axis)) ?? null);
-    const [id = 0] = recorder.record({ name, takes: [this.id] }, ([id = 0]) => {
-      return { op: "reduce", id, function: name, input: this.id, dims, keep };
-    });
-    return new Value(recorder, id, reducedShape(this.shape, dims, keep));
+    const shape = reducedShape(this.shape, dims, keep);
+    return this.#made(name, shape, (id) => ({ op: "reduce", id, function: name, input: this.id, dims, keep }));
   }
 
   #along(name: Along, axis: Axis): Value {
-    const { recorder } = this;
-    const dim = recorder.check(name, () => axisOf(this.shape, axis));
-    const [id = 0] = recorder.record({ name, takes: [this.id] }, ([id = 0]) => {
-      return { op: "along", id, function: name, input: this.id, dim };
-    });
+    const dim = this.recorder.check(name, () => axisOf(this.shape, axis));
     const drops = name === "argmax" || name === "argmin";
-    return new Value(recorder, id, drops ? reducedShape(this.shape, [dim], false) : this.shape);
+    const shape = drops ? reducedShape(this.shape, [dim], false) : this.shape;
+    return this.#made(name, shape, (id) => ({ op: "along", id, function: name, input: this.id, dim }));
   }
 
   #variable(name: string, gradient: boolean): Value {
-    const [id = 0] = this.recorder.record({ name, takes: [this.id] }, ([id = 0]) => {
-      return { op: "variable", id, input: this.id, gradient };
-    });
-    return new Value(this.recorder, id, this.shape);
+    return this.#made(name, this.shape, (id) => ({ op: "variable", id, input: this.id, gradient }));
   }
 
   #through(op: "encode" | "decode", dictionary: TraceDictionary, from: number, to: number): Value {
@@ -332,12 +313,25 @@ export class Value {
         );
       }
     });
-    const [id = 0] = recorder.record({ name: op, takes: [this.id] }, ([id = 0]) => {
-      return { op, id, dictionary: dictionary.ref, input: this.id };
-    });
-    return new Value(recorder, id, this.shape === null ? null : this.shape.with(-1, to));
+    const shape = this.shape === null ? null : this.shape.with(-1, to);
+    return this.#made(op, shape, (id) => ({ op, id, dictionary: dictionary.ref, input: this.id }));
+  }
+
+  /** Records an operation that makes one value of this one. */
+  #made(name: string, shape: Shape, build: (id: number) => TraceOperation): Value {
+    return recordValue(this.recorder, { name, takes: [this.id], shape }, build);
   }
 }
+
+/** Records an operation that makes one value, of this shape. */
+export const recordValue = (
+  recorder: Recorder,
+  { name, takes = [], shape }: { readonly name: string; readonly takes?: readonly number[]; readonly shape: Shape },
+  build: (id: number) => TraceOperation,
+): Value => {
+  const [id = 0] = recorder.record({ name, takes }, ([id = 0]) => build(id));
+  return new Value(recorder, id, shape);
+};
 
 /** Records an elementwise function, or a matrix product. */
 export const applied = (recorder: Recorder, name: Apply, inputs: readonly Value[]): Value => {
@@ -346,8 +340,7 @@ export const applied = (recorder: Recorder, name: Apply, inputs: readonly Value[
     return name === "matmul" ? productShape(first, rest[0] ?? null) : rest.reduce(broadcastShape, first);
   });
   const takes = inputs.map((each) => each.id);
-  const [id = 0] = recorder.record({ name, takes }, ([id = 0]) => ({ op: "apply", id, function: name, inputs: takes }));
-  return new Value(recorder, id, shape);
+  return recordValue(recorder, { name, takes, shape }, (id) => ({ op: "apply", id, function: name, inputs: takes }));
 };
 
 /** An operand as a value of the trace. */
@@ -362,13 +355,11 @@ export const operandOf = (recorder: Recorder, operand: Operand, name: string): V
     );
   }
   if (typeof operand === "number") {
-    const [id = 0] = recorder.record({ name }, ([id = 0]) => ({ op: "number", id, value: operand }));
-    return new Value(recorder, id, []);
+    return recordValue(recorder, { name, shape: [] }, (id) => ({ op: "number", id, value: operand }));
   }
   if (operand instanceof SavedTensor) {
     requireSameWorker(recorder, operand.worker, name, "tensor");
-    const [id = 0] = recorder.record({ name }, ([id = 0]) => ({ op: "held", id, tensor: operand.ref }));
-    return new Value(recorder, id, operand.shape);
+    return recordValue(recorder, { name, shape: operand.shape }, (id) => ({ op: "held", id, tensor: operand.ref }));
   }
   throw recorder.error(name, "trace_misuse", "this is neither a value of the trace, nor a saved tensor, nor a number");
 };
