@@ -1,1 +1,2 @@
-export { type DownloadedFile, type DownloadOptions, type DownloadProgress, downloadPublished } from "./download.ts";
+export { downloadPublished } from "./download.ts";
+export type { DownloadedFile, DownloadOptions, DownloadProgress } from "./set-download.ts";

@@ -1,0 +1,144 @@
+import { mkdirSync, statfsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import prettyBytes from "pretty-bytes";
+import { cannotWrite } from "../../checkpoint/index.ts";
+import { DictlearnError } from "../../errors.ts";
+import type { Worker } from "../../worker/index.ts";
+import type { PublishedDictionary, PublishedSet } from "../published-set.ts";
+import { checkArrival } from "./arrival.ts";
+import type { Patience } from "./http.ts";
+import type { Inspector } from "./inspector.ts";
+import type { Mirror } from "./mirror.ts";
+import type { PartFile } from "./part-file.ts";
+import { checkSize, type WantedFile } from "./wanted.ts";
+
+export interface DownloadOptions {
+  /** The folder to put them into, as `pythia-70m-deduped/mlp_out_layer3/0_8192/ae.pt` and so on. */
+  readonly to: string;
+  /** Layers or sites (`3`, `attn_out_layer3`, `embed`); all of the set unless given. */
+  readonly layers?: readonly (string | number)[];
+  /** Whether the checkpoints of the training come too. */
+  readonly checkpoints?: boolean;
+  /** Another place than the authors': a URL, or a local folder. */
+  readonly mirror?: string | undefined;
+  /** A worker that looks at the weights; without one, one is started when the first have arrived. */
+  readonly worker?: Worker;
+  readonly python?: string | undefined;
+  readonly patience?: Patience;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: (progress: DownloadProgress) => void;
+}
+
+export interface DownloadProgress {
+  /** What is being done. */
+  readonly stage: "Looking" | "Downloading" | "Checking" | "Unpacking";
+  /** The file at hand. */
+  readonly name: string;
+  /** Bytes that are there, and about how many there will be. */
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface DownloadedFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** Whether it was there before. */
+  readonly present: boolean;
+}
+
+interface Means extends Omit<DownloadOptions, "mirror"> {
+  readonly mirror: Mirror;
+  readonly inspector: Inspector;
+}
+
+const PATIENCE: Patience = { retries: 5, pause: 1000 };
+
+/** One set on its way: what is done with each file, wherever it comes from. */
+export class SetDownload {
+  readonly set: PublishedSet;
+  readonly dictionaries: readonly PublishedDictionary[];
+  readonly means: Means;
+  readonly patience: Patience;
+  /** Bytes of each file that are there, and that there will be. */
+  readonly #bytes = new Map<string, { done: number; total: number }>();
+
+  constructor(set: PublishedSet, dictionaries: readonly PublishedDictionary[], means: Means) {
+    this.set = set;
+    this.dictionaries = dictionaries;
+    this.means = means;
+    this.patience = means.patience ?? PATIENCE;
+  }
+
+  /** Says what will come, so that progress is a share of all of it. */
+  expect(files: readonly WantedFile[]): void {
+    for (const { name, bytes } of files) this.#bytes.set(name, { done: 0, total: bytes });
+  }
+
+  /** Looks at what has arrived, and gives it its name. What is wrong is thrown away, so that the next try starts anew. */
+  async arrive(file: WantedFile, part: PartFile): Promise<DownloadedFile> {
+    try {
+      checkSize(file, part.size, file.name);
+      await checkArrival(file, part.path, this.means.inspector.worker);
+    } catch (error) {
+      part.discard();
+      throw error;
+    }
+    const bytes = part.size;
+    part.commit();
+    return { path: file.target, bytes, present: false };
+  }
+
+  /** Looks at what was there before. */
+  async lookAt(file: WantedFile): Promise<DownloadedFile> {
+    const { size } = statSync(file.target);
+    try {
+      checkSize(file, size, file.target);
+      await checkArrival(file, file.target, this.means.inspector.worker);
+    } catch (error) {
+      if (!(error instanceof DictlearnError)) throw error;
+      throw new DictlearnError(`${file.target} was there before, and is not right: ${error.message}`, {
+        code: error.code,
+        hint: "Move it away, and run the same command again.",
+        cause: error,
+      });
+    }
+    this.watch("Checking", file.name, size)(size, size);
+    return { path: file.target, bytes: size, present: true };
+  }
+
+  /** The folder of a file. */
+  makeFolder({ target }: WantedFile): void {
+    try {
+      mkdirSync(dirname(target), { recursive: true });
+    } catch (error) {
+      throw cannotWrite(dirname(target), error);
+    }
+  }
+
+  /** Throws `does_not_fit` when the folder's disk has not so many bytes left. */
+  requireSpace(bytes: number): void {
+    const { bavail, bsize } = statfsSync(this.means.to);
+    if (bytes <= bavail * bsize) return;
+    throw new DictlearnError(
+      `The set ${this.set.name} needs ${prettyBytes(bytes)}, but ${this.means.to} has ${prettyBytes(bavail * bsize)} left.`,
+      { code: "does_not_fit", hint: "Choose --layers, or another folder with --to." },
+    );
+  }
+
+  /** What hears of the bytes of one file. */
+  watch(stage: DownloadProgress["stage"], name: string, expected: number) {
+    return (done: number, total = expected): void => {
+      this.#bytes.set(name, { done, total });
+      this.report(stage, name);
+    };
+  }
+
+  report(stage: DownloadProgress["stage"], name: string): void {
+    let [done, total] = [0, 0];
+    for (const each of this.#bytes.values()) {
+      done += each.done;
+      total += each.total;
+    }
+    this.means.onProgress?.({ stage, name, done, total });
+  }
+}
