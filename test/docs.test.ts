@@ -29,6 +29,31 @@ it("every link within the documentation leads somewhere", () => {
   expect(broken).toEqual([]);
 });
 
+it("the README compares with the figures that were measured last", () => {
+  const section = (name: string, heading: string): string => {
+    const text = pages.find((page) => page.name === name)?.text ?? "";
+    return text.split(`\n## ${heading}\n`)[1]?.split("\n## ")[0] ?? "";
+  };
+  const cells = (text: string): string[][] =>
+    [...text.matchAll(/^\| (\d.*) \|$/gm)].map(([, row]) => (row ?? "").split(" | ").map((cell) => cell.trim()));
+  const said = section("README.md", "How it compares");
+  const peers = section("docs/benchmarks.md", "peers");
+  const measured = cells(peers).map(([, l0, library = "", ms = ""]) => ({ l0, library, ms: ms.split(" ")[0] }));
+  const libraries = ["dictlearn", "dictionary_learning,", "SAELens,", "plain reference loop"];
+  const rows = cells(said);
+  expect(rows).toHaveLength(3);
+  for (const [features = "", ...times] of rows) {
+    const l0 = /^\d+/.exec(features)?.[0];
+    const found = libraries.map((name) => measured.find((each) => each.l0 === l0 && each.library.startsWith(name))?.ms);
+    expect(times, `L0 ${l0}`).toEqual(found);
+  }
+  expect(peers).toContain("dictionary-learning 0.1.0, sae-lens 6.54.0");
+  const whole = section("docs/benchmarks.md", "end-to-end");
+  const ratios = [...said.matchAll(/(\d+\.\d+) times/g)].map(([, ratio]) => ratio ?? "");
+  expect(ratios.length).toBeGreaterThan(1);
+  expect(ratios.filter((ratio) => !whole.includes(`| ${ratio} (`))).toEqual([]);
+});
+
 it("every block of TypeScript is right to the compiler", async () => {
   const known: Record<string, string> = {
     model: `declare const model: import("dictlearn").LanguageModel;`,
