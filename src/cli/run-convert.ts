@@ -5,6 +5,7 @@ import { FORMATS, type Format, findFiles, NewFolder, readDictionary, writeDictio
 import type { Dtype } from "../dictionary/index.ts";
 import { ensureEnvironment, setupProgress } from "../environment/index.ts";
 import { ConfigError } from "../errors.ts";
+import type { HandleRef } from "../protocol/index.ts";
 import { Worker } from "../worker/index.ts";
 import { count, number } from "./format.ts";
 
@@ -31,15 +32,7 @@ export const convert = async (options: ConvertOptions): Promise<void> => {
   const environment = await ensureEnvironment({ python: options.python, onProgress: setupProgress() });
   await using worker = await Worker.start(environment);
   const read = await readDictionary(worker, source, { device: "cpu", dtype });
-  const notes: string[] = [];
-  if (format.name === "dictionary_learning") {
-    const { decoder_norms } = await worker.call("dictionary.examine", { dictionary: read.dictionary });
-    if (Math.max(1 - decoder_norms.min, decoder_norms.max - 1) > UNIT_NORM_TOLERANCE) {
-      notes.push(
-        `The decoder's columns have norms of ${number(decoder_norms.min)} to ${number(decoder_norms.max)}: dictionary_learning's loader scales them to 1 and the features with them.`,
-      );
-    }
-  }
+  const notes = format.name === "dictionary_learning" ? await willBeScaled(worker, read.dictionary) : [];
   const written = await writeDictionary(worker, read, destination, { format, overwrite });
   if (written.folded) {
     notes.push(
@@ -71,6 +64,15 @@ export const convert = async (options: ConvertOptions): Promise<void> => {
     `  ${format.weights}, ${format.config}: ${count(size)} features of ${widths} coordinates, ${read.shape.dtype}, ${prettyBytes(written.bytes)}`,
   );
   for (const note of notes) console.log(`  ${note}`);
+};
+
+/** What dictionary_learning's loader will do to columns that have not norm 1. */
+const willBeScaled = async (worker: Worker, dictionary: HandleRef): Promise<string[]> => {
+  const { min, max } = (await worker.call("dictionary.examine", { dictionary })).decoder_norms;
+  if (Math.max(1 - min, max - 1) <= UNIT_NORM_TOLERANCE) return [];
+  return [
+    `The decoder's columns have norms of ${number(min)} to ${number(max)}: dictionary_learning's loader scales them to 1 and the features with them.`,
+  ];
 };
 
 /** Other spellings of the formats' names. */

@@ -1,7 +1,8 @@
 import type { ResolvedRun } from "../config/index.ts";
 import type { Evaluation } from "../evaluate/index.ts";
 import type { Observer, RunEvent, RunResult, StepMetrics } from "../train/index.ts";
-import { count, metricsLine, summary } from "./format.ts";
+import { count } from "./format.ts";
+import { metricsLine, summary } from "./run-summary.ts";
 import type { View } from "./view.ts";
 
 /** Seconds between two lines about the same thing. */

@@ -2,7 +2,8 @@ import cliProgress from "cli-progress";
 import type { ResolvedRun } from "../config/index.ts";
 import type { Evaluation } from "../evaluate/index.ts";
 import type { Observer, RunResult, StepMetrics } from "../train/index.ts";
-import { count, metricsLine, summary } from "./format.ts";
+import { count } from "./format.ts";
+import { metricsLine, summary } from "./run-summary.ts";
 import type { View } from "./view.ts";
 
 /** Bars on a terminal: the buffer's fill and the steps, with rates, statistics and the time left. */

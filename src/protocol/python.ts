@@ -9,6 +9,28 @@ const className = (method: string): string =>
     .map((part) => part.charAt(0).toUpperCase() + part.slice(1))
     .join("");
 
+/** The type of a field, as Python writes it. */
+const annotation = (node: JsonSchema): string => {
+  if (node.$ref !== undefined) {
+    const id = node.$ref.replace("#/$defs/", "");
+    return id === "Float" ? "float" : id;
+  }
+  if (node.enum !== undefined) {
+    return `Literal[${node.enum.map((value) => (value === null ? "None" : JSON.stringify(value))).join(", ")}]`;
+  }
+  if (Array.isArray(node.type)) return node.type.map((type: string) => annotation({ ...node, type })).join(" | ");
+  const alternatives = node.anyOf ?? node.oneOf;
+  if (alternatives !== undefined) return alternatives.map(annotation).join(" | ");
+  if (node.type === "null") return "None";
+  if (node.type === "array" && node.items !== undefined) return `list[${annotation(node.items)}]`;
+  if (node.type === "object" && typeof node.additionalProperties === "object") {
+    return `dict[str, ${annotation(node.additionalProperties)}]`;
+  }
+  const scalar = typeof node.type === "string" ? SCALARS[node.type] : undefined;
+  if (scalar === undefined) throw new Error(`No Python type for ${JSON.stringify(node)}`);
+  return scalar;
+};
+
 /**
  * The Python module that both the worker and its type checker read: one frozen msgspec struct for every object of the
  * protocol, checked when a message is decoded. The file is committed; `npm run check` fails when it is stale.
@@ -16,27 +38,6 @@ const className = (method: string): string =>
 export const generatePython = (): string => {
   const schema = protocolSchema();
   const structs = new Map<string, string>();
-
-  const annotation = (node: JsonSchema): string => {
-    if (node.$ref !== undefined) {
-      const id = node.$ref.replace("#/$defs/", "");
-      return id === "Float" ? "float" : id;
-    }
-    if (node.enum !== undefined) {
-      return `Literal[${node.enum.map((value) => (value === null ? "None" : JSON.stringify(value))).join(", ")}]`;
-    }
-    if (Array.isArray(node.type)) return node.type.map((type: string) => annotation({ ...node, type })).join(" | ");
-    const alternatives = node.anyOf ?? node.oneOf;
-    if (alternatives !== undefined) return alternatives.map(annotation).join(" | ");
-    if (node.type === "null") return "None";
-    if (node.type === "array" && node.items !== undefined) return `list[${annotation(node.items)}]`;
-    if (node.type === "object" && typeof node.additionalProperties === "object") {
-      return `dict[str, ${annotation(node.additionalProperties)}]`;
-    }
-    const scalar = typeof node.type === "string" ? SCALARS[node.type] : undefined;
-    if (scalar === undefined) throw new Error(`No Python type for ${JSON.stringify(node)}`);
-    return scalar;
-  };
 
   const addStruct = (name: string, node: JsonSchema): void => {
     for (const [id, definition] of Object.entries(node.$defs ?? {})) {

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 
 from ..buffer.source import Source, scaled
-from ..dictionary.standard import draw_encoder
+from ..dictionary.standard import AutoEncoder, draw_encoder
 from ..errors import WorkerError
 from ..protocol import Resampling
 from .draws import draw_distinct, draw_with_replacement
@@ -59,22 +59,43 @@ def resample(
     drawn = draw(weights, len(dead), rows, resampling, generator)
     dead = dead[: len(drawn)]
     x, y = rows.take(drawn)
-    encoder, decoder = dictionary.encoder, dictionary.decoder.weight
+    start_decoder(dictionary, dead, y, resampling)
+    if fresh:
+        wide = torch.float32 if dictionary.dtype == torch.bfloat16 else dictionary.dtype
+        weight, _ = draw_encoder(len(dead), dictionary.input_width, wide, generator)
+        dictionary.encoder.weight[dead] = weight.to(dictionary.device, dictionary.dtype)
+    else:
+        start_encoder(dictionary, dead, alive, x, resampling)
+    dictionary.encoder.bias[dead] = 0
+    tell_optimiser(trainee, dead, resampling)
+    return dead, fresh
+
+
+def start_decoder(dictionary: AutoEncoder, dead: torch.Tensor, y: torch.Tensor, resampling: Resampling) -> None:
+    """Columns in the direction of the targets y (k, d_out)."""
+    decoder = dictionary.decoder.weight
     if resampling.renormalize == "all":
         decoder[:, dead] = y.T
         decoder /= decoder.norm(dim=0, keepdim=True)
     else:
         decoder[:, dead] = (y / y.norm(dim=1, keepdim=True)).T
-    if fresh:
-        wide = torch.float32 if dictionary.dtype == torch.bfloat16 else dictionary.dtype
-        weight, _ = draw_encoder(len(dead), dictionary.input_width, wide, generator)
-        encoder.weight[dead] = weight.to(dictionary.device, dictionary.dtype)
-    elif resampling.encoder == "mean-alive":
-        encoder.weight[dead] = encoder.weight[alive].mean(dim=0) * ENCODER_SCALE
+
+
+def start_encoder(
+    dictionary: AutoEncoder, dead: torch.Tensor, alive: torch.Tensor, x: torch.Tensor, resampling: Resampling
+) -> None:
+    """Rows that are shorter than those of the features that are alive (m, truth values)."""
+    weight = dictionary.encoder.weight
+    if resampling.encoder == "mean-alive":
+        weight[dead] = weight[alive].mean(dim=0) * ENCODER_SCALE
     else:
-        scale = ENCODER_SCALE * encoder.weight[alive].norm(dim=1).mean()
-        encoder.weight[dead] = directions(x) * scale
-    encoder.bias[dead] = 0
+        scale = ENCODER_SCALE * weight[alive].norm(dim=1).mean()
+        weight[dead] = directions(x) * scale
+
+
+def tell_optimiser(trainee: Trainee, dead: torch.Tensor, resampling: Resampling) -> None:
+    """It takes over what was written, and forgets the moments of what was there."""
+    encoder, decoder = trainee.dictionary.encoder, trainee.dictionary.decoder.weight
     columns = (slice(None), dead)
     optimiser = trainee.optimiser
     optimiser.adopt(encoder.weight, (dead,))
@@ -84,7 +105,6 @@ def resample(
     optimiser.reset_moments(encoder.bias, (dead,))
     if resampling.moments == "all":
         optimiser.reset_moments(decoder, columns)
-    return dead, fresh
 
 
 class Rows:
