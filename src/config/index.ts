@@ -1,6 +1,6 @@
+export { notices, requireAvailable } from "./availability.ts";
 export { evaluationDefaults } from "./defaults.ts";
 export { checkFits, type Estimate, estimateRun } from "./estimate.ts";
-export { notices, requireAvailable } from "./features.ts";
 export { loadConfig, parseConfig } from "./load.ts";
 export {
   type BufferInput,

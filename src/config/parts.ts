@@ -22,8 +22,8 @@ export const parseTrain = (input: TrainSettingsInput): Train => ({
 });
 
 /** The keys of a config that say what is kept for resuming, for scripts: checked. */
-export const parseResume = (input: z.output<typeof Resume>): z.output<typeof Resume> =>
-  check(Resume, input, "trainSAE");
+export const parseResume = (input: z.output<typeof Resume>, caller: string): z.output<typeof Resume> =>
+  check(Resume, input, caller);
 
 const check = <S extends z.ZodObject>(schema: S, input: unknown, source: string): z.output<S> => {
   const parsed = schema.safeParse(input);

@@ -10,10 +10,10 @@ import { evaluateRun } from "./final-evaluation.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
 import { explainOutOfMemory } from "./out-of-memory.ts";
 import { explainFailure, explainStop, prepareFolders, saveResults } from "./outputs.ts";
-import { Place } from "./place.ts";
 import { estimateResources, requireResources } from "./resources.ts";
 import { withRestarts } from "./restart.ts";
 import { createKeeper, openRun, rewindFolders, takeUp } from "./resume.ts";
+import { RunFolder } from "./run-folder.ts";
 import { RunLog } from "./run-log.ts";
 import { distinctSites } from "./sites.ts";
 import type { Trainee } from "./trainee.ts";
@@ -43,13 +43,13 @@ export const runTraining = async (run: ResolvedRun, worker: Worker, options: Run
   requireAvailable(run);
   OutputFolder.check(run.config.output, options);
   const log = new RunLog(options.observe);
-  await using place = new Place(run.config.output, options);
+  await using folder = new RunFolder(run.config.output, options);
   const start = run.config.resume === "off" ? undefined : options.startWorker;
-  const attempt = async (each: Worker) => await trainOnce(run, each, { ...options, log, place });
+  const attempt = async (each: Worker) => await trainOnce(run, each, { ...options, log, folder });
   try {
     return await withRestarts(worker, attempt, { start, observe: log.observe, signal: options.signal });
   } catch (error) {
-    throw explainStop(explainOutOfMemory(error, run.config), place.output);
+    throw explainStop(explainOutOfMemory(error, run.config), folder.output);
   }
 };
 
@@ -57,7 +57,7 @@ export const runTraining = async (run: ResolvedRun, worker: Worker, options: Run
 const trainOnce = async (
   run: ResolvedRun,
   worker: Worker,
-  { log, place, signal }: RunOptions & { readonly log: RunLog; readonly place: Place },
+  { log, folder, signal }: RunOptions & { readonly log: RunLog; readonly folder: RunFolder },
 ): Promise<RunResult> => {
   const { config, dictionaries } = run;
   const { observe } = log;
@@ -78,14 +78,14 @@ const trainOnce = async (
   });
   const trainees = await createTrainees(source, dictionaries, { config, sites, device, generators });
 
-  const output = await place.claim();
+  const output = await folder.claim();
   const onDisk = await openRun(output, config, { worker, device, observe });
   const from = await takeUp(onDisk, { source, trainees, generators, observe, signal });
   log.step = from.step;
   if (!(await source.fill(signal)) && from.step === 0) throw nothingToTrainOn(config);
   if (onDisk.last === undefined) await normalizeAll(source, trainees);
   const folders = await prepareFolders(output, source, trainees, { run, device, fresh: onDisk.fresh });
-  place.keep();
+  folder.keep();
   rewindFolders(onDisk, trainees, { output, folders });
   const sinks = folders.map(({ metrics }, index) => new JsonlSink(metrics, trainees[index]?.name ?? ""));
   using _sinks = log.open(sinks);

@@ -56,7 +56,7 @@ export const requireResumable = (
   caller: string,
 ): Resumable | undefined => {
   if (kind === "off") return undefined;
-  parseResume({ resume: kind, resume_every });
+  parseResume({ resume: kind, resume_every }, caller);
   if (save_dir === undefined) {
     throw new ConfigError(`${caller}: resume is ${kind}, but there is no save_dir to keep the state in.`);
   }

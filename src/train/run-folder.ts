@@ -1,7 +1,7 @@
 import { type ClaimOptions, OutputFolder } from "../checkpoint/index.ts";
 
 /** The output folder of a run: taken once the input has proved good, and given back without a trace if nothing came of it. */
-export class Place implements AsyncDisposable {
+export class RunFolder implements AsyncDisposable {
   readonly #path: string;
   readonly #options: ClaimOptions;
   #output: OutputFolder | undefined;
