@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { repeat, timingOf } from "../../src/benchmark/timing.ts";
 import { CancelledError } from "../../src/errors.ts";
 
@@ -24,8 +24,16 @@ describe("repeat", () => {
   it("ends with the least there must be once the time is up, and with one where that alone takes so long", async () => {
     expect((await repeat(numbers(), { least: 3, most: 50, budget: 0 })).repetitions).toBe(1);
     const quick = { least: 3, most: 50, budget: 0.05 };
-    const slow = async () => await new Promise<number>((resolve) => setTimeout(() => resolve(1), 30));
-    expect((await repeat(slow, quick)).repetitions).toBe(3);
+    vi.useFakeTimers({ toFake: ["performance"] });
+    try {
+      const slow = async () => {
+        vi.advanceTimersByTime(30);
+        return 1;
+      };
+      expect((await repeat(slow, quick)).repetitions).toBe(3);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("stops when it is told to", async () => {
