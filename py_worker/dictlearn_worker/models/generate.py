@@ -33,15 +33,8 @@ def generate(context: Context, params: p.ModelGenerateParams) -> p.ModelGenerate
         context.progress("Generating", ids.shape[1] - width, params.max_new_tokens)
         return torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
 
-    options: dict[str, Any] = {"do_sample": False, "num_beams": 1, "stopping_criteria": [watch]}
-    if params.sample is not None:
-        # Zero and one stand for "no limit": the checkpoint's own settings must not come back in.
-        options |= {
-            "do_sample": True,
-            "temperature": params.sample.temperature,
-            "top_k": params.sample.top_k or 0,
-            "top_p": 1.0 if params.sample.top_p is None else params.sample.top_p,
-        }
+    options: dict[str, Any] = {**drawing(params.sample), "num_beams": 1, "stopping_criteria": [watch]}
+    options |= {"max_new_tokens": params.max_new_tokens, "min_new_tokens": params.min_new_tokens}
     if params.stop:
         options |= {"stop_strings": params.stop, "tokenizer": model.tokenizer}
     # transformers draws from torch's global streams: these are seeded for the call, and put back after it.
@@ -50,7 +43,6 @@ def generate(context: Context, params: p.ModelGenerateParams) -> p.ModelGenerate
         if params.sample is not None:
             torch.manual_seed(params.sample.seed)
         inputs = inputs_of(model, params.prompts)
-        options |= {"max_new_tokens": params.max_new_tokens, "min_new_tokens": params.min_new_tokens}
         interpreter = Interpreter(context, model)
         if params.program:
             generate_with(model, interpreter, params.program, inputs, **options)
@@ -65,6 +57,19 @@ def generate(context: Context, params: p.ModelGenerateParams) -> p.ModelGenerate
         stopped=stopped,
         saved=[[held(context, tensor) for tensor in each] for each in saved_in_passes(interpreter, params.program)],
     )
+
+
+def drawing(sample: p.Sampling | None) -> dict[str, Any]:
+    """How transformers chooses a token."""
+    if sample is None:
+        return {"do_sample": False}
+    # Zero and one stand for "no limit": the checkpoint's own settings must not come back in.
+    return {
+        "do_sample": True,
+        "temperature": sample.temperature,
+        "top_k": sample.top_k or 0,
+        "top_p": 1.0 if sample.top_p is None else sample.top_p,
+    }
 
 
 def finish(model: LanguageModel, rows: list[list[int]], stop: list[str]) -> tuple[list[list[int]], list[Any]]:
