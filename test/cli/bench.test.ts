@@ -108,7 +108,7 @@ describe("dictlearn bench", () => {
     const found = await bench<MachineBenchmark>(["--device", "cpu"]);
     expect(found).toMatchObject({ device: "cpu", kind: "cpu", threads: 1 });
     expect(found.versions.torch).toMatch(/^\d+\.\d+/);
-    ascending(found.start);
+    ascending(found.start ?? 0);
     ascending(found.call.fastest, found.call.seconds, found.call.slowest);
     expect(found.peaks.map(({ precision }) => precision)).toEqual(["float32"]);
     const { draw } = found;

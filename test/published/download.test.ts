@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type DownloadOptions, downloadPublished, type PublishedSet } from "../../src/published/index.ts";
@@ -79,6 +79,17 @@ describe("a mirror with index pages", () => {
   });
 });
 
+const partOf = (folder: string, layer: number): string => join(folder, dirname(ae(layer)), ".ae.part.pt");
+
+/** Waits until so many bytes lie in a file: what a client has not read is lost when its connection breaks. */
+const onceArrived = (file: string, bytes: number, then: () => void): void => {
+  const timer = setInterval(() => {
+    if (!existsSync(file) || statSync(file).size < bytes) return;
+    clearInterval(timer);
+    then();
+  }, 5);
+};
+
 describe("what a server does for the moment", () => {
   it.each([429, 503])("an answer of %d is asked again after the time that it names", async (status) => {
     const at: number[] = [];
@@ -104,7 +115,10 @@ describe("what a server does for the moment", () => {
       const range = { "content-range": `bytes ${start}-${bytes.length - 1}/${bytes.length}` };
       response.writeHead(start === 0 ? 200 : 206, { ...headers, ...(start === 0 ? {} : range) });
       if (bytes.length - start <= step) response.end(bytes.subarray(start));
-      else response.write(bytes.subarray(start, start + step), () => setTimeout(() => response.destroy(), 20));
+      else {
+        response.write(bytes.subarray(start, start + step));
+        onceArrived(partOf(to, 0), start + step, () => response.destroy());
+      }
       return true;
     };
     await download();
@@ -138,13 +152,14 @@ describe("what a server does for the moment", () => {
       else {
         const bytes = readFileSync(file);
         response.writeHead(200, { etag: etagOf(file), "content-length": bytes.length });
-        response.write(bytes.subarray(0, cut), () => setTimeout(() => response.destroy(), 20));
+        response.write(bytes.subarray(0, cut));
+        onceArrived(partOf(to, 0), cut, () => response.destroy());
       }
       return true;
     };
     await rejection(download({ layers: [0] }));
     expect(filesIn(to)).not.toContain(ae(0));
-    expect(statSync(join(to, dirname(ae(0)), ".ae.part.pt")).size).toBe(cut);
+    expect(statSync(partOf(to, 0)).size).toBe(cut);
     server.requests.length = 0;
     await download({ layers: [0] });
     expect(server.requests.find((request) => request.path === path)?.range).toBe(`bytes=${cut}-`);
@@ -156,17 +171,18 @@ describe("what a server does for the moment", () => {
     const target = join(changed, ae(0));
     mkdirSync(dirname(target), { recursive: true });
     copyFileSync(join(there, ae(0)), target);
+    const elsewhere = join(dirname(to), "elsewhere");
     await using second = await serve(changed);
     second.trouble = ({ visit, path: asked, response, file }) => {
       if (asked !== path || visit > 5) return false;
       if (visit > 1) response.destroy();
       else {
         response.writeHead(200, { etag: etagOf(file), "content-length": statSync(file).size });
-        response.write(readFileSync(file).subarray(0, cut), () => setTimeout(() => response.destroy(), 20));
+        response.write(readFileSync(file).subarray(0, cut));
+        onceArrived(partOf(elsewhere, 0), cut, () => response.destroy());
       }
       return true;
     };
-    const elsewhere = join(dirname(to), "elsewhere");
     await rejection(download({ layers: [0], to: elsewhere, mirror: second.url }));
     copyFileSync(join(there, ae(1)), target);
     await download({ layers: [0], to: elsewhere, mirror: second.url });
@@ -182,7 +198,8 @@ describe("a server that overlooks If-Range", () => {
       ranges.push(request.headers.range);
       if (visit === 1) {
         response.writeHead(200, { etag: etagOf(file), "content-length": statSync(file).size });
-        response.write(readFileSync(file).subarray(0, 1000), () => setTimeout(() => response.destroy(), 20));
+        response.write(readFileSync(file).subarray(0, 1000));
+        onceArrived(partOf(to, 0), 1000, () => response.destroy());
       } else {
         const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
         const bytes = readFileSync(join(there, ae(1)));
@@ -205,7 +222,10 @@ it("a file whose end was not announced is fetched anew when nothing is behind wh
     else {
       response.writeHead(200, { etag: etagOf(file) });
       if (visit > 1) response.end(readFileSync(file));
-      else response.write(readFileSync(file), () => setTimeout(() => response.destroy(), 50));
+      else {
+        response.write(readFileSync(file));
+        onceArrived(partOf(to, 0), statSync(file).size, () => response.destroy());
+      }
     }
     return true;
   };
@@ -328,7 +348,8 @@ describe("what is wrong", () => {
     server.trouble = ({ path, response, file, visit }) => {
       if (path !== `/${ae(0)}` || visit > 1) return false;
       response.writeHead(200, { etag: etagOf(file), "content-length": statSync(file).size });
-      response.write(readFileSync(file).subarray(0, 2000), () => setTimeout(() => controller.abort(), 50));
+      response.write(readFileSync(file).subarray(0, 2000));
+      onceArrived(partOf(to, 0), 2000, () => controller.abort());
       return true;
     };
     expect(await rejection(download({ signal: controller.signal, layers: [0] }))).toMatchObject({ code: "cancelled" });
