@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from dictlearn_worker import protocol as p
+from dictlearn_worker.models.shared_tokenizer import SharedTokenizer
 from dictlearn_worker.text.contexts import Batch, Contexts
 from dictlearn_worker.text.stream import TextStream
 
@@ -46,7 +47,7 @@ def batch(documents: list[str], pad: int | None = None, **switches: Any) -> Batc
         drop_partial_batch=False,
         **chosen,
     )
-    found = Contexts(TextStream(documents), tokenizer(pad), None, params).next(len(documents))
+    found = Contexts(TextStream(documents), SharedTokenizer(tokenizer(pad)), None, params).next(len(documents))
     assert found is not None
     return found
 

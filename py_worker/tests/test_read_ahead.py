@@ -5,9 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +15,7 @@ from test_contexts_switches import END, tokenizer
 from dictlearn_worker import protocol as p
 from dictlearn_worker.errors import WorkerError
 from dictlearn_worker.models.shared_tokenizer import SharedTokenizer
-from dictlearn_worker.text.contexts import Contexts
+from dictlearn_worker.text.contexts import AHEAD, Contexts
 from dictlearn_worker.text.stream import ListedDocuments, PushedStream, TextStream
 
 CTX_LEN = 3
@@ -47,7 +45,7 @@ def contexts(text: TextStream, kind: str) -> Contexts:
         exclude_special_tokens=False,
         drop_partial_batch=False,
     )
-    return Contexts(text, tokenizer(None), None, params)
+    return Contexts(text, SharedTokenizer(tokenizer(None)), None, params)
 
 
 def expected(documents: list[str], kind: str) -> list[list[int]]:
@@ -138,33 +136,43 @@ def test_a_script_is_not_asked_before_there_is_need(kind) -> None:
     found = contexts(text, kind)
     text.push(["abc"] * 100, end=False)
     assert len(given_out(found, 2)) == 2
-    assert len(text.next_documents(1000)) == {"pack": 100 - 64, "truncate": 98}[kind]
+    assert len(text.next_documents(1000)) == {"pack": 100 - 8, "truncate": 98}[kind]
     found.next(200)
     assert found.starved
 
 
-def test_a_shared_tokenizer_is_called_by_one_thread_at_a_time() -> None:
-    """And is a copy, with the constants of the other."""
+class Slow(ListedDocuments):
+    """Waits for permission in front of the document with this number."""
 
-    class Counting:
-        eos_token_id = END
+    def __init__(self, documents: list[str], number: int) -> None:
+        super().__init__(documents)
+        self.number, self.may_go_on, self.reached = number, threading.Event(), threading.Event()
 
-        def __init__(self) -> None:
-            self.inside, self.most = 0, 0
+    def __next__(self) -> str:
+        if self._next == self.number:
+            self.reached.set()
+            assert self.may_go_on.wait(60)
+        return super().__next__()
 
-        def __call__(self, seconds: float) -> int:
-            self.inside += 1
-            self.most = max(self.most, self.inside)
-            time.sleep(seconds)
-            self.inside -= 1
-            return self.most
 
-    own = Counting()
-    shared = SharedTokenizer(own)
-    with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(shared, [0.01] * 8)) == {1}
-    assert own.most == 0
-    assert shared.eos_token_id == END
+@pytest.mark.parametrize("kind", ["pack", "truncate"])
+def test_who_finds_enough_does_not_wait_and_what_is_held_does_not_tell(kind) -> None:
+    """Reading ahead stands still; what is there is given out meanwhile, and the state is that of a quick one."""
+    count, documents = 4, ["ab", "c", "abcd"] * 40
+    slow, quick = (Slow(documents, 34) for _ in range(2))
+    quick.may_go_on.set()
+    found, other = (contexts(TextStream(each), kind) for each in (slow, quick))
+    seen = given_out(found, count)
+    found._settle()
+    seen += given_out(found, count)
+    assert slow.reached.wait(60)
+    seen += given_out(found, count)
+    assert not slow.may_go_on.is_set()
+    slow.may_go_on.set()
+    assert seen == expected(documents, kind)[: 3 * count]
+    assert seen == [row for _ in range(3) for row in given_out(other, count)]
+    assert found.state() == other.state()
+    assert found._held() >= AHEAD * count
 
 
 def test_threads_end_with_their_contexts() -> None:
@@ -179,3 +187,27 @@ def test_threads_end_with_their_contexts() -> None:
     for thread in set(threading.enumerate()) - before:
         thread.join(20)
         assert not thread.is_alive()
+
+
+def test_a_call_is_bounded_by_characters_and_by_documents() -> None:
+    """One document at least, however long it is; and none behind those that are enough."""
+    for text in (TextStream(ListedDocuments(["aaaa"] * 9)), PushedStream()):
+        if isinstance(text, PushedStream):
+            text.push(["aaaa"] * 9, end=True)
+        assert [len(text.next_documents(*each)) for each in ((3, 100), (9, 1), (9, 8), (9, 9), (9, 100))] == [
+            3,
+            1,
+            2,
+            3,
+            0,
+        ]
+        assert text.ended
+
+
+def test_a_state_of_before_there_were_arrays() -> None:
+    """Tokens and contexts as lists; one of the two is empty."""
+    text = {"documents": {"taken": 1, "of": 2}, "first": [], "ended": False, "number": 0}
+    for kind, held in (("pack", [1, 2, 3, 4]), ("truncate", [])):
+        found = contexts(TextStream(ListedDocuments(["a", "d"])), kind)
+        found.restore({"text": text, "tokens": held, "contexts": [] if held else [[1, 2], [3]], "exhausted": False})
+        assert given_out(found, 9) == ([[1, 2, 3], [4, 4, END]] if held else [[1, 2], [3], [4]])

@@ -15,13 +15,12 @@ from ..registry import Context, method
 from ..text.contexts import Batch, Contexts
 from .cached import open_cached
 from .lengths import by_length, cut_to_size
-from .origins import fingerprint
+from .origins import fingerprint, rows_at_once
 from .rows import ActivationRows
 from .source import Source
 
 # Rows that are looked at at once.
 ROWS_PER_PART = 65_536
-ROWS_PER_CHECK = 256
 
 
 @method("buffer.create")
@@ -77,7 +76,9 @@ def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop:
     kept = activations(buffer, model, batch, stop=stop, cut=stop)
     count = int(batch.keep.sum())
     for read, rows in kept.items():
-        if not all(torch.isfinite(part).all() for part in rows.split(ROWS_PER_CHECK)):
+        # One question to the device, however many parts there are.
+        finite = [torch.isfinite(part).all() for part in rows.split(rows_at_once(rows.device))]
+        if finite and not torch.stack(finite).all():
             bad = int((~torch.isfinite(rows)).any(dim=-1).sum())
             raise WorkerError(
                 "non_finite_rows",
@@ -108,6 +109,9 @@ def activations(
         passes = cut_to_size(passes, model.device)
     if len(passes) < 2:
         values = model.read(batch.ids, batch.mask, reads, stop=stop)
+        if batch.keep.all():
+            # Nothing to choose: on a GPU a choice waits for it, and everywhere it is a copy.
+            return {read: values[read].flatten(0, 1) for read in reads}
         return {read: values[read][batch.keep.to(values[read].device)] for read in reads}
     assert batch.mask is not None
     kept: dict[Read, torch.Tensor] = {}

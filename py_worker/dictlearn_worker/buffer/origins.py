@@ -10,8 +10,8 @@ import torch
 from ..text.contexts import Batch
 
 NOWHERE = -1
-# Few enough that what is computed from them leaves no holes in the heap.
-ROWS_AT_ONCE = 256
+# On a CPU few enough that what is computed from them leaves no holes in the heap; a GPU wants fewer launches.
+ROWS_AT_ONCE = {"cpu": 256, "cuda": 8192}
 
 
 @dataclass
@@ -102,6 +102,11 @@ def fingerprint(values: Iterable[torch.Tensor]) -> torch.Tensor:
     sums = []
     for value in values:
         # torch widens what it sums as a whole: a part at a time.
-        parts = value.contiguous().view(whole[value.element_size()]).split(ROWS_AT_ONCE)
+        parts = value.contiguous().view(whole[value.element_size()]).split(rows_at_once(value.device))
         sums.append(torch.stack([part.sum(dtype=torch.int64) for part in parts]).sum().cpu())
     return torch.stack(sums)
+
+
+def rows_at_once(device: torch.device) -> int:
+    """How many rows are looked at at once there. What is found does not depend on it."""
+    return ROWS_AT_ONCE.get(device.type, ROWS_AT_ONCE["cuda"])

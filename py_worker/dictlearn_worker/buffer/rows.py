@@ -71,7 +71,11 @@ class ActivationRows(Source):
         """Writes rows, given as read -> (slots, width), into their slots."""
         where = slots.to(self.device)
         for read, values in rows.items():
-            self.values[read].index_copy_(0, where, values.to(self.device, self.values[read].dtype))
+            kept = self.values[read]
+            if values.is_cuda and self.device.type == "cpu":
+                # By way of pinned memory: to other memory a GPU writes through a small buffer, many times slower.
+                values = torch.empty(values.shape, dtype=kept.dtype, pin_memory=True).copy_(values)
+            kept.index_copy_(0, where, values.to(self.device, kept.dtype))
 
     def begin(self, *, full: bool) -> None:
         """As if no slot had been filled yet or, with `full`, as if all had, and none of their rows had been read."""

@@ -17,12 +17,46 @@ class SharedTokenizer:
     def __init__(self, tokenizer: Any) -> None:
         self._copy = deepcopy(tokenizer)
         self._lock = Lock()
+        self._quick = calls_its_backend(tokenizer)
 
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        """What the tokeniser makes of it."""
+    def ids(self, documents: list[str], *, special_tokens: bool, most: int | None) -> list[list[int]]:
+        """The ids of every document, with special tokens as the tokeniser writes them, cut to `most` tokens.
+
+        The same as calling it, without what else such a call makes of every token: offsets, masks and their lists.
+        """
         with self._lock:
-            return self._copy(*args, **options)
+            if not self._quick:
+                cut = {} if most is None else {"truncation": True, "max_length": most}
+                return self._copy(documents, add_special_tokens=special_tokens, verbose=False, **cut)["input_ids"]
+            self._set(most)
+            backend = self._copy.backend_tokenizer
+            return [each.ids for each in backend.encode_batch_fast(documents, add_special_tokens=special_tokens)]
+
+    def _set(self, most: int | None) -> None:
+        from transformers.tokenization_utils_base import TruncationStrategy
+        from transformers.utils import PaddingStrategy
+
+        cuts = TruncationStrategy.DO_NOT_TRUNCATE if most is None else TruncationStrategy.LONGEST_FIRST
+        self._copy.set_truncation_and_padding(
+            padding_strategy=PaddingStrategy.DO_NOT_PAD,
+            truncation_strategy=cuts,
+            max_length=most,
+            stride=0,
+            pad_to_multiple_of=None,
+            padding_side=None,
+        )
+        self._copy.backend_tokenizer.encode_special_tokens = self._copy.split_special_tokens
 
     def __getattr__(self, name: str) -> Any:
         """Its constants."""
         return getattr(self._copy, name)
+
+
+def calls_its_backend(tokenizer: Any) -> bool:
+    """Whether a call of it is one of the `tokenizers` library and nothing else, as for most but not for all."""
+    from transformers import PreTrainedTokenizerFast
+
+    kind = type(tokenizer)
+    return issubclass(kind, PreTrainedTokenizerFast) and all(
+        getattr(kind, name) is getattr(PreTrainedTokenizerFast, name) for name in ("__call__", "_encode_plus")
+    )

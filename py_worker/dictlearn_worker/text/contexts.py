@@ -5,16 +5,23 @@ from __future__ import annotations
 import itertools
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any
+from threading import Lock
 
+import numpy as np
 import torch
 
 from ..errors import WorkerError
+from ..models.shared_tokenizer import SharedTokenizer
 from ..protocol import ContextsOpenParams
 from .stream import State, TextStream
 
-# Documents per call of the tokeniser: enough to keep its threads busy, few enough to stay ahead by little.
-DOCUMENTS_PER_CALL = 64
+# How many times the most contexts that were asked for at once are read ahead, and by how large calls of the tokeniser.
+# Its threads share a call document by document, so a short call would wait for its longest one.
+AHEAD = 4
+# What a token is taken to have, where text is read that is not tokenised yet.
+CHARACTERS_PER_TOKEN = 4
+# One call at most, or one document: some hundred bytes for each of their tokens are held until it is done.
+MOST_CHARACTERS, MOST_DOCUMENTS = 1 << 20, 1 << 13
 
 
 @dataclass
@@ -36,13 +43,15 @@ class Contexts:
     pack: documents without special tokens, each followed by the end-of-text token, cut into full contexts; the last one
     may be shorter. truncate: one document, one context, as the tokeniser writes it, cut at `ctx_len`.
 
-    Whenever contexts were given out, as many as were ever asked for are read and tokenised on a thread, while the model
-    runs on the others. Every call waits for that thread first, so what is held follows from the calls alone. What fails
-    there fails again where it is needed.
+    Whenever contexts were given out, `AHEAD` times as many are read and tokenised on a thread, while the model runs on
+    the others. Who finds enough there does not wait for it; but since it goes on until there is that much again, what
+    is held in the end follows from the calls alone. What fails there fails again where it is needed.
     """
 
-    def __init__(self, text: TextStream, tokenizer: Any, max_context: int | None, params: ContextsOpenParams) -> None:
-        """`tokenizer`: one that threads may share. Raises `context_too_long`."""
+    def __init__(
+        self, text: TextStream, tokenizer: SharedTokenizer, max_context: int | None, params: ContextsOpenParams
+    ) -> None:
+        """Raises `context_too_long`."""
         if max_context is not None and params.ctx_len > max_context:
             raise WorkerError(
                 "context_too_long",
@@ -65,49 +74,54 @@ class Contexts:
         self._most = 0
         # Documents that were read and not yet tokenised.
         self._documents: list[str] = []
-        # Tokens (pack) or whole contexts (truncate) that were read and not yet given out.
-        self._tokens: list[int] = []
-        self._contexts: list[list[int]] = []
-        # The contexts that were given out last.
-        self._given: list[list[int]] = []
+        # Tokens (int32) that were read and not yet given out, and of truncated contexts the lengths.
+        self._tokens = np.empty(0, dtype=np.int32)
+        self._lengths: list[int] = []
+        # Held by whoever changes these two.
+        self._changing = Lock()
+        # The contexts that were given out last: their tokens and lengths.
+        self._given = (self._tokens, self._lengths)
         self.starved = False
         self.exhausted = False
 
     def next(self, count: int) -> Batch | None:
         """Up to `count` contexts. None: see `starved` and `exhausted`."""
-        self._settle()
-        self._read(count)
+        if count > self._most or self._held() < count:
+            self._settle()
+            self._most = max(self._most, count)
+            self._read(count, self._most)
         if self.starved:
             return None
-        rows = self._take(count)
-        if len(rows) < count:
+        tokens, lengths = self._take(count)
+        if len(lengths) < count:
             self.exhausted = True
             if self.params.drop_partial_batch:
                 return None
-        self._given = rows
+        self._given = (tokens, lengths)
         if self.text.readable_ahead and not self.exhausted:
-            self._most = max(self._most, count)
-            self._reading = self._reader.submit(self._read, self._most)
-        return self._batch(rows) if rows else None
+            ahead = AHEAD * self._most
+            self._reading = self._reader.submit(self._read, ahead, ahead)
+        return self._batch(tokens, lengths) if lengths else None
 
     def put_back(self) -> None:
         """Takes back the contexts that were given out last, because nothing could be done with them."""
         self._settle()
-        if self.params.contexts == "pack":
-            self._tokens = [*itertools.chain.from_iterable(self._given), *self._tokens]
-        else:
-            self._contexts = [*self._given, *self._contexts]
-        self._given = []
+        tokens, lengths = self._given
+        self._tokens = np.concatenate([tokens, self._tokens])
+        if not self._packed:
+            self._lengths = [*lengths, *self._lengths]
+        self._given = (tokens[:0], [])
         self.exhausted = False
 
     def state(self) -> State:
         """Where the text is, and what was read of it and not yet given out."""
         self._settle()
+        contexts = np.split(self._tokens, np.cumsum(self._lengths))[:-1] if self._lengths else []
         return {
             "text": self.text.state(),
             "documents": self._documents,
-            "tokens": self._tokens,
-            "contexts": self._contexts,
+            "tokens": self._tokens.tolist() if self._packed else [],
+            "contexts": [each.tolist() for each in contexts],
             "exhausted": self.exhausted,
         }
 
@@ -117,58 +131,75 @@ class Contexts:
         self.text.restore(state["text"])
         # States of before there was reading ahead have none.
         self._documents = state.get("documents", [])
-        self._tokens, self._contexts = state["tokens"], state["contexts"]
+        contexts = [state["tokens"]] if self._packed else state["contexts"]
+        self._tokens = flat(contexts)
+        self._lengths = [] if self._packed else list(map(len, contexts))
         self.exhausted = state["exhausted"]
 
+    @property
+    def _packed(self) -> bool:
+        return self.params.contexts == "pack"
+
+    def _held(self) -> int:
+        """Whole contexts that were read and not yet given out."""
+        return len(self._tokens) // self.params.ctx_len if self._packed else len(self._lengths)
+
     def _settle(self) -> None:
-        """Waits until nothing is read ahead any more."""
+        """Waits until nothing is read ahead any more: of what the thread was asked to do, the last is done last."""
         if self._reading is not None:
             wait([self._reading])
             self._reading = None
 
-    def _read(self, count: int) -> None:
-        """Reads until there are `count` contexts, the text ends, or it is starved."""
-        packed, self.starved = self.params.contexts == "pack", False
-        while True:
-            held = len(self._tokens) // self.params.ctx_len if packed else len(self._contexts)
-            if held >= count or not self._read_more(DOCUMENTS_PER_CALL if packed else count - held):
-                return
+    def _read(self, count: int, call: int) -> None:
+        """Reads until there are `count` contexts, the text ends, or it is starved; about `call` of them at once."""
+        self.starved = False
+        while self._held() < count and self._read_more(call):
+            pass
 
-    def _take(self, count: int) -> list[list[int]]:
-        """Up to `count` of the contexts that were read."""
-        if self.params.contexts == "truncate":
-            taken, self._contexts = self._contexts[:count], self._contexts[count:]
-            return taken
-        length = self.params.ctx_len
-        tokens, self._tokens = self._tokens[: count * length], self._tokens[count * length :]
-        return [tokens[start : start + length] for start in range(0, len(tokens), length)]
+    def _take(self, count: int) -> tuple[np.ndarray, list[int]]:
+        """Up to `count` of the contexts that were read: their tokens and lengths."""
+        with self._changing:
+            if self._packed:
+                taken = min(count * self.params.ctx_len, len(self._tokens))
+                whole, rest = divmod(taken, self.params.ctx_len)
+                lengths = [self.params.ctx_len] * whole + ([rest] if rest else [])
+            else:
+                lengths, self._lengths = self._lengths[:count], self._lengths[count:]
+                taken = sum(lengths)
+            tokens, self._tokens = self._tokens[:taken], self._tokens[taken:]
+        return tokens, lengths
 
-    def _read_more(self, count: int) -> bool:
-        """Tokenises up to `count` further documents; False at the end of the text, or when it is starved."""
+    def _read_more(self, call: int) -> bool:
+        """Tokenises documents for about `call` contexts; False at the end of the text, or when it is starved."""
         if not self._documents:
-            self._documents = self.text.next_documents(count)
+            characters = min(MOST_CHARACTERS, call * self.params.ctx_len * CHARACTERS_PER_TOKEN)
+            documents = MOST_DOCUMENTS if self._packed else min(MOST_DOCUMENTS, call)
+            self._documents = self.text.next_documents(documents, characters)
         if not self._documents:
             self.starved = not self.text.ended
             return False
-        if self.params.contexts == "pack":
-            for ids in self.tokenizer(self._documents, add_special_tokens=False, verbose=False)["input_ids"]:
-                if ids:
-                    self._tokens += ids
-                    self._tokens += self.separator
+        if self._packed:
+            found = self.tokenizer.ids(self._documents, special_tokens=False, most=None)
+            found = [part for ids in found if ids for part in (ids, self.separator)]
         else:
-            cut = self.tokenizer(self._documents, truncation=True, max_length=self.params.ctx_len, verbose=False)
-            self._contexts += [ids for ids in cut["input_ids"] if ids]
+            found = self.tokenizer.ids(self._documents, special_tokens=True, most=self.params.ctx_len)
+            found = [ids for ids in found if ids]
+        tokens = flat(found)
+        with self._changing:
+            self._tokens = np.concatenate([self._tokens, tokens])
+            if not self._packed:
+                self._lengths += map(len, found)
         self._documents = []
         return True
 
-    def _batch(self, rows: list[list[int]]) -> Batch:
-        lengths = torch.tensor(list(map(len, rows))).unsqueeze(1)
-        longest = int(lengths.max())
+    def _batch(self, tokens: np.ndarray, lengths: list[int]) -> Batch:
+        size = torch.tensor(lengths).unsqueeze(1)
+        longest = max(lengths)
         left = self.params.padding == "left-unmasked"
         positions = torch.arange(longest)
-        filled = positions >= longest - lengths if left else positions < lengths
+        filled = positions >= longest - size if left else positions < size
         ids = torch.full(filled.shape, self.pad, dtype=torch.int64)
-        ids[filled] = torch.tensor(list(itertools.chain.from_iterable(rows)), dtype=torch.int64)
+        ids.masked_scatter_(filled, torch.from_numpy(tokens).long())
         real = filled
         if self.params.keep == "pad-token" and self.dropped is not None:
             real = real & (ids != self.dropped)
@@ -180,3 +211,8 @@ class Contexts:
             return Batch(ids=ids, mask=torch.ones_like(ids), keep=keep, real=real)
         mask = filled.to(torch.int64) if self.params.attention_mask == "tokens" else None
         return Batch(ids=ids, mask=mask, keep=keep, real=real)
+
+
+def flat(parts: list[list[int]]) -> np.ndarray:
+    """All ids one after the other, as int32."""
+    return np.fromiter(itertools.chain.from_iterable(parts), np.int32, sum(map(len, parts)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from abc import ABC, abstractmethod
 from collections import deque
@@ -136,7 +137,7 @@ class Share:
 
 
 class TextStream:
-    """Documents on demand. `next_documents` gives fewer than asked for only at the end, at a failure, or when starved.
+    """Documents on demand. `next_documents` gives as many as asked for but at the end, at a failure, or when starved.
 
     What fails behind some documents fails again in every later call, so whoever reads ahead may overlook it.
     """
@@ -158,12 +159,18 @@ class TextStream:
         self._first = list(itertools.islice(self._taken, 1))
         return self
 
-    def next_documents(self, count: int) -> list[str]:
-        """Up to `count` documents; an empty list when none is left or none is there yet (see `ended`)."""
+    def next_documents(self, count: int, characters: float = math.inf) -> list[str]:
+        """Up to `count` documents, none behind those that have `characters` together.
+
+        An empty list when none is left or none is there yet (see `ended`).
+        """
         taken, self._first = self._first[:count], self._first[count:]
+        left = characters - sum(map(len, taken))
         try:
-            while self._failure is None and len(taken) < count:
-                taken.append(next(self._taken))
+            while self._failure is None and len(taken) < count and left > 0:
+                document = next(self._taken)
+                taken.append(document)
+                left -= len(document)
         except StopIteration:
             self.ended = True
         except Exception as error:
@@ -205,9 +212,12 @@ class PushedStream(TextStream):
         self._closed = self._closed or end
         self.ended = self._closed and not self._queue
 
-    def next_documents(self, count: int) -> list[str]:
-        """Up to `count` of the documents that are there."""
-        taken = [self._queue.popleft() for _ in range(min(count, len(self._queue)))]
+    def next_documents(self, count: int, characters: float = math.inf) -> list[str]:
+        """Up to `count` of the documents that are there, none behind those that have `characters` together."""
+        taken = []
+        while self._queue and len(taken) < count and characters > 0:
+            taken.append(self._queue.popleft())
+            characters -= len(taken[-1])
         self.ended = self._closed and not self._queue
         return taken
 
