@@ -34,7 +34,7 @@ class SharedTokenizer:
 
     def _set(self, most: int | None) -> None:
         from transformers.tokenization_utils_base import TruncationStrategy
-        from transformers.utils import PaddingStrategy
+        from transformers.utils.generic import PaddingStrategy
 
         cuts = TruncationStrategy.DO_NOT_TRUNCATE if most is None else TruncationStrategy.LONGEST_FIRST
         self._copy.set_truncation_and_padding(
