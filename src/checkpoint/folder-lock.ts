@@ -5,7 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import lockfile from "proper-lockfile";
 import { z } from "zod";
 import { DictlearnError } from "../errors.ts";
-import { cannotWrite, errorCode } from "./cannot-write.ts";
+import { errorCode } from "../system-errors.ts";
+import { cannotWrite } from "./cannot-write.ts";
 
 const LOCK = ".lock";
 const OWNER = ".lock.json";

@@ -13,6 +13,7 @@ import {
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError, DictlearnError } from "../errors.ts";
 import { cannotWrite } from "./cannot-write.ts";
+import { requirePlace } from "./require-place.ts";
 import { syncFolder } from "./sync-folder.ts";
 
 /** The files of a converted dictionary; a folder with anything else in it is never replaced. */
@@ -45,6 +46,7 @@ export class NewFolder implements AsyncDisposable {
 
   /** Throws when something is there already that may not be replaced; touches nothing in that case. */
   static check(path: string, { overwrite = false } = {}): void {
+    requirePlace(path);
     if (!existsSync(path)) return;
     if (!statSync(path).isDirectory()) throw new ConfigError(`${path} is a file, but must be a folder.`);
     const entries = readdirSync(path);

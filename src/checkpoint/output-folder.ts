@@ -2,8 +2,10 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { ConfigError, DictlearnError } from "../errors.ts";
-import { cannotWrite, errorCode } from "./cannot-write.ts";
+import { errorCode } from "../system-errors.ts";
+import { cannotWrite } from "./cannot-write.ts";
 import { checkUnlocked, type FolderLock, LOCK_FILES, lockFolder } from "./folder-lock.ts";
+import { requirePlace } from "./require-place.ts";
 import { ResumeFolder } from "./resume-folder.ts";
 
 /** What a run writes; `--overwrite` removes these and nothing else. */
@@ -46,6 +48,7 @@ export class OutputFolder implements AsyncDisposable {
 
   /** Throws when another run's files are there, or another run is at work; touches nothing in that case. */
   static check(path: string, { overwrite = false, resume = false }: ClaimOptions = {}): void {
+    requirePlace(path);
     if (!existsSync(path)) return;
     const entries = listFolder(path);
     checkUnlocked(path);

@@ -4,7 +4,8 @@ import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import writeFileAtomic from "write-file-atomic";
 import { DictlearnError } from "../errors.ts";
-import { cannotWrite, errorCode } from "./cannot-write.ts";
+import { errorCode } from "../system-errors.ts";
+import { cannotWrite } from "./cannot-write.ts";
 import { ResumeState, RunRecord, seal, unseal } from "./resume-state.ts";
 import { syncFolder } from "./sync-folder.ts";
 

@@ -1,7 +1,10 @@
-/** The first Ctrl-C (or SIGTERM) fires the signal; the second ends the process at once. */
+import { isClosed } from "./closed-output.ts";
+
+/** The first Ctrl-C (or SIGTERM, or that nobody reads the output any more) fires the signal; a second Ctrl-C ends the process at once. */
 export class Interrupt implements Disposable {
   readonly #controller = new AbortController();
   readonly #listener: () => void;
+  readonly #closed: (error: Error) => void;
 
   constructor(options: { readonly onFirst: () => void; readonly onSecond: () => void }) {
     this.#listener = () => {
@@ -12,6 +15,11 @@ export class Interrupt implements Disposable {
       options.onFirst();
       this.#controller.abort();
     };
+    this.#closed = (error) => {
+      if (isClosed(error)) this.#controller.abort();
+    };
+    process.stdout.on("error", this.#closed);
+    process.stderr.on("error", this.#closed);
     process.on("SIGINT", this.#listener);
     process.on("SIGTERM", this.#listener);
   }
@@ -21,6 +29,8 @@ export class Interrupt implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    process.stdout.off("error", this.#closed);
+    process.stderr.off("error", this.#closed);
     process.off("SIGINT", this.#listener);
     process.off("SIGTERM", this.#listener);
   }

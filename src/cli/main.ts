@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
-import { ConfigError } from "../errors.ts";
 import { version } from "../version.ts";
 import { benchCommand } from "./bench.ts";
+import { watchOutput } from "./closed-output.ts";
 import { convertCommand } from "./convert.ts";
 import { doctorCommand } from "./doctor.ts";
 import { downloadCommand } from "./download.ts";
@@ -13,13 +13,21 @@ import { inspectCommand } from "./inspect.ts";
 import { reportCommand } from "./report.ts";
 import { setupCommand } from "./setup.ts";
 import { trainCommand } from "./train.ts";
+import { usageError } from "./usage-error.ts";
 import { verifyCommand } from "./verify.ts";
+
+/** What yargs found wrong with the command line. */
+class UsageMistake extends Error {}
 
 const args = hideBin(process.argv);
 
+watchOutput();
+
+const parser = yargs(args);
 try {
-  await yargs(args)
+  await parser
     .scriptName("dictlearn")
+    .locale("en")
     .usage("$0 <command>\n\nLearns sparse dictionaries on the activations of language models.")
     // Config keys are overridden by their dotted path, as they stand: --train.lr 1e-3
     .parserConfiguration({
@@ -55,10 +63,17 @@ try {
     .version(version)
     .help()
     .alias("help", "h")
+    .middleware((argv) => {
+      const empty = Object.entries(argv).find(([key, value]) => key !== "$0" && value === "");
+      if (empty !== undefined) throw new UsageMistake(`Not enough arguments following: ${empty[0]}`);
+    }, true)
     .fail((message, error) => {
-      throw error ?? new ConfigError(message, { code: "usage", hint: "Run `dictlearn --help` to see what there is." });
+      throw error ?? new UsageMistake(message);
     })
     .parseAsync();
-} catch (error) {
+} catch (mistake) {
+  const command = args.find((arg) => !arg.startsWith("-"));
+  const error =
+    mistake instanceof UsageMistake ? usageError(mistake.message, { command, help: await parser.getHelp() }) : mistake;
   process.exitCode = reportFailure(error, { verbose: args.includes("--verbose") });
 }

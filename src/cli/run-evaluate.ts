@@ -1,6 +1,6 @@
-import { writeFileSync } from "node:fs";
-import { extname } from "node:path";
-import { cannotWrite } from "../checkpoint/cannot-write.ts";
+import { existsSync, writeFileSync } from "node:fs";
+import { dirname, extname } from "node:path";
+import { cannotWrite, requirePlace } from "../checkpoint/index.ts";
 import { ConfigError } from "../errors.ts";
 import { evaluateFolders } from "../evaluate/evaluate-folders.ts";
 import type { EvaluationChoices } from "../evaluate/plan.ts";
@@ -50,6 +50,11 @@ const checkPlot = (path: string): void => {
   if (![".svg", ".png"].includes(extname(path))) {
     throw new ConfigError(`--plot is ${path}, but its name must end in .svg or .png.`);
   }
+  const folder = dirname(path);
+  if (!existsSync(folder)) {
+    throw new ConfigError(`--plot is ${path}, but there is no folder ${folder}.`, { hint: "Make the folder first." });
+  }
+  requirePlace(path);
 };
 
 const writePlots = async (paths: readonly string[], histograms: readonly NamedHistogram[]): Promise<void> => {

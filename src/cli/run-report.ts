@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import prettyBytes from "pretty-bytes";
 import writeFileAtomic from "write-file-atomic";
-import { cannotWrite } from "../checkpoint/cannot-write.ts";
+import { cannotWrite, requirePlace } from "../checkpoint/index.ts";
 import { CancelledError, ConfigError } from "../errors.ts";
 import type { EvaluationChoices } from "../evaluate/plan.ts";
 import { dictionariesAt } from "../evaluate/targets.ts";
@@ -41,6 +41,7 @@ export const runReport = async (options: Options): Promise<number> => {
 };
 
 const checkOutput = (output: string): void => {
+  requirePlace(output);
   const folder = dirname(resolve(output));
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
     throw new ConfigError(`--output is ${output}, but there is no folder ${folder}.`, {

@@ -51,10 +51,14 @@ export const summary = (
   return `${headline(result)}\n${lines.join("\n")}\n${next(run, result)}`;
 };
 
+/** A path as a shell takes it: in quotes where it holds anything else than harmless characters. */
+const quoted = (path: string): string =>
+  /^[\w./:@%+,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+
 const headline = ({ reason, steps, tokens }: RunResult): string => {
-  const done = `${count(steps)} steps on ${count(tokens)} tokens`;
+  const done = `${count(steps)} ${steps === 1 ? "step" : "steps"} on ${count(tokens)} tokens`;
   if (reason === "interrupted") return `Stopped after ${done}; the weights are in checkpoints/.`;
-  if (reason === "exhausted") return `The text ended: ${done} were run.`;
+  if (reason === "exhausted") return `The text ended after ${done}.`;
   return `Done: ${done}.`;
 };
 
@@ -63,11 +67,11 @@ const next = (run: ResolvedRun, { reason, folders }: RunResult): string => {
   if (reason === "interrupted") {
     return run.config.resume === "off"
       ? "Run the same command again with --overwrite to start anew."
-      : `Continue it with:  npx dictlearn train --resume ${run.config.output}`;
+      : `Continue it with:  npx dictlearn train --resume ${quoted(run.config.output)}`;
   }
   const penalty = 2 * (run.dictionaries[0]?.train.sparsity_penalty ?? run.config.train.sparsity_penalty);
   // Cached rows have no text to show features in.
-  const look = run.config.activations === null ? `Look:    npx dictlearn report ${run.config.output}\n` : "";
-  return `${look}Use it:  import { AutoEncoder } from "dictlearn"  →  AutoEncoder.load("${folder}/ae.pt")
-Next:    the same command with --train.sparsity_penalty ${penalty} --output ${run.config.output}-sparser`;
+  const look = run.config.activations === null ? `Look:    npx dictlearn report ${quoted(run.config.output)}\n` : "";
+  return `${look}Use it:  import { AutoEncoder } from "dictlearn"  →  AutoEncoder.load(${JSON.stringify(`${folder}/ae.pt`)})
+Next:    the same command with --train.sparsity_penalty ${penalty} --output ${quoted(`${run.config.output}-sparser`)}`;
 };

@@ -28,12 +28,19 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 const FARTHEST = 4;
 
 /** The first thing that is wrong with a config, as one sentence that names the key, the value and what is allowed. */
-export const configError = (issues: readonly z.core.$ZodIssue[], input: unknown, source: string): ConfigError => {
+export const configError = (
+  issues: readonly z.core.$ZodIssue[],
+  input: unknown,
+  { source, overrides }: { readonly source: string; readonly overrides: Readonly<Record<string, string>> },
+): ConfigError => {
   const issue = deepest(issues);
   if (issue === undefined) return new ConfigError(`${source} is not a valid config.`);
   if (issue.code === "unrecognized_keys") {
     const key = [...issue.path, issue.keys[0] ?? ""].map(String);
-    return new ConfigError(`${source} has a key that does not exist: ${key.join(".")}.`, { hint: suggestion(key) });
+    const path = key.join(".");
+    const message =
+      path in overrides ? `--${path} is no key of the config.` : `${source} has a key that does not exist: ${path}.`;
+    return new ConfigError(message, { hint: suggestion(key) });
   }
   const path = issue.path.map(String).join(".");
   const value = issue.path.reduce<unknown>(
@@ -43,8 +50,15 @@ export const configError = (issues: readonly z.core.$ZodIssue[], input: unknown,
   if (value === undefined) {
     return new ConfigError(`${source} lacks the key ${path}, which must be given: ${allowed(issue)}.`);
   }
-  return new ConfigError(`${source} sets ${path} to ${JSON.stringify(value)}, but allowed is ${allowed(issue)}.`);
+  const typed = overrides[path];
+  if (typed !== undefined) {
+    return new ConfigError(`--${path} is ${typed === "" ? "empty" : typed}, but allowed is ${allowed(issue)}.`);
+  }
+  return new ConfigError(`${source} sets ${path} to ${shown(value)}, but allowed is ${allowed(issue)}.`);
 };
+
+/** JSON has no NaN and no infinity, which are what a mistaken number may be. */
+const shown = (value: unknown): string => (typeof value === "number" ? String(value) : JSON.stringify(value));
 
 /** A union's own issue says little; the branch that came furthest says what was meant. */
 const deepest = (issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined => {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Document, parseDocument } from "yaml";
 import { ConfigError } from "../errors.ts";
+import { errorCode, reasonOf } from "../system-errors.ts";
 import { withDefaults } from "./defaults.ts";
 import { configError, suggestion } from "./errors.ts";
 import { type RunConfig, RunInput } from "./schema.ts";
@@ -23,7 +24,7 @@ export const parseConfig = (
   }
   for (const [key, text] of Object.entries(overrides)) override(input as Node, key, text);
   const parsed = RunInput.safeParse(input);
-  if (!parsed.success) throw configError(parsed.error.issues, input, source);
+  if (!parsed.success) throw configError(parsed.error.issues, input, { source, overrides });
   return withDefaults(parsed.data);
 };
 
@@ -34,10 +35,11 @@ const parseFile = (path: string): unknown => {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    throw new ConfigError(missing ? `There is no config file ${path}.` : `The config ${path} could not be read.`, {
-      cause: error,
-    });
+    const message =
+      errorCode(error) === "ENOENT"
+        ? `There is no config file ${path}.`
+        : `The config ${path} could not be read: ${reasonOf(error)}.`;
+    throw new ConfigError(message, { cause: error });
   }
   return parseText(text, path);
 };
@@ -52,8 +54,9 @@ const parseText = (text: string, source: string): unknown => {
   const message = problem.message
     .split("\n", 1)[0]
     ?.replace(/ at line \d+, column \d+:?$/, "")
-    .replace(/\.$/, "");
-  throw new ConfigError(`${source} is not valid YAML${where}: ${message}.`);
+    // What follows a semicolon is advice for programmers.
+    .replace(/;.*|\.$/, "");
+  throw new ConfigError(`${source} is not valid ${source.endsWith(".json") ? "JSON" : "YAML"}${where}: ${message}.`);
 };
 
 /** Aliases are looked up only here: one without its anchor, or too many of them, is found now. */

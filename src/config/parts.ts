@@ -27,6 +27,6 @@ export const parseResume = (input: z.output<typeof Resume>, caller: string): z.o
 
 const check = <S extends z.ZodObject>(schema: S, input: unknown, source: string): z.output<S> => {
   const parsed = schema.safeParse(input);
-  if (!parsed.success) throw configError(parsed.error.issues, input, source);
+  if (!parsed.success) throw configError(parsed.error.issues, input, { source, overrides: {} });
   return parsed.data;
 };

@@ -16,6 +16,9 @@ export interface DictionaryOnDisk {
 const WEIGHTS = "ae.pt";
 const CONFIG = "config.json";
 
+/** What other libraries call theirs: SAELens and sparsify. */
+const OTHER_WEIGHTS = ["sae_weights.safetensors", "sae.safetensors"];
+
 /** Folders below a path: `runs/RUN/NAME`, or `dictionaries/MODEL/SITE/SET`, and one above it. */
 const DEPTH = 4;
 /** They hold weights too, of the same dictionary on its way. */
@@ -31,15 +34,25 @@ export const dictionariesAt = (path: string): DictionaryOnDisk[] => {
       hint: "Name an ae.pt, the folder of a dictionary, or the output folder of a run.",
     });
   }
-  if (!statSync(path).isDirectory()) return [fromFile(path)];
+  if (!statSync(path).isDirectory()) {
+    return [fromFile(basename(path) === CONFIG ? join(dirname(path), WEIGHTS) : path)];
+  }
   if (existsSync(join(path, WEIGHTS))) return [fromFile(join(path, WEIGHTS))];
   const inside = weightsBelow(path, DEPTH);
   if (inside.length > 0) return inside.sort((a, b) => a.localeCompare(b, "en", { numeric: true })).map(fromFile);
   throw new ConfigError(`The folder ${path} holds no dictionary: neither it nor a folder below it has an ${WEIGHTS}.`, {
-    hint: existsSync(join(path, "checkpoints"))
-      ? "An interrupted run has its weights in checkpoints/: name one of them."
-      : "Name an ae.pt, the folder of a dictionary, or the output folder of a run.",
+    hint: hintOn(path),
   });
+};
+
+const hintOn = (folder: string): string => {
+  if (existsSync(join(folder, "checkpoints"))) {
+    return "An interrupted run has its weights in checkpoints/: name one of them.";
+  }
+  const other = OTHER_WEIGHTS.find((name) => existsSync(join(folder, name)));
+  return other === undefined
+    ? "Name an ae.pt, the folder of a dictionary, or the output folder of a run."
+    : `What is in ${other} is converted first: \`dictlearn convert ${folder} FOLDER --to dictlearn\`.`;
 };
 
 const weightsBelow = (folder: string, depth: number): string[] =>

@@ -41,7 +41,12 @@ const mistakes: Mistake[] = [
     says: /train\.learning_rate/,
     hint: /train\.lr/,
   },
-  { name: "a wrong type", args: ["--train.lr", "fast"], exitCode: 2, says: /train\.lr to "fast".*a number/ },
+  {
+    name: "a wrong type",
+    args: ["--train.lr", "fast"],
+    exitCode: 2,
+    says: /--train\.lr is fast, but allowed is a number/,
+  },
   {
     name: "an unknown submodule",
     config: { dictionaries: [{ ...mlp, submodule: "gpt_neox.layer.1.mlp" }] },
@@ -63,6 +68,18 @@ const mistakes: Mistake[] = [
   { name: "a context too long", args: ["--buffer.ctx_len", "4096"], exitCode: 1, says: /ctx_len is 4096.*at most 128/ },
   { name: "a device that is not there", args: ["--device", "cuda:7"], exitCode: 2, says: /cuda:7 is not there/ },
   { name: "a second config", args: ["other.yaml"], exitCode: 2, says: /other\.yaml/ },
+  {
+    name: "an output below a file",
+    args: ["--output", join(blank, "run")],
+    exitCode: 2,
+    says: /run cannot be made, because \S+blank\.txt is a file/,
+  },
+  {
+    name: "a model that is a file",
+    config: { model: blank },
+    exitCode: 1,
+    says: /blank\.txt is a file, and no \.gguf/,
+  },
   {
     name: "a run that cannot fit",
     args: ["--buffer.n_ctxs", "2000000000"],
@@ -99,10 +116,21 @@ describe("a mistake is one sentence, without a traceback and without an output f
     expect(existsSync(output)).toBe(false);
   });
 
-  it("a command that does not exist", async () => {
-    const { exitCode, stderr } = await dictlearn(["trian"]);
+  it.each([
+    [["trian"], "There is no command trian.", "Did you mean train?"],
+    [["evaluate", "runs/a", "--contextz", "3"], "evaluate has no option --contextz.", "Did you mean --contexts?"],
+    [["convert", "runs/a"], "One argument is missing: dictlearn convert <source> <destination>.", "convert --help"],
+    [["convert", "a", "b"], "dictlearn convert needs --to.", "Say which format"],
+    [["evaluate", "runs/a", "--io", "up"], '--io is "up", but allowed is "out", "in", "in_to_out".', "--help"],
+    [["evaluate", "runs/a", "--data"], "--data needs a value after it.", "evaluate --help"],
+    [["train", "a.yaml", "b.yaml"], "dictlearn train has no place for b.yaml.", "train --help"],
+  ])("a command that cannot be: %j", async (args, sentence, hint) => {
+    // Whatever the user's language: half a translation is none.
+    const { exitCode, stdout, stderr } = await dictlearn(args, { LC_ALL: "de_DE.UTF-8" });
     expect(exitCode).toBe(2);
-    expect(stderr).toMatch(/Did you mean train\?|Unknown command/);
+    expect(stdout).toBe("");
+    expect(stderr.split("\n")[0]).toBe(`dictlearn: ${sentence.replace(/^evaluate/, "dictlearn evaluate")}`);
+    expect(stderr.split("\n")[1]).toContain(hint);
   });
 
   it("an output folder that holds files, which stay as they are", async () => {

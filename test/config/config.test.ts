@@ -139,6 +139,22 @@ describe("a mistake is one sentence", () => {
       undefined,
     ],
     ["a list", [], {}, "must be a group of keys", undefined],
+    [
+      "a wrong override, which is named as it was typed",
+      least,
+      { "train.lr": ".nan" },
+      "--train.lr is .nan, but allowed is a number",
+      undefined,
+    ],
+    ["an empty override", least, { output: "" }, "--output is empty, but allowed is a text", undefined],
+    [
+      "an override of no key",
+      least,
+      { "dictionaries.0.size": "3" },
+      "--dictionaries.0.size is no key of the config",
+      "dictionary_size",
+    ],
+    ["no number", { ...least, train: { lr: Number.NaN } }, {}, "train.lr to NaN, but allowed is a number", undefined],
   ])("%s", (_, config, overrides, sentence, hint) => {
     const error = failure(() => parseConfig(config, { overrides }));
     expect(error.message).toContain(sentence);
@@ -176,7 +192,10 @@ describe("a mistake is one sentence", () => {
     expect(failure(() => loadConfig(file)).message).toMatch(/not valid YAML at line \d+, column \d+/);
     writeFileSync(file, "seed: 1\nseed: 2\n");
     expect(failure(() => loadConfig(file)).message).toContain("Map keys must be unique");
+    writeFileSync(file, "seed: 1\n---\nseed: 2\n");
+    expect(failure(() => loadConfig(file)).message).toMatch(/column 1: Source contains multiple documents\.$/);
     expect(failure(() => loadConfig("nowhere.yaml")).message).toBe("There is no config file nowhere.yaml.");
+    expect(failure(() => loadConfig(tmpdir())).message).toMatch(/could not be read: it is a folder\.$/);
   });
 });
 

@@ -37,7 +37,9 @@ files = {
     "stretcher": {"input_bias": n(6), "bias": n(5), "encoder.weight": n(9, 6), "encoder.bias": n(9), "decoder.weight": n(5, 9)},
 }
 for name, value in files.items():
-    os.makedirs(f"{sys.argv[1]}/{name}"); torch.save(value, f"{sys.argv[1]}/{name}/ae.pt")`;
+    os.makedirs(f"{sys.argv[1]}/{name}"); torch.save(value, f"{sys.argv[1]}/{name}/ae.pt")
+os.makedirs(f"{sys.argv[1]}/cut off"); torch.save({"bias": n(6000)}, f"{sys.argv[1]}/cut off/ae.pt")
+os.truncate(f"{sys.argv[1]}/cut off/ae.pt", 5000)`;
 
 const TENSORS = { W_enc: { shape: [6, 9] }, W_dec: { shape: [9, 6] }, b_enc: { shape: [9] }, b_dec: { shape: [6] } };
 const CFG = { architecture: "standard", d_in: 6, d_sae: 9, metadata: { sae_lens_version: "6.54.0" } };
@@ -95,10 +97,11 @@ const cases: Case[] = [
   ["whole", /several dtypes/, there],
   ["numbers", /bias in it is not a tensor/, there],
   ["list", /holds a list, not tensors by name/, there],
-  ["module", /not a PyTorch file of plain tensors/, there],
-  ["attack", /not a PyTorch file of plain tensors/, there],
+  ["module", /not a whole PyTorch file of plain tensors/, there],
+  ["cut off", /not a whole PyTorch file of plain tensors/, there],
+  ["attack", /not a whole PyTorch file of plain tensors/, there],
   ["nan", /encoder\.weight holds values that are not finite/, there],
-  ["not torch", /not a PyTorch file/, (name) => textFile(name, "ae.pt")],
+  ["not torch", /not a whole PyTorch file/, (name) => textFile(name, "ae.pt")],
   [
     "a name of another kind",
     /ends neither in \.pt nor in \.safetensors/,

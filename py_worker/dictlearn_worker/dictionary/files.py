@@ -97,8 +97,11 @@ def read_pt(path: Path) -> dict[str, torch.Tensor]:
     """Tensors of a state_dict."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile, ValueError, KeyError) as error:
-        raise not_a_dictionary(path, "it is not a PyTorch file of plain tensors") from error
+    except PermissionError as error:
+        raise not_a_dictionary(path, "it may not be read") from error
+    # A file that is cut off makes torch seek to before its beginning, which is an OSError.
+    except (RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
+        raise not_a_dictionary(path, "it is not a whole PyTorch file of plain tensors") from error
     if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
         raise not_a_dictionary(path, f"it holds a {type(state).__name__}, not tensors by name")
     for key, value in state.items():

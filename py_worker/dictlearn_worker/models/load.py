@@ -77,6 +77,12 @@ def load_pretrained(
                 f"The folder {name} holds no model: it has no config.json.",
                 hint="Name a folder that save_pretrained wrote, a .gguf file, or a hub id.",
             )
+    elif local.is_file():
+        raise WorkerError(
+            "unknown_model",
+            f"{name} is a file, and no .gguf file, so it holds no model.",
+            hint="Name a folder that save_pretrained wrote, a .gguf file, or a hub id.",
+        )
     elif name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise WorkerError("unknown_model", f"There is no folder {name}.", hint="Check the path of the model.")
     with quiet():
@@ -93,7 +99,7 @@ def load_pretrained(
             )
             module, loaded = found
         except Exception as error:
-            raise explain(error, name) from error
+            raise explain(error, name, local=local.is_dir()) from error
         check_complete(name, sorted(loaded["missing_keys"]))
         try:
             tokenizer = AutoTokenizer.from_pretrained(path, revision=revision, trust_remote_code=trust)
@@ -144,19 +150,19 @@ def wrap(module: Any, tokenizer: Any, device: torch.device) -> LanguageModel:
     return LanguageModel(traced=traced, module=module, tokenizer=tokenizer, device=device, max_context=limit)
 
 
-def explain(error: Exception, name: str) -> WorkerError:
-    """Why a model could not be loaded, in one sentence."""
+def explain(error: Exception, name: str, *, local: bool) -> WorkerError:
+    """Why a model could not be loaded, in one sentence. `local`: it is a folder here, so the hub has no part in it."""
     text = str(error)
     offline = os.environ.get("HF_HUB_OFFLINE") in {"1", "true", "TRUE"}
     kinds = {type(each).__name__ for each in causes(error)}
     unknown = "is not a valid model identifier" in text and not unreachable(kinds, text)
-    if unknown or "RepositoryNotFoundError" in kinds:
+    if not local and (unknown or "RepositoryNotFoundError" in kinds):
         return WorkerError(
             "unknown_model",
             f"There is no model {name}, neither as a folder here nor on the Hugging Face hub.",
             hint="Check the name; private models need HF_TOKEN.",
         )
-    if offline or unreachable(kinds, text):
+    if not local and (offline or unreachable(kinds, text)):
         return WorkerError(
             "hub_unreachable",
             f"The model {name} is not a folder here, and the Hugging Face hub cannot be reached.",
