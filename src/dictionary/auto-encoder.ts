@@ -111,8 +111,13 @@ export class AutoEncoder implements AsyncDisposable {
     await this.worker.call("dictionary.save", { dictionary: this.ref, path, bias_scale: 1 });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Frees the dictionary, and ends the Python that was started for it. What `await using` does at the end of its block. */
+  async close(): Promise<void> {
     if (this.#ownsWorker) await this.worker.close();
     else await this.#handle.release();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 }

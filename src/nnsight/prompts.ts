@@ -6,12 +6,13 @@ export type Prompts = string | readonly string[] | readonly (readonly number[])[
 
 /** Prompts as they travel; no prompt, or one without a token, is a `ConfigError`. */
 export const toPrompts = (prompts: Prompts): Params<"tokenizer.batch">["prompts"] => {
-  const list = typeof prompts === "string" ? [prompts] : prompts;
+  const list: unknown = typeof prompts === "string" ? [prompts] : prompts;
+  if (!isPrompts(list)) throw new ConfigError("A prompt is a text, or a list of token ids.", { hint: HINT });
   const texts = list.filter((each) => typeof each === "string");
   const tokens = list.filter((each) => typeof each !== "string");
   if (list.length === 0 || texts.includes("") || tokens.some((ids) => ids.length === 0)) {
     throw new ConfigError("A prompt must have at least one token, and there must be one.", {
-      hint: 'Give a text such as "The capital of France is", a list of texts, or a list of lists of token ids.',
+      hint: HINT,
     });
   }
   if (texts.length > 0 && tokens.length > 0) {
@@ -21,3 +22,10 @@ export const toPrompts = (prompts: Prompts): Params<"tokenizer.batch">["prompts"
     ? { texts: [...texts], tokens: null }
     : { texts: null, tokens: tokens.map((ids) => Array.from(ids)) };
 };
+
+const HINT = 'Give a text such as "The capital of France is", a list of texts, or a list of lists of token ids.';
+
+/** Scripts in plain JavaScript give anything. */
+const isPrompts = (list: unknown): list is readonly (string | readonly number[])[] =>
+  Array.isArray(list) &&
+  list.every((each) => typeof each === "string" || (Array.isArray(each) && each.every(Number.isSafeInteger)));

@@ -5,10 +5,13 @@ const integer = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 /** 409600 → "409,600". */
 export const count = (value: number): string => integer.format(value);
 
-/** A share as a percentage with one decimal, other numbers with four significant digits. */
+/** A share as a percentage with one decimal, or two where it would pass for all; other numbers with four significant digits. */
 export const statistic = (value: number, percent = false): string => {
   if (!Number.isFinite(value)) return "undefined";
-  return percent ? `${(value * 100).toFixed(1)} %` : String(Number(value.toPrecision(4)));
+  if (!percent) return String(Number(value.toPrecision(4)));
+  const almostAll = value < 1 && value >= 0.9995;
+  // Rounded down: one dead feature of many is not none.
+  return almostAll ? `${(Math.floor(value * 1e4) / 100).toFixed(2)} %` : `${(value * 100).toFixed(1)} %`;
 };
 
 /** "85.1 % – 90.7 %". */

@@ -75,7 +75,9 @@ export class WorkerStartError extends EnvironmentError {
   }
 }
 
-const OUT_OF_MEMORY = "The system may have run out of memory: lower buffer.n_ctxs or out_batch_size.";
+const OUT_OF_MEMORY = "The system may have run out of memory: lower";
+/** What takes the memory in a run, and in a trace of a script. */
+const LOWER = { run: "buffer.n_ctxs or buffer.out_batch_size", trace: "the number of prompts, or their lengths" };
 const HUNG = "If it only was slow, raise worker_timeout.";
 
 /** How a worker process ended. */
@@ -98,9 +100,10 @@ export class WorkerDiedError extends DictlearnError {
     const last = end.stderr.at(-1);
     const words = last === undefined ? "" : ` (${last.trim()})`;
     const hung = end.hungFor === undefined ? undefined : `gave no sign of life for ${end.hungFor / 1000} s`;
+    const lower = end.method?.startsWith("trace.") ? LOWER.trace : LOWER.run;
     super(`The Python worker ${hung ?? `ended unexpectedly ${how}`}${during}${words}.`, {
       code: "worker_died",
-      hint: end.signal === "SIGKILL" ? (hung === undefined ? OUT_OF_MEMORY : HUNG) : undefined,
+      hint: end.signal === "SIGKILL" ? (hung === undefined ? `${OUT_OF_MEMORY} ${lower}.` : HUNG) : undefined,
       cause: end.stderr.length === 0 ? undefined : new Error(end.stderr.join("\n")),
     });
     this.end = end;

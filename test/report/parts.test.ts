@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type DictionaryOnDisk, dictionariesAt, distinctNames } from "../../src/evaluate/targets.ts";
+import { statistic } from "../../src/report/format.ts";
 import { chooseFeatures } from "../../src/report/gather/choose-features.ts";
 import { cutContext } from "../../src/report/gather/read-features.ts";
 import { noDirectPath } from "../../src/report/gather/residual-stream.ts";
@@ -203,5 +204,18 @@ describe("a dictionary without anything beside it", () => {
     expect(page).toContain("No features: There is no text.");
     expect(page).toContain("There is no config.json beside the dictionary.");
     expect(packReport({ dictionaries: [bare] }).dictionaries).toEqual([]);
+  });
+});
+
+describe("statistic", () => {
+  it.each([
+    [0.8874, true, "88.7 %"],
+    [4607 / 4608, true, "99.97 %"],
+    [0.99999, true, "99.99 %"],
+    [1, true, "100.0 %"],
+    [0.05482123, false, "0.05482"],
+    [Number.NaN, true, "undefined"],
+  ])("%s (a share: %s) is %s: some dead features are not none", (value, percent, text) => {
+    expect(statistic(value, percent)).toBe(text);
   });
 });

@@ -16,9 +16,11 @@
   const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
   const short = (value, digits = 3) => {
     const size = Math.abs(value);
-    return size !== 0 && (size < 1e-3 || size >= 1e5)
-      ? value.toExponential(digits - 1)
-      : String(Number(value.toPrecision(digits)));
+    const text =
+      size !== 0 && (size < 1e-3 || size >= 1e5)
+        ? value.toExponential(digits - 1)
+        : String(Number(value.toPrecision(digits)));
+    return text.replaceAll("-", "−");
   };
   const percent = (share) => `${short(share * 100)} %`;
   const nats = (value) => (value === null ? "–" : `${short(value * 1000, 2)} mnat`);
