@@ -44,5 +44,11 @@ class Objects:
         del self._objects[handle.id]
 
     def _check(self, handle: Handle) -> None:
-        if handle.generation != self.generation or handle.id not in self._objects:
+        if handle.generation != self.generation:
+            raise WorkerError(
+                "stale_handle",
+                f"Handle {handle.id} is of another Python worker than this one.",
+                hint="Load what is used together with the same worker: { worker: model.worker }.",
+            )
+        if handle.id not in self._objects:
             raise WorkerError("stale_handle", f"Handle {handle.id} does not exist any more: it was released.")

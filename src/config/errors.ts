@@ -17,6 +17,7 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   context_length: "buffer.ctx_len",
   d_sae: "dictionaries.0.dictionary_size",
   dict_size: "dictionaries.0.dictionary_size",
+  size: "dictionaries.0.dictionary_size",
   hook_name: "dictionaries.0.submodule",
   model_name: "model",
   dataset: "data.path",

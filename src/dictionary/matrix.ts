@@ -16,6 +16,7 @@ type TensorFrame = Params<"dictionary.encode">["rows"];
 /** A matrix as a raw frame, and the reference to it that goes into the envelope. */
 export const toFrame = (input: MatrixInput): { ref: TensorFrame; frame: Uint8Array } => {
   const { data, shape } = "data" in input ? input : fromRows(input);
+  if (shape[0] * shape[1] === 0) throw new ConfigError("A matrix must have at least one row and one column.");
   if (data.length !== shape[0] * shape[1]) {
     throw new ConfigError(
       `A matrix of ${shape[0]} × ${shape[1]} needs ${shape[0] * shape[1]} numbers, but has ${data.length}.`,

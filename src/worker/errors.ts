@@ -46,8 +46,8 @@ export class NonFiniteLossError extends RemoteError {
 /** A handle was used after its release, or after its worker's end. */
 export class StaleHandleError extends DictlearnError {
   override readonly name = "StaleHandleError";
-  constructor(message: string) {
-    super(message, { code: "stale_handle" });
+  constructor(message: string, hint?: string) {
+    super(message, { code: "stale_handle", hint });
   }
 }
 
@@ -120,7 +120,7 @@ export const fromRemote = (failure: RemoteFailure, method: string): DictlearnErr
     case "non_finite_loss":
       return new NonFiniteLossError(failure, method);
     case "stale_handle":
-      return new StaleHandleError(failure.message);
+      return new StaleHandleError(failure.message, failure.hint ?? undefined);
     case "protocol_mismatch":
       return new ProtocolMismatchError(failure.message);
     case "device_failed":

@@ -36,6 +36,13 @@ describe("a worker's life", () => {
     expect(await worker.ping()).toEqual({ busy: null });
     const error = await rejection(worker.call("release", { handles: [{ id: 99, generation: worker.generation }] }));
     expect(error).toBeInstanceOf(StaleHandleError);
+    // As when a dictionary and a model were loaded into a worker each.
+    const others = { handles: [{ id: 1, generation: worker.generation + 1 }] };
+    expect(await rejection(worker.call("release", others))).toMatchObject({
+      code: "stale_handle",
+      message: "Handle 1 is of another Python worker than this one.",
+      hint: expect.stringContaining("{ worker: model.worker }"),
+    });
   });
 
   it("keeps a seed above 2³² whole", async () => {
