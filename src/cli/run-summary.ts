@@ -52,8 +52,7 @@ export const summary = (
 };
 
 /** A path as a shell takes it: in quotes where it holds anything else than harmless characters. */
-const quoted = (path: string): string =>
-  /^[\w./:@%+,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+const quoted = (path: string): string => (/^[\w./:@%+,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
 
 const headline = ({ reason, steps, tokens }: RunResult): string => {
   const done = `${count(steps)} ${steps === 1 ? "step" : "steps"} on ${count(tokens)} tokens`;

@@ -9,21 +9,13 @@ import type { View } from "./view.ts";
 /** Bars on a terminal: the buffer's fill and the steps, with rates, statistics and the time left. */
 export class TerminalView implements View {
   readonly #run: ResolvedRun;
-  readonly #bars = new cliProgress.MultiBar(
-    {
-      stream: process.stderr,
-      hideCursor: true,
-      clearOnComplete: false,
-      forceRedraw: true,
-      fps: 8,
-      etaBuffer: 50,
-      barsize: 24,
-    },
-    cliProgress.Presets.shades_classic,
-  );
+  readonly #stream: NodeJS.WritableStream;
+  readonly #bars: cliProgress.MultiBar;
   readonly #last = new Map<string, StepMetrics>();
   #buffer: cliProgress.SingleBar | undefined;
   #steps: cliProgress.SingleBar | undefined;
+  /** A row of its own: cli-progress counts one for each bar, and a line break in a format would make the rows wander. */
+  #statistics: cliProgress.SingleBar | undefined;
   #stepsSince: { step: number; time: number } | undefined;
   #filling: { tokens: number; time: number } | undefined;
   readonly #evaluations = new Map<string, Evaluation>();
@@ -31,8 +23,14 @@ export class TerminalView implements View {
   #stage = "";
   #stopped = false;
 
-  constructor(run: ResolvedRun) {
+  /** `stream` is a terminal. */
+  constructor(run: ResolvedRun, stream: NodeJS.WritableStream = process.stderr) {
     this.#run = run;
+    this.#stream = stream;
+    this.#bars = new cliProgress.MultiBar(
+      { stream, hideCursor: true, clearOnComplete: false, forceRedraw: true, fps: 8, etaBuffer: 50, barsize: 24 },
+      cliProgress.Presets.shades_classic,
+    );
   }
 
   readonly observe: Observer = (event) => {
@@ -59,16 +57,18 @@ export class TerminalView implements View {
       case "step": {
         this.#stepsSince ??= { step: event.step, time: now };
         const rate = (event.step - this.#stepsSince.step) / Math.max(now - this.#stepsSince.time, 1e-3);
-        const format = ` steps  {bar} {percentage} % · {value} of {total} · {rate} steps/s · {eta_formatted} left\n {line}`;
-        const start = { rate: "…", line: "" };
-        this.#steps ??= this.#bars.create(event.steps ?? event.step, 0, start, { format });
+        const format = ` steps  {bar} {percentage} % · {value} of {total} · {rate} steps/s · {eta_formatted} left`;
+        this.#steps ??= this.#bars.create(event.steps ?? event.step, 0, { rate: "…" }, { format });
         if (event.steps === null) this.#steps.setTotal(event.step + 1);
         this.#steps.update(event.step, { rate: rate > 0 ? rate.toFixed(1) : "…" });
         break;
       }
-      case "metrics":
-        this.#steps?.update({ line: this.#label(event.dictionary) + metricsLine(event.metrics) });
+      case "metrics": {
+        const line = this.#label(event.dictionary) + metricsLine(event.metrics);
+        this.#statistics ??= this.#bars.create(1, 0, { line }, { format: " {line}" });
+        this.#statistics.update({ line });
         break;
+      }
       case "resampled":
         this.note(
           `step ${count(event.step)}: resampled ${count(event.features.length)} dead features of ${event.dictionary}`,
@@ -99,7 +99,7 @@ export class TerminalView implements View {
   };
 
   note(message: string): void {
-    if (this.#buffer === undefined && this.#steps === undefined) process.stderr.write(`${message}\n`);
+    if (this.#buffer === undefined && this.#steps === undefined) this.#stream.write(`${message}\n`);
     else this.#bars.log(`${message}\n`);
   }
 
