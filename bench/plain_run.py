@@ -120,11 +120,21 @@ class Reference:
         return {"steps_per_second": 1 / (harvest + others)}
 
 
+def save(model, folder):
+    """The model, its tokeniser and the text, as other libraries read them."""
+    model.module.save_pretrained(folder / "model")
+    model.tokenizer.save_pretrained(folder / "model")
+    (folder / "texts.json").write_text(json.dumps(list(documents())))
+
+
 if __name__ == "__main__":
     run = None
     for line in sys.stdin:
         request = json.loads(line)
-        if "open" in request:
+        if "save" in request:
+            save(load(request), Path(request["save"]))
+            answer = {}
+        elif "open" in request:
             run = Reference(request) if request["open"] == "reference" else OwnOperations(request)
             if isinstance(run, OwnOperations):
                 run.ready()

@@ -9,6 +9,7 @@ import { benchLoop } from "./loop.ts";
 import { benchMany } from "./many.ts";
 import { benchMemory } from "./memory.ts";
 import { benchPeers } from "./peers.ts";
+import { benchPeersEndToEnd } from "./peers-end-to-end.ts";
 import { report } from "./report.ts";
 import { benchResume } from "./resume.ts";
 import { benchRpc } from "./rpc.ts";
@@ -26,6 +27,7 @@ const benches = {
   "step-large": (python: string) => benchStep(python, 32_768),
   peers: (python: string) => benchPeers(python, 8192),
   "peers-large": (python: string) => benchPeers(python, 32_768, ["dictlearn"]),
+  "peers-end-to-end": benchPeersEndToEnd,
   many: benchMany,
   loop: benchLoop,
   "end-to-end": benchEndToEnd,
@@ -39,7 +41,7 @@ const benches = {
 type Name = keyof typeof benches;
 
 /** They take minutes, so they run when they are named. */
-const LONG: readonly Name[] = ["peers-large", "memory-full"];
+const LONG: readonly Name[] = ["peers-large", "peers-end-to-end", "memory-full"];
 const names = Object.keys(benches) as Name[];
 const usual = names.filter((name) => !LONG.includes(name));
 const {

@@ -1,0 +1,224 @@
+"""A whole run of each other library: text, model, activations and steps, by its own parts, in the order of its own trainer.
+
+Runs in the environment of test/fixtures/other-libraries.txt. Reads one JSON request a line, answers one JSON object a line:
+`open` names a library and says what to read, `steps` takes so many steps from a new dictionary on.
+"""
+
+import contextlib
+import itertools
+import json
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+with contextlib.redirect_stdout(sys.stderr):
+    from datasets import Dataset
+    from dictionary_learning.buffer import ActivationBuffer
+    from dictionary_learning.trainers.standard import StandardTrainer
+    from nnsight import LanguageModel
+    from sae_lens import StandardTrainingSAE, StandardTrainingSAEConfig
+    from sae_lens.config import SAETrainerConfig
+    from sae_lens.load_model import HookedProxyLM
+    from sae_lens.training.activations_store import ActivationsStore
+    from sae_lens.training.sae_trainer import SAETrainer
+    from sparsify import SparseCoderConfig, TrainConfig, Trainer
+    from sparsify.data import chunk_and_tokenize
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+STEPS = 1_000_000
+
+
+def pretrained(request):
+    """The model and its tokeniser, from the folder."""
+    model = AutoModelForCausalLM.from_pretrained(request["model"], dtype=torch.float32).requires_grad_(False)
+    return model, AutoTokenizer.from_pretrained(request["model"])
+
+
+class Clock:
+    """Adds up what a function takes and how many rows it gives: refreshes are few and long, and steps are many."""
+
+    def __init__(self):
+        self.seconds, self.rows = 0.0, 0
+
+    def counted(self, take, rows):
+        def timed(*args, **kwargs):
+            begin = time.perf_counter()
+            found = take(*args, **kwargs)
+            self.seconds += time.perf_counter() - begin
+            self.rows += rows(found)
+            return found
+
+        return timed
+
+    def steps_per_second(self, step, steps, batch):
+        """In the long run, in which each row is harvested once and read once."""
+        self.seconds, self.rows = 0.0, 0
+        begin = time.perf_counter()
+        for _ in range(steps):
+            step()
+        others = (time.perf_counter() - begin - self.seconds) / steps
+        assert self.rows > 0, "take enough steps for a refresh"
+        return 1 / (batch * self.seconds / self.rows + others)
+
+
+class DictionaryLearning:
+    """Its buffer, which ends the pass behind the submodule and leaves padding out, and its standard trainer."""
+
+    name, package = "dictionary_learning", "dictionary-learning"
+
+    def __init__(self, request, texts):
+        self.request = request
+        model = LanguageModel(request["model"], device_map="cpu", dispatch=True, patch_llama_scan=False)
+        path = request["submodule"].split(".")
+        submodule = model
+        for part in path:
+            submodule = submodule[int(part)] if part.isdigit() else getattr(submodule, part)
+        self.clock = Clock()
+        buffer = ActivationBuffer(
+            itertools.cycle(texts),
+            model,
+            submodule,
+            d_submodule=request["width"],
+            n_ctxs=request["n_ctxs"],
+            ctx_len=request["ctx_len"],
+            refresh_batch_size=request["in_batch_size"],
+            out_batch_size=request["batch"],
+        )
+        refresh = buffer.refresh
+
+        def refreshed():
+            kept = int((~buffer.read).sum())
+            refresh()
+            return len(buffer.activations) - kept
+
+        buffer.refresh = self.clock.counted(refreshed, lambda rows: rows)
+        self.buffer = buffer
+        next(buffer)
+
+    def run(self, steps):
+        request = self.request
+        trainer = StandardTrainer(
+            steps=STEPS,
+            activation_dim=request["width"],
+            dict_size=request["features"],
+            layer=1,
+            lm_name="SmolLM2-135M",
+            lr=request["lr"],
+            # Its error is a sum over coordinates where ours is a mean.
+            l1_penalty=request["sparsity_penalty"] * request["width"],
+            device="cpu",
+        )
+        numbers = itertools.count()
+        return self.clock.steps_per_second(
+            lambda: trainer.update(next(numbers), next(self.buffer)), steps, request["batch"]
+        )
+
+
+class SAELens:
+    """Its store, which packs documents and ends the pass behind the module, and its trainer, without logging."""
+
+    name, package = "sae_lens", "sae-lens"
+
+    def __init__(self, request, texts):
+        self.request = request
+        model, tokenizer = pretrained(request)
+        self.store = ActivationsStore(
+            HookedProxyLM(model, tokenizer, hook_names=[request["submodule"]]),
+            Dataset.from_dict({"text": texts}),
+            streaming=False,
+            hook_name=request["submodule"],
+            hook_head_index=None,
+            context_size=request["ctx_len"],
+            d_in=request["width"],
+            n_batches_in_buffer=request["n_ctxs"],
+            total_training_tokens=1,
+            store_batch_size_prompts=request["in_batch_size"],
+            train_batch_size_tokens=request["batch"],
+            prepend_bos=False,
+            normalize_activations="none",
+            device=torch.device("cpu"),
+            dtype="float32",
+        )
+        self.clock = Clock()
+        self.store.get_filtered_llm_batch = self.clock.counted(self.store.get_filtered_llm_batch, len)
+        next(self.store)
+
+    def run(self, steps):
+        request = self.request
+        config = StandardTrainingSAEConfig(
+            d_in=request["width"],
+            d_sae=request["features"],
+            l1_coefficient=request["sparsity_penalty"] * request["width"],
+        )
+        settings = SAETrainerConfig(
+            total_training_samples=STEPS,
+            train_batch_size_samples=request["batch"],
+            lr=request["lr"],
+            lr_end=request["lr"],
+        )
+        trainer = SAETrainer(settings, StandardTrainingSAE(config), self.store)
+
+        def step():
+            trainer.step(next(self.store))
+            trainer.n_training_steps += 1
+
+        return self.clock.steps_per_second(step, steps, request["batch"])
+
+
+class Unsaved(Trainer):
+    """Without its files at the end."""
+
+    def save(self):
+        pass
+
+
+class Sparsify:
+    """Its trainer: no buffer, a pass through the whole model for each batch of text that was tokenised before."""
+
+    name, package = "sparsify", "eai-sparsify"
+
+    def __init__(self, request, texts):
+        self.request = request
+        self.model, tokenizer = pretrained(request)
+        contexts = chunk_and_tokenize(
+            Dataset.from_dict({"text": texts}), tokenizer, max_seq_len=request["ctx_len"], num_proc=1
+        )
+        self.contexts = contexts
+        self.taken = 0
+
+    def run(self, steps):
+        request = self.request
+        each = request["batch"] // request["ctx_len"]
+        first, self.taken = self.taken, self.taken + steps * each
+        coder = SparseCoderConfig(num_latents=request["features"], k=request["k"])
+        config = TrainConfig(
+            coder,
+            batch_size=each,
+            hookpoints=[request["submodule"].removeprefix("model.")],
+            log_to_wandb=False,
+        )
+        trainer = Unsaved(config, self.contexts.select(range(first, self.taken)), self.model)
+        begin = time.perf_counter()
+        trainer.fit()
+        return steps / (time.perf_counter() - begin)
+
+
+LIBRARIES = {each.name: each for each in (DictionaryLearning, SAELens, Sparsify)}
+
+if __name__ == "__main__":
+    run = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        # Some of them print; stdout is for the answers.
+        with contextlib.redirect_stdout(sys.stderr):
+            if "open" in request:
+                library = LIBRARIES[request["open"]]
+                run = None
+                run = library(request, json.loads(Path(request["texts"]).read_text()))
+                answer = {"version": version(library.package)}
+            else:
+                answer = {"steps_per_second": run.run(request["steps"])}
+        print(json.dumps(answer), flush=True)
