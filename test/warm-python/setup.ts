@@ -11,6 +11,8 @@ import { path } from "../support.ts";
  * folder, which is DICTLEARN_PYTHON for the tests.
  */
 export const setup = async (): Promise<() => Promise<void>> => {
+  // From within another run of the tests: the real Python, since a shim that starts itself would never end.
+  if (process.env.DICTLEARN_WARM_PYTHON !== undefined) process.env.DICTLEARN_PYTHON = process.env.DICTLEARN_WARM_PYTHON;
   const { python } = await ensureEnvironment({});
   if (process.platform !== "linux") return async () => {};
   const folder = mkdtempSync(join(tmpdir(), "warm-"));
