@@ -13,87 +13,77 @@ const WIDTH = 512;
 const BATCH = 8192;
 const PUBLISHED_CONTEXTS = 30_000;
 const CONTEXT = 128;
-const SIZES = [8192, 32_768];
 const STEPS = 8;
 /** Of the buffer, what a run may take beside the model, the rows, weights, moments and one batch's features. */
 const MARGIN = 0.05;
 const FLOAT = 4;
-const TOKENIZER = fileURLToPath(new URL("../test/fixtures/golden/tiny-neox", import.meta.url));
+const SITE = { submodule: "gpt_neox.layers.0.mlp", io: "out" } as const;
+/** Rows whose losses a resampling computes; a run's default takes minutes here, and no more memory than 50 bytes for each. */
+const RESAMPLE_ROWS = 8 * BATCH;
+const TINY_MODEL = fileURLToPath(new URL("../test/fixtures/golden/tiny-neox", import.meta.url));
 
 /**
  * The largest memory that the worker ever held in a run at the published size, or with `share` of its rows, beside what it
  * should be. The run fills and tops up the buffer, steps, logs, saves, keeps an exact state, and resamples all features.
  */
-export const benchMemory = async (python: string, share: number): Promise<Table> => {
+export const benchMemory = async (python: string, share: number, features: number): Promise<Table> => {
   const folder = mkdtempSync(join(tmpdir(), "dictlearn-bench-"));
   const contexts = Math.round(PUBLISHED_CONTEXTS * share);
   const tokens = contexts * CONTEXT;
   try {
     const script = fileURLToPath(new URL("random_pythia.py", import.meta.url));
-    await execa(python, [script, TOKENIZER, folder, String(Math.round(1.1 * tokens) + 20 * BATCH)]);
-    const empty = await emptyWorker(python);
-    const rows: string[][] = [];
-    for (const features of SIZES) {
-      const found = await peaks(python, runConfig(folder, contexts, features));
-      const parts = {
-        model: found.model,
-        buffer: (tokens + CONTEXT) * WIDTH * FLOAT,
-        training: 3 * FLOAT * (features * (2 * WIDTH + 1) + WIDTH),
-        features: BATCH * features * FLOAT,
-      };
-      const held = Object.values(parts).reduce((sum, each) => sum + each, 0);
-      const full = PUBLISHED_CONTEXTS * CONTEXT * WIDTH * FLOAT;
-      const beyond = (peak: number) => megabytes(peak - empty - held);
-      rows.push([
-        String(features),
-        ...Object.values(parts).map(megabytes),
-        megabytes(found.whole - empty),
-        beyond(found.whole),
-        beyond(found.filled),
-        megabytes(MARGIN * full),
-      ]);
-    }
+    await execa(python, [script, TINY_MODEL, folder, String(Math.round(1.1 * tokens) + 20 * BATCH)]);
+    const program = await programAlone(python);
+    const found = await peaks(python, runConfig(folder, contexts, features));
+    const parts = {
+      model: found.model,
+      buffer: (tokens + CONTEXT) * WIDTH * FLOAT,
+      training: 3 * FLOAT * (features * (2 * WIDTH + 1) + WIDTH),
+      features: BATCH * features * FLOAT,
+    };
+    const held = Object.values(parts).reduce((sum, each) => sum + each, 0);
+    const full = PUBLISHED_CONTEXTS * CONTEXT * WIDTH * FLOAT;
+    const beyond = (peak: number) => megabytes(peak - program.withLibraries - held);
+    const row = [
+      String(features),
+      ...Object.values(parts).map(megabytes),
+      megabytes(found.whole - program.withLibraries),
+      beyond(found.whole),
+      megabytes(MARGIN * full),
+    ];
     return {
-      title: `Peak memory of the worker (VmHWM less the ${megabytes(empty)} MB of one with nothing loaded), MB: pythia-70m's shape, ${tokens} rows of ${WIDTH} float32, B = ${BATCH}; ${STEPS} steps with everything that can happen in a run. What is beyond the sum of the model, the buffer, weights and moments, and one batch's features may be 5 % of the published size's buffer`,
-      columns: [
-        "m",
-        "model",
-        "buffer",
-        "weights and moments",
-        "features",
-        "peak",
-        "beyond",
-        "beyond, filling",
-        "allowed",
-      ],
-      rows,
+      title: `Peak memory of the worker, MB: pythia-70m's shape, ${tokens} rows of ${WIDTH} float32, B = ${BATCH}; ${STEPS} steps with everything that can happen in a run. VmHWM, less that of a worker that has read a context of a model of 0.2 MB (${megabytes(program.withLibraries)}; right after its start ${megabytes(program.started)}). Beyond: the peak less the model, the buffer's rows · 512 · 4 bytes, 3 · 4 bytes for each parameter, and B · m · 4 for one batch's features; allowed are 5 % of the published buffer`,
+      columns: ["m", "model", "buffer", "weights and moments", "features", "peak", "beyond", "allowed"],
+      rows: [row],
     };
   } finally {
     rmSync(folder, { recursive: true });
   }
 };
 
-const emptyWorker = async (python: string): Promise<number> => {
+/** Bytes of a worker that holds nothing, and of one with the libraries that run a model. */
+const programAlone = async (python: string) => {
   await using worker = await Worker.start({ python });
-  return highWater(worker.pid);
+  const started = highWater(worker.pid);
+  const model = await LanguageModel.load(TINY_MODEL, { worker, device: "cpu" });
+  await model.widths([SITE]);
+  return { started, withLibraries: highWater(worker.pid) };
 };
 
-/** Bytes: the whole run's peak, that until the buffer was first full, and the model's weights. */
+/** Bytes: the whole run's peak, and the model's weights. */
 const peaks = async (python: string, input: object) => {
   await using worker = await Worker.start({ python });
-  let filled = 0;
   const run = resolveRun(parseConfig(input));
   const timeline: string[] = [];
   await runTraining(run, worker, {
     observe: ({ type }) => {
-      if (type === "refreshed" && filled === 0) filled = highWater(worker.pid);
       timeline.push(`${type} ${megabytes(highWater(worker.pid))}`);
     },
   });
   if (process.env.DICTLEARN_BENCH_TIMELINE) console.error([...new Set(timeline)].join("\n"));
   const whole = highWater(worker.pid);
   const model = await LanguageModel.load(run.config.model ?? "", { worker, device: "cpu" });
-  return { filled, whole, model: model.facts.bytes };
+  return { whole, model: model.facts.bytes };
 };
 
 const highWater = (pid: number): number => {
@@ -127,8 +117,9 @@ const runConfig = (folder: string, contexts: number, features: number) => ({
     warmup_steps: 1,
     resample_steps: 4,
     resample_last_step: true,
+    resample_rows: RESAMPLE_ROWS,
     save_steps: 6,
     log_steps: 2,
   },
-  dictionaries: [{ submodule: "gpt_neox.layers.0.mlp", dictionary_size: features }],
+  dictionaries: [{ ...SITE, dictionary_size: features }],
 });

@@ -33,15 +33,17 @@ const benches = {
   "end-to-end": benchEndToEnd,
   "start-up": benchStartUp,
   sizes: benchSizes,
-  memory: (python: string) => benchMemory(python, 0.1),
-  "memory-full": (python: string) => benchMemory(python, 1),
+  memory: (python: string) => benchMemory(python, 0.1, 8192),
+  "memory-large": (python: string) => benchMemory(python, 0.1, 32_768),
+  "memory-full": (python: string) => benchMemory(python, 1, 8192),
+  "memory-full-large": (python: string) => benchMemory(python, 1, 32_768),
   resume: benchResume,
   trace: benchTrace,
 };
 type Name = keyof typeof benches;
 
 /** They take minutes, so they run when they are named. */
-const LONG: readonly Name[] = ["peers-large", "peers-end-to-end", "memory-full"];
+const LONG: readonly Name[] = ["peers-large", "peers-end-to-end", "memory-large", "memory-full", "memory-full-large"];
 const names = Object.keys(benches) as Name[];
 const usual = names.filter((name) => !LONG.includes(name));
 const {

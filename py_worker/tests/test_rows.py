@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from dictlearn_worker.buffer.origins import fingerprint
 from dictlearn_worker.buffer.rows import ActivationRows
 from dictlearn_worker.protocol import Site, SiteWidths
 from dictlearn_worker.text.contexts import Batch
@@ -33,7 +34,8 @@ def append(rows: ActivationRows, first: int, count: int) -> None:
     slots = rows.append(new, count)
     ids = torch.zeros(1, count, dtype=torch.int64)
     assert rows.origins is not None
-    rows.origins.record(slots, Batch(ids=ids, mask=None, keep=ids == 0, real=ids == 0), new.values())
+    batch = Batch(ids=ids, mask=None, keep=ids == 0, real=ids == 0)
+    rows.origins.record(slots, batch, fingerprint(new.values()))
 
 
 def drawn(rows: ActivationRows, count: int) -> list[int]:

@@ -88,12 +88,12 @@ def batch(tokens: int) -> Batch:
 def test_a_batch_is_kept_while_one_of_its_rows_is():
     origins = Origins(6)
     rows = torch.ones(4, 2)
-    origins.record(torch.tensor([0, 1, 2, 3]), batch(4), [rows])
-    origins.record(torch.tensor([4, 5]), batch(2), [rows[:2]])
-    origins.record(torch.tensor([0, 1, 2]), batch(3), [rows[:3]])
+    origins.record(torch.tensor([0, 1, 2, 3]), batch(4), fingerprint([rows]))
+    origins.record(torch.tensor([4, 5]), batch(2), fingerprint([rows[:2]]))
+    origins.record(torch.tensor([0, 1, 2]), batch(3), fingerprint([rows[:3]]))
     assert set(origins.held) == {0, 1, 2}
     assert [slots.tolist() for slots in origins.slots_of(0)] == [[3], [3]]
-    origins.record(torch.tensor([3]), batch(1), [rows[:1]])
+    origins.record(torch.tensor([3]), batch(1), fingerprint([rows[:1]]))
     assert set(origins.held) == {1, 2, 3}
     again = Origins(6)
     again.restore({name: tensor.clone() for name, tensor in origins.state().items()})

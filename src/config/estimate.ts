@@ -29,7 +29,7 @@ export interface Estimate {
   readonly optimisers: number;
   /** Features and their gradient for one batch of the largest dictionary. */
   readonly features: number;
-  /** One resume state: on the disk, and its copy in memory while it is written. */
+  /** One resume state on the disk; it is written from where it is, and takes no memory. */
   readonly state: number;
   readonly memory: number;
   readonly checkpoints: number | null;
@@ -38,7 +38,7 @@ export interface Estimate {
 
 /** A bfloat16 dictionary's moments, and the master copy that it is the rounding of, are float32. */
 const OPTIMISER_BYTES = { float32: 2 * 4, float64: 2 * 8, bfloat16: 3 * 4 } as const;
-/** For each row of the buffer: four numbers of its slot, and the tokens of nine buffers, see docs/log.md. */
+/** At most, for each row of the buffer: four numbers of its slot, and the tokens of nine buffers, see docs/log.md. */
 const ORIGIN_BYTES = 16 + 9 * 6;
 /** Two resume states, and one that is being written. */
 const STATES = 3;
@@ -81,7 +81,7 @@ export const estimateRun = ({ config, dictionaries }: ResolvedRun, facts: Estima
     optimisers,
     features,
     state,
-    memory: buffer + origins + 2 * weights + optimisers + features + state,
+    memory: buffer + origins + 2 * weights + optimisers + features,
     checkpoints,
     disk: disk + STATES * state,
   };

@@ -34,8 +34,8 @@ interface Pending {
 }
 
 /**
- * Saves the run's state while it trains. The worker copies its tensors between two steps and writes the copy on a thread
- * of its own; this side asks from time to time whether it is done, and then makes the state valid. Training never waits.
+ * Saves the run's state while it trains. The worker writes its tensors into the system's cache between two steps, and waits
+ * for the disk on a thread of its own; this side asks from time to time whether it is done, and then makes the state valid.
  */
 export class StateKeeper {
   readonly #source: ResumableSource;

@@ -27,7 +27,7 @@ class Ahead:
     """At most one batch ahead. It is a guess: a batch of other slots is gathered when it is asked for."""
 
     def __init__(self) -> None:
-        self._slots = torch.empty(0, dtype=torch.int64)
+        self._slots = torch.empty(0, dtype=torch.int32)
         self._rows: Future[dict[Read, torch.Tensor]] | None = None
 
     def start(self, values: dict[Read, torch.Tensor], slots: torch.Tensor) -> None:

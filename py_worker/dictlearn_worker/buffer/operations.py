@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import torch
 
 from .. import protocol as p
 from ..errors import WorkerError
+from ..memory import Scratch, give_back
 from ..models.language_model import LanguageModel, Read
 from ..registry import Context, method
 from ..text.contexts import Batch, Contexts
 from .cached import open_cached
 from .lengths import by_length, cut_to_size
-from .origins import fingerprint, rows_at_once
+from .origins import NOWHERE, fingerprint, rows_at_once
 from .rows import ActivationRows
 from .source import Source
 
@@ -48,6 +50,8 @@ def append(context: Context, params: p.BufferAppendParams) -> p.BufferAppendResu
     batch = contexts.next(params.n_contexts)
     rows = 0
     if batch is not None:
+        # What a pass computes on the way takes its place.
+        Scratch.free_all()
         try:
             rows = harvest(buffer, model, batch, stop=params.forward == "partial", most=params.max_norm_multiple)
         except Exception:
@@ -71,61 +75,94 @@ def within_norm(kept: dict[Read, torch.Tensor], multiple: float) -> torch.Tensor
 def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop: bool, most: float | None) -> int:
     """Reads the activations of the kept positions into the buffer; returns how many rows that were.
 
-    `most`: rows whose norm is above this multiple of the median are left out.
+    `most`: rows whose norm is above this multiple of the median are left out. Otherwise every pass goes to its slots at
+    once, since all rows of a batch would be the largest thing beside the buffer.
     """
-    kept = activations(buffer, model, batch, stop=stop, cut=stop)
     count = int(batch.keep.sum())
-    for read, rows in kept.items():
-        # One question to the device, however many parts there are.
-        finite = [torch.isfinite(part).all() for part in rows.split(rows_at_once(rows.device))]
-        if finite and not torch.stack(finite).all():
-            bad = int((~torch.isfinite(rows)).any(dim=-1).sum())
-            raise WorkerError(
-                "non_finite_rows",
-                f"The {read.kind} of {read.submodule} is not finite at {bad} of {count} tokens.",
-                hint="Load the model with model_dtype: float32.",
-            )
-    if most is not None and count > 0:
+    found = checked(passes(buffer, model, batch, stop=stop, cut=stop), count)
+    if most is None or count == 0:
+        slots, sums = buffer.next_slots(count), no_sums(buffer)
+        for numbers, rows in found:
+            buffer.put(slots[numbers], rows)
+            if buffer.origins is not None:
+                sums += fingerprint(rows.values())
+    else:
+        kept = gathered(found, count)
         usual = within_norm(kept, most)
         kept = {read: rows[usual.to(rows.device)] for read, rows in kept.items()}
         count = int(usual.sum())
         # What is computed again later is these rows and no others.
         batch = replace(batch, keep=batch.keep.masked_scatter(batch.keep, usual))
-    slots = buffer.append(kept, count)
+        buffer.put(buffer.next_slots(count), kept)
+        sums = fingerprint(kept.values())
+    slots = buffer.admit(count)
     if buffer.origins is not None:
-        buffer.origins.record(slots, batch, kept.values(), cut=stop)
+        buffer.origins.record(slots, batch, sums, cut=stop)
     return count
 
 
-def activations(
-    buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop: bool, cut: bool
-) -> dict[Read, torch.Tensor]:
-    """The values (rows, width) of everything that the buffer reads, at the kept positions, context by context.
+# Numbers (rows) of the kept positions, context by context, and what was read there, each (rows, width).
+Found = Iterator[tuple[torch.Tensor, dict[Read, torch.Tensor]]]
+
+
+def passes(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop: bool, cut: bool) -> Found:
+    """The values of everything that the buffer reads, pass by pass.
 
     `cut`: a batch that is large goes through the model in several passes. The reference's never does.
     """
-    reads, passes = list(buffer.values), by_length(batch.mask, model.device)
+    reads, plan = list(buffer.values), by_length(batch.mask, model.device)
     if cut:
-        passes = cut_to_size(passes, model.device)
-    if len(passes) < 2:
+        plan = cut_to_size(plan, model.device)
+    if len(plan) < 2:
         values = model.read(batch.ids, batch.mask, reads, stop=stop)
-        if batch.keep.all():
-            # Nothing to choose: on a GPU a choice waits for it, and everywhere it is a copy.
-            return {read: values[read].flatten(0, 1) for read in reads}
-        return {read: values[read][batch.keep.to(values[read].device)] for read in reads}
+        everything = bool(batch.keep.all())
+        # Where there is nothing to choose: on a GPU a choice waits for it, and everywhere it is a copy.
+        rows = {
+            read: values[read].flatten(0, 1) if everything else values[read][batch.keep.to(values[read].device)]
+            for read in reads
+        }
+        yield torch.arange(int(batch.keep.sum())), rows
+        return
     assert batch.mask is not None
-    kept: dict[Read, torch.Tensor] = {}
     numbers = (batch.keep.flatten().cumsum(0) - 1).view_as(batch.keep)
-    for contexts, length in passes:
+    for contexts, length in plan:
         ids, mask, keep = (each[contexts, :length] for each in (batch.ids, batch.mask, batch.keep))
-        for read, value in model.read(ids, mask, reads, stop=stop).items():
-            rows = value[keep.to(value.device)]
-            if read not in kept:
-                kept[read] = rows.new_empty((int(batch.keep.sum()), rows.shape[1]))
-            kept[read][numbers[contexts, :length][keep].to(value.device)] = rows
+        values = model.read(ids, mask, reads, stop=stop)
+        rows = {read: values[read][keep.to(values[read].device)] for read in reads}
+        del values
+        yield numbers[contexts, :length][keep], rows
+        del rows
         # A trace is a cycle of objects that holds its values until it is looked for; it is young, so that is quick.
         gc.collect(1)
-    return {read: kept[read] for read in reads}
+
+
+def checked(found: Found, count: int) -> Found:
+    """The same, and behind the last an error if one of the batch's `count` rows is not finite."""
+    bad: dict[Read, int] = {}
+    for numbers, rows in found:
+        for read, values in rows.items():
+            # One question to the device, however many parts there are.
+            finite = [torch.isfinite(part).all() for part in values.split(rows_at_once(values.device))]
+            if finite and not torch.stack(finite).all():
+                bad[read] = bad.get(read, 0) + int((~torch.isfinite(values)).any(dim=-1).sum())
+        yield numbers, rows
+    for read, rows_of_it in bad.items():
+        raise WorkerError(
+            "non_finite_rows",
+            f"The {read.kind} of {read.submodule} is not finite at {rows_of_it} of {count} tokens.",
+            hint="Load the model with model_dtype: float32.",
+        )
+
+
+def gathered(found: Found, count: int) -> dict[Read, torch.Tensor]:
+    """All of it (count, width), in the order of the numbers."""
+    kept: dict[Read, torch.Tensor] = {}
+    for numbers, rows in found:
+        for read, values in rows.items():
+            if read not in kept:
+                kept[read] = values.new_empty((count, values.shape[1]))
+            kept[read][numbers.to(values.device)] = values
+    return kept
 
 
 def recompute(context: Context, buffer: ActivationRows, model: LanguageModel) -> tuple[int, int]:
@@ -135,19 +172,30 @@ def recompute(context: Context, buffer: ActivationRows, model: LanguageModel) ->
     differing = 0
     for done, (number, held) in enumerate(buffer.origins.held.items()):
         context.progress("Computing the buffer's rows again", done, len(buffer.origins.held))
-        rows = activations(buffer, model, held.batch, stop=True, cut=held.cut)
         slots, numbers = buffer.origins.slots_of(number)
-        buffer.put(slots, {read: value[numbers.to(value.device)] for read, value in rows.items()})
-        if not torch.equal(fingerprint(rows.values()), held.sums):
+        batch, sums = held.batch, no_sums(buffer)
+        places = torch.full((int(batch.keep.sum()),), NOWHERE)
+        places[numbers] = slots
+        for numbers, rows in passes(buffer, model, batch, stop=True, cut=held.cut):
+            live = places[numbers] != NOWHERE
+            buffer.put(places[numbers][live], {read: values[live.to(values.device)] for read, values in rows.items()})
+            sums += fingerprint(rows.values())
+        if not torch.equal(sums, held.sums):
             differing += 1
-            held.sums = fingerprint(rows.values())
+            held.sums = sums
     return len(buffer.origins.held), differing
+
+
+def no_sums(buffer: ActivationRows) -> torch.Tensor:
+    """The fingerprint of no rows; those of parts add up to that of the whole."""
+    return torch.zeros(len(buffer.values), dtype=torch.int64)
 
 
 @method("buffer.shuffle")
 def shuffle(context: Context, params: p.BufferShuffleParams) -> p.BufferShuffleResult:
     """One permutation of the unread rows."""
     context.objects.get(params.source, ActivationRows).shuffle()
+    give_back()
     return p.BufferShuffleResult()
 
 

@@ -18,9 +18,10 @@ ROWS_AT_ONCE = {"cpu": 256, "cuda": 8192}
 class Held:
     """One batch of contexts that went through the model together, of which `live` rows are still in the buffer.
 
-    There are hundreds of them, so a token has 6 bytes and not the 18 of `Batch`. ids: int32; keep, mask: bool; all
-    (contexts, positions). `cut`: whether a large batch is cut into passes, which decides the last bits of its rows.
-    `sums` (reads) tells whether rows that are computed again are the same, see `fingerprint`.
+    There are hundreds of them, so a token has 2 or 4 bytes and not the 18 of `Batch`. ids: uint16 or int32; keep, mask:
+    bool, mostly True everywhere and then one value that is repeated; all (contexts, positions). `cut`: whether a large
+    batch is cut into passes, which decides the last bits of its rows. `sums` (reads) tells whether rows that are
+    computed again are the same, see `fingerprint`.
     """
 
     ids: torch.Tensor
@@ -52,8 +53,8 @@ class Origins:
         self.held: dict[int, Held] = {}
         self._appends = 0
 
-    def record(self, slots: torch.Tensor, batch: Batch, values: Iterable[torch.Tensor], *, cut: bool = True) -> None:
-        """The rows of `batch` (read -> values (count, width)) went into `slots` (count), over what was there."""
+    def record(self, slots: torch.Tensor, batch: Batch, sums: torch.Tensor, *, cut: bool = True) -> None:
+        """The rows of `batch`, whose fingerprint is `sums`, went into `slots` (count), over what was there."""
         before = self.append[slots]
         numbers, counts = before[before != NOWHERE].unique(return_counts=True)
         for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
@@ -65,7 +66,7 @@ class Origins:
         self.append[slots] = self._appends
         self.row[slots] = torch.arange(len(slots), dtype=torch.int32)
         mask = None if batch.mask is None else batch.mask.bool()
-        self.held[self._appends] = Held(batch.ids.int(), batch.keep, mask, fingerprint(values), cut, len(slots))
+        self.held[self._appends] = held(batch.ids, batch.keep, mask, sums, cut=cut, live=len(slots))
         self._appends += 1
 
     def slots_of(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -74,7 +75,7 @@ class Origins:
         return slots, self.row[slots].long()
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Both maps and the tokens of every batch held: 8 bytes a row, and 6 a token."""
+        """Both maps and the tokens of every batch held: 8 bytes a row, and up to 6 a token."""
         state = {"append": self.append, "row": self.row, "appends": torch.tensor(self._appends)}
         for number, held in self.held.items():
             state[f"held.{number}.ids"] = held.ids
@@ -93,7 +94,20 @@ class Origins:
             ids, keep, sums = (state[f"held.{number}.{name}"] for name in ("ids", "keep", "sums"))
             # States of before there were passes have rows of one.
             cut = bool(state.get(f"held.{number}.cut", False))
-            self.held[number] = Held(ids, keep, state.get(f"held.{number}.mask"), sums, cut, live)
+            self.held[number] = held(ids, keep, state.get(f"held.{number}.mask"), sums, cut=cut, live=live)
+
+
+def held(
+    ids: torch.Tensor, keep: torch.Tensor, mask: torch.Tensor | None, sums: torch.Tensor, *, cut: bool, live: int
+) -> Held:
+    """In as few bytes as it takes."""
+    short = torch.uint16 if int(ids.long().max()) < 2**16 else torch.int32
+    return Held(ids.to(short), repeated(keep), None if mask is None else repeated(mask), sums, cut, live)
+
+
+def repeated(mask: torch.Tensor) -> torch.Tensor:
+    """The same mask (contexts, positions); where it is True everywhere, as one value with strides of 0."""
+    return torch.ones((1, 1), dtype=torch.bool).expand(mask.shape) if bool(mask.all()) else mask
 
 
 def fingerprint(values: Iterable[torch.Tensor]) -> torch.Tensor:

@@ -40,9 +40,10 @@ class ActivationRows(Source):
         self.device = device
         self.generator = generator
         self.randperm_each = randperm_each
-        self.unread = torch.empty(0, dtype=torch.int64)
+        # Slots have 32 bits: there are as many as rows, and the lists of them are the largest thing beside these.
+        self.unread = torch.empty(0, dtype=torch.int32)
         # Free slots in the order in which they became free, in parts: joined only where they are needed.
-        self._free = [torch.arange(rows)]
+        self._free = [torch.arange(rows, dtype=torch.int32)]
         # Slots that hold a row, read or not: what a resampling may look at.
         self.filled = 0
         self.current = self.unread
@@ -59,17 +60,24 @@ class ActivationRows(Source):
 
     def append(self, rows: dict, count: int) -> torch.Tensor:
         """Stores `count` new rows, given as read -> (count, width), behind the unread ones; returns their slots."""
-        free = self.free
-        assert count <= len(free), "the caller allocates enough rows for its largest append"
-        slots, self._free = free[:count], [free[count:]]
-        self.put(slots, rows)
+        self.put(self.next_slots(count), rows)
+        return self.admit(count)
+
+    def next_slots(self, count: int) -> torch.Tensor:
+        """The slots into which the next `count` rows are `put` before they are let in."""
+        assert count <= len(self.free), "the caller allocates enough rows for its largest append"
+        return self.free[:count]
+
+    def admit(self, count: int) -> torch.Tensor:
+        """What was put into the next `count` slots is unread from now on, behind all that is; returns these slots."""
+        slots, self._free = self.next_slots(count), [self.free[count:]]
         self.unread = torch.cat([self.unread, slots])
         self.filled = max(self.filled, int(slots.max()) + 1) if count else self.filled
         return slots
 
     def put(self, slots: torch.Tensor, rows: dict) -> None:
         """Writes rows, given as read -> (slots, width), into their slots."""
-        where = slots.to(self.device)
+        where = slots.to(self.device, torch.int64)
         for read, values in rows.items():
             kept = self.values[read]
             if values.is_cuda and self.device.type == "cpu":
@@ -138,7 +146,9 @@ class ActivationRows(Source):
         if "unread" in state:
             # Slots of the same numbers will hold other rows.
             self._ahead = Ahead()
-            self.unread, self._free, self.current = state["unread"], [state["free"]], state["current"]
+            # States of before had 64 bits for each.
+            self.unread, free, self.current = (state[name].int() for name in ("unread", "free", "current"))
+            self._free = [free]
             self.filled = int(state["filled"])
             self.origins = self.origins or Origins(len(state["append"]))
             self.origins.restore(state)

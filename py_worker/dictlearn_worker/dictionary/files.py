@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 import pickle
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO
 
 import safetensors.torch
 import torch
@@ -21,35 +21,32 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], container: st
     """Writes tensors to `path`, atomically; returns the bytes. Raises `non_finite_weights` or `cannot_write`."""
     state = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
     for key, tensor in state.items():
-        if not torch.isfinite(tensor).all():
+        if not torch.isfinite(torch.stack(tensor.aminmax())).all():
             raise WorkerError(
                 "non_finite_weights",
                 f"{path.name} was not written, because {key} holds values that are not finite.",
                 hint="Lower train.lr, and look at the rows that were trained on.",
             )
     if container == "safetensors":
-        data = safetensors.torch.save(state, metadata or None)
-        write_atomically(path, memoryview(data))
-        return len(data)
-    # Saved to memory first: the archive's inner name, and so its bytes, then do not depend on the path.
-    archive = io.BytesIO()
-    torch.save(state, archive)
-    write_atomically(path, archive.getbuffer())
-    return archive.tell()
+        return write_atomically(path, lambda file: file.write(safetensors.torch.save(state, metadata or None)))
+    # Through an open file: the archive's inner name, and so its bytes, then do not depend on the path.
+    return write_atomically(path, lambda file: torch.save(state, file))
 
 
-def write_atomically(path: Path, data: memoryview) -> None:
-    """Temporary name in the same folder, fsync, rename, fsync of the folder."""
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> int:
+    """Temporary name in the same folder, fsync, rename, fsync of the folder; returns the bytes."""
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = Path(file.name)
-            file.write(data)
+            write(file)
             file.flush()
+            size = file.tell()
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~current_umask())
         temporary.replace(path)
         sync_folder(path.parent)
+        return size
     except OSError as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

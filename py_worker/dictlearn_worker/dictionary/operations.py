@@ -8,6 +8,7 @@ import torch
 
 from .. import protocol as p
 from ..buffer.source import Source
+from ..memory import give_back
 from ..registry import Context, method
 from .examine import balance, examine
 from .files import read_tensors
@@ -28,6 +29,7 @@ def create(context: Context, params: p.DictionaryCreateParams) -> p.DictionaryCr
     generator = context.objects.get(params.generator, torch.Generator)
     dictionary = AutoEncoder(params.input_width, params.output_width, params.size, getattr(torch, params.dtype))
     dictionary.initialise(generator)
+    give_back()
     return p.DictionaryCreateResult(dictionary=context.objects.put(dictionary.to(params.device)))
 
 
@@ -72,7 +74,9 @@ def write_dictionary(context: Context, params: p.DictionaryWriteParams) -> p.Dic
 def save_dictionary(context: Context, params: p.DictionarySaveParams) -> p.DictionarySaveResult:
     """Writes an `ae.pt`, atomically."""
     dictionary = context.objects.get(params.dictionary, AutoEncoder)
-    return p.DictionarySaveResult(bytes=save(dictionary, Path(params.path), params.bias_scale))
+    written = save(dictionary, Path(params.path), params.bias_scale)
+    give_back()
+    return p.DictionarySaveResult(bytes=written)
 
 
 @method("dictionary.scale_biases")

@@ -66,8 +66,11 @@ class AutoEncoder(nn.Module):
         """b_in (d_in), which is subtracted from what is encoded."""
         return self.input_bias if self.own_input_bias else self.bias
 
-    def encode(self, x: torch.Tensor) -> torch.Tensor:
-        """Features (rows, m) of inputs (rows, d_in)."""
+    def encode(self, x: torch.Tensor, *, out: torch.Tensor | None = None) -> torch.Tensor:
+        """Features (rows, m) of inputs (rows, d_in); in `out`, without a gradient, the same to the last bit."""
+        if out is not None:
+            torch.addmm(self.encoder.bias, x - self.shift, self.encoder.weight.T, out=out)
+            return out.relu_()
         return torch.relu(linear(x - self.shift, self.encoder.weight, self.encoder.bias))
 
     def decode(self, f: torch.Tensor) -> torch.Tensor:

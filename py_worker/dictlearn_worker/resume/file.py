@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
 from ..dictionary.files import sync_folder
 from ..errors import WorkerError
 
 WRITER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
+# The head's entry with the names of the matrices that are written transposed.
+ACROSS = "transposed"
 
 
 @dataclass(frozen=True)
@@ -28,39 +31,66 @@ class Written:
 
 @dataclass
 class Write:
-    """A file that is being written on another thread."""
+    """A file that is on its way to the disk on another thread."""
 
     outcome: Future[Written]
 
 
 def write_behind(path: Path, tensors: dict[str, torch.Tensor]) -> Write:
-    """Copies the tensors now and writes the copies on a thread of its own, while training goes on."""
-    # Empty ones are filled, because a copy would keep the order of a transposed tensor's memory, which a file cannot.
-    copies = {name: torch.empty(each.shape, dtype=each.dtype).copy_(each.detach()) for name, each in tensors.items()}
-    return Write(WRITER.submit(write, path, copies))
+    """Writes the tensors into the system's cache now; a thread of its own waits for the disk, while training goes on.
+
+    A copy in memory would be no sooner made, and takes as much of it as all weights and moments.
+    """
+    temporary = write_temporary(path, tensors)
+    return Write(WRITER.submit(make_durable, temporary, path))
 
 
 def write(path: Path, tensors: dict[str, torch.Tensor]) -> Written:
     """Temporary name in the same folder, fsync, rename, fsync of the folder. Raises `cannot_write`."""
+    return make_durable(write_temporary(path, tensors), path)
+
+
+def write_temporary(path: Path, tensors: dict[str, torch.Tensor]) -> Path:
+    """The file under its temporary name, which is returned. Raises `cannot_write`."""
     temporary = path.with_name(f".{path.name}.part")
+    # What lies in memory column by column is written so: in order it would be a copy.
+    across = {name for name, each in tensors.items() if each.ndim == 2 and not each.is_contiguous()}
+    stored = {name: (each.T if name in across else each).contiguous() for name, each in tensors.items()}
     try:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
+        save_file(stored, temporary, {ACROSS: json.dumps(sorted(across))})
+    except (OSError, SafetensorError) as error:
+        raise cannot_write(path, temporary, error) from error
+    return temporary
+
+
+def make_durable(temporary: Path, path: Path) -> Written:
+    """Waits for the disk, and gives the file its name. Raises `cannot_write`."""
+    try:
         with temporary.open("rb+") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
         size = temporary.stat().st_size
         temporary.replace(path)
         sync_folder(path.parent)
-    except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
-        reason = (getattr(error, "strerror", None) or str(error)).lower().rstrip(".")
-        raise WorkerError("cannot_write", f"{path} could not be written: {reason}.") from error
+    except OSError as error:
+        raise cannot_write(path, temporary, error) from error
     return Written(size, digest)
+
+
+def cannot_write(path: Path, temporary: Path, error: Exception) -> WorkerError:
+    """One sentence that says why; what was written of the file is removed."""
+    temporary.unlink(missing_ok=True)
+    reason = (getattr(error, "strerror", None) or str(error)).lower().rstrip(".")
+    return WorkerError("cannot_write", f"{path} could not be written: {reason}.")
 
 
 def read(path: Path) -> dict[str, torch.Tensor]:
     """The tensors, on the CPU. Raises `damaged_state`."""
     try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # States of before they were written as they lie in memory have no such list.
+            across = json.loads((file.metadata() or {}).get(ACROSS, "[]"))
+        return tensors | {name: tensors[name].T for name in across}
+    except (OSError, SafetensorError, ValueError, LookupError, TypeError) as error:
         raise WorkerError("damaged_state", f"{path} is damaged: {error}.") from error

@@ -13,6 +13,7 @@ from ..buffer.operations import recompute
 from ..buffer.rows import ActivationRows
 from ..buffer.source import Source
 from ..errors import WorkerError
+from ..memory import give_back
 from ..models.language_model import LanguageModel
 from ..registry import Context, method
 from ..text.contexts import Contexts
@@ -31,7 +32,9 @@ def save(context: Context, params: p.StateSaveParams) -> p.StateSaveResult:
         tensors[f"generator.{index}"] = objects.get(handle, torch.Generator).get_state()
     if params.contexts is not None:
         tensors["contexts"] = as_bytes(objects.get(params.contexts, Contexts).state())
-    return p.StateSaveResult(write=objects.put(write_behind(Path(params.path), tensors)))
+    write = write_behind(Path(params.path), tensors)
+    give_back()
+    return p.StateSaveResult(write=objects.put(write))
 
 
 @method("state.written")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 
 import torch
@@ -40,7 +41,7 @@ def draw_distinct(
     # A part at a time, and only what is chosen is kept. The first MLP may see one token alone: of its rows nearly all
     # are looked at before enough of them differ.
     for part in order.split(ROWS_AT_ONCE):
-        for number, row in zip(part.tolist(), as_bytes(directions(part)), strict=True):
+        for number, row in zip(part.tolist(), hashes(directions(part)), strict=True):
             if len(chosen) == count:
                 return torch.tensor(chosen, dtype=torch.int64)
             if row not in seen:
@@ -49,6 +50,8 @@ def draw_distinct(
     return torch.tensor(chosen, dtype=torch.int64)
 
 
-def as_bytes(rows: torch.Tensor) -> Iterator[bytes]:
-    """Each row of (k, d); rows of equal numbers have equal bytes, whatever the sign of their zeros."""
-    return map(bytes, (rows.cpu() + 0.0).contiguous().view(torch.uint8).numpy())
+def hashes(rows: torch.Tensor) -> Iterator[bytes]:
+    """Of each row of (k, d); rows of equal numbers have equal ones, whatever the sign of their zeros."""
+    for row in (rows.cpu() + 0.0).contiguous().view(torch.uint8).numpy():
+        # The rows themselves would be as large as the decoder.
+        yield hashlib.blake2b(row, digest_size=16).digest()

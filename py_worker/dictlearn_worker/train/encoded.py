@@ -75,7 +75,8 @@ class Search:
     def __init__(self, places: int, *, possible: bool) -> None:
         """`places`: m * B; `possible`: whether pairs can be worked on at all."""
         self.limit = int(MOST_DENSITY * places) if possible and places >= LEAST_PLACES else -1
-        self.places: list[np.ndarray] = []
+        # The first place of each block, and the active ones in it, counted from there: half as large as the places are.
+        self.places: list[tuple[int, np.ndarray]] = []
         self.values: list[torch.Tensor] = []
         self.count = 0
 
@@ -92,13 +93,14 @@ class Search:
             places = np.flatnonzero(mask)
             # Now, while they are in the cache.
             self.values.append(f.view(-1).index_select(0, torch.from_numpy(places)))
-            self.places.append(places + first)
+            self.places.append((first, places.astype(np.int32)))
 
     def pairs(self, size: int, batch: int) -> Pairs | None:
         """Of `size` features and `batch` rows. None: they are too many, or were not looked for."""
         if self.limit < 0:
             return None
-        return Pairs.of(torch.from_numpy(np.concatenate(self.places)), torch.cat(self.values), size, batch)
+        places = np.concatenate([np.add(each, first, dtype=np.int64) for first, each in self.places])
+        return Pairs.of(torch.from_numpy(places), torch.cat(self.values), size, batch)
 
 
 def encode_blocks(blocks: Iterator[tuple[slice, torch.Tensor]], f: torch.Tensor, *, sparse: bool) -> Encoded:

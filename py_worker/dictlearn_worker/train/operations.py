@@ -8,6 +8,7 @@ from .. import protocol as p
 from ..buffer.source import Source, scaled
 from ..dictionary.standard import AutoEncoder
 from ..errors import WorkerError
+from ..memory import give_back
 from ..registry import Context, method
 from .resample import Rows, resample
 from .statistics import batch_statistics
@@ -85,7 +86,8 @@ def metrics(context: Context, params: p.TrainMetricsParams) -> p.TrainMetricsRes
     x, y = batch_for(context.objects.get(params.source, Source), params.site, trainee, params.scale)
     found = batch_statistics(trainee.dictionary, x, y, params.scale, params.loss)
     total = scaled(y, 1 / params.scale)
-    total = (total - total.mean(dim=0)).pow(2).mean()
+    total = (total - total.mean(dim=0)).square_().mean()
+    give_back()
     return p.TrainMetricsResult(
         mse_loss=found.mse.item(),
         rmse_loss=found.mse.sqrt().item(),
@@ -115,4 +117,5 @@ def resample_dead(context: Context, params: p.TrainResampleParams) -> p.TrainRes
     else:
         rows = Rows.held(source, params.site, params.scale, params.resampling, trainee, generator)
     done, fresh = resample(trainee, features, rows, params.resampling, generator, params.step)
+    give_back()
     return p.TrainResampleResult(features=done.tolist(), fresh=fresh)

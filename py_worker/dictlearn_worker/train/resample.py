@@ -9,6 +9,7 @@ import torch
 from ..buffer.source import Source, scaled
 from ..dictionary.standard import AutoEncoder, draw_encoder
 from ..errors import WorkerError
+from ..memory import Scratch
 from ..protocol import Resampling
 from .draws import draw_distinct, draw_with_replacement
 from .encoded import blocks
@@ -16,6 +17,7 @@ from .trainee import Trainee
 
 # Bricken et al. 2023, appendix: the share of the alive encoder rows' mean norm that a resampled row gets.
 ENCODER_SCALE = 0.2
+FEATURES_AT_ONCE = 4096
 
 
 @torch.no_grad()
@@ -58,14 +60,17 @@ def resample(
         )
     drawn = draw(weights, len(dead), rows, resampling, generator)
     dead = dead[: len(drawn)]
-    x, y = rows.take(drawn)
-    start_decoder(dictionary, dead, y, resampling)
+    # Some at a time, because the rows of all features are as large as the decoder; the reference renormalises it once.
+    at_once = FEATURES_AT_ONCE if resampling.renormalize == "resampled" else max(1, len(dead))
+    for features, numbers in zip(dead.split(at_once), drawn.split(at_once), strict=True):
+        x, y = rows.take(numbers)
+        start_decoder(dictionary, features, y, resampling)
+        if not fresh:
+            start_encoder(dictionary, features, alive, x, resampling)
     if fresh:
         wide = torch.float32 if dictionary.dtype == torch.bfloat16 else dictionary.dtype
         weight, _ = draw_encoder(len(dead), dictionary.input_width, wide, generator)
         dictionary.encoder.weight[dead] = weight.to(dictionary.device, dictionary.dtype)
-    else:
-        start_encoder(dictionary, dead, alive, x, resampling)
     dictionary.encoder.bias[dead] = 0
     tell_optimiser(trainee, dead, resampling)
     return dead, fresh
@@ -164,11 +169,7 @@ def weigh(trainee: Trainee, rows: Rows, resampling: Resampling) -> torch.Tensor:
         at_once = (
             blocks(len(x), dictionary.size, x.device) if resampling.probability == "squared-loss" else [slice(None)]
         )
-        error = torch.cat([y[where] - dictionary.decode(dictionary.encode(x[where])) for where in at_once])
-        if resampling.probability == "error-norm":
-            part = error.float().norm(dim=-1) if error.dtype == torch.bfloat16 else error.norm(dim=-1)
-        else:
-            part = error.double().square().mean(dim=-1).square()
+        part = torch.cat([likeliness(dictionary, x[where], y[where], resampling) for where in at_once])
         # A row of zeros has no direction to give.
         if resampling.encoder == "sampled-input":
             part = torch.where((x != 0).any(dim=-1), part, 0.0)
@@ -176,6 +177,16 @@ def weigh(trainee: Trainee, rows: Rows, resampling: Resampling) -> torch.Tensor:
             part = torch.where((y != 0).any(dim=-1), part, 0.0)
         parts.append(part.cpu())
     return torch.cat(parts)
+
+
+def likeliness(dictionary: AutoEncoder, x: torch.Tensor, y: torch.Tensor, resampling: Resampling) -> torch.Tensor:
+    """The same (rows) from the error alone, where the features are."""
+    if resampling.probability == "squared-loss":
+        [f] = Scratch.shared("features", x.device).take(dictionary.dtype, (len(x), dictionary.size))
+        error = y - dictionary.decode(dictionary.encode(x, out=f))
+        return error.double().square().mean(dim=-1).square()
+    error = y - dictionary.decode(dictionary.encode(x))
+    return error.float().norm(dim=-1) if error.dtype == torch.bfloat16 else error.norm(dim=-1)
 
 
 def directions(x: torch.Tensor) -> torch.Tensor:

@@ -9,12 +9,14 @@ import torch
 from .loss import ENTROPY_EPSILON
 
 
-def reconstruction_slope(error: torch.Tensor, kind: str) -> tuple[torch.Tensor, torch.Tensor]:
+def reconstruction_slope(error: torch.Tensor, kind: str, free: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The term (a number on the device) and its derivative (rows, d_out) by y_hat. `error`: y_hat - y, overwritten.
+
+    free: memory of the same shape.
 
     mse: 2 e / n, n = rows * d_out. rmse: e / (n root), and 0 where the root is 0.
     """
-    square = error.square().mean()
+    square = torch.square(error, out=free).mean()
     if kind == "mse":
         return square, error.mul_(2 / error.numel())
     root = square.sqrt()

@@ -8,8 +8,10 @@ import torch
 
 from ..buffer.source import scaled
 from ..dictionary.standard import AutoEncoder
+from ..memory import Scratch
 from ..protocol import Loss
 from .encoded import blocks
+from .fused import wide_dtype
 from .loss import mean_square_error, sparsity_term
 
 
@@ -32,11 +34,14 @@ def batch_statistics(
     already, for the steps.
     """
     sums: list[torch.Tensor] = []
+    scratch = Scratch.shared("features", x.device)
     for where in blocks(len(x), dictionary.size, x.device):
-        f = dictionary.encode(x[where])
+        [f] = scratch.take(dictionary.dtype, (len(x[where]), dictionary.size))
+        dictionary.encode(x[where], out=f)
         y_hat = dictionary.decode(f)
         f, target, y_hat = (scaled(each, 1 / scale) for each in (f, y[where], y_hat))
-        l0 = (f != 0).sum(dim=-1).double().mean()
+        # Counted as a norm, which has no temporary, where a sum of booleans has one of 8 bytes for each.
+        l0 = torch.linalg.vector_norm(f, ord=0, dim=-1, dtype=wide_dtype(f)).double().mean()
         means = (mean_square_error(target, y_hat), sparsity_term(f, loss), l0)
         share = len(target) / len(y)
         sums.append(share * torch.stack([each.double() for each in means]))

@@ -1,0 +1,76 @@
+"""How the process comes by memory, and gives back what it does not use."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import itertools
+import math
+from collections.abc import Callable
+from typing import ClassVar
+from weakref import WeakValueDictionary
+
+import torch
+
+# As torch aligns what it allocates: the last bits of a product can depend on it.
+ALIGNMENT = 64
+
+
+def give_back() -> None:
+    """Hands pages that nothing uses back to the system, where the C library can.
+
+    glibc keeps freed memory below 32 MB for the next call, and torch's temporaries leave it full of holes, which the
+    temporaries of another operation don't fit in. So this is called behind operations that are rare and large, for some
+    milliseconds; behind every step it would cost more, and the next one has the same temporaries.
+    """
+    trim = _trim()
+    if trim is not None:
+        trim(0)
+
+
+@functools.cache
+def _trim() -> Callable[[int], int] | None:
+    try:
+        return ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError, TypeError):
+        return None
+
+
+class Scratch:
+    """Memory that is written anew every time, taken once: no step waits for the system to hand out cleared pages.
+
+    One growing piece, shared by all who ask for the same use and device, freed with the last of them.
+    """
+
+    _shared: ClassVar[WeakValueDictionary[tuple[str, torch.device], Scratch]] = WeakValueDictionary()
+
+    def __init__(self, device: torch.device) -> None:
+        """Takes no memory yet."""
+        self._bytes = torch.empty(0, device=device, dtype=torch.uint8)
+
+    @classmethod
+    def free_all(cls) -> None:
+        """Until it is asked for again, which costs cleared pages: for what is rare and large itself."""
+        for scratch in list(cls._shared.values()):
+            scratch._bytes = scratch._bytes.new_empty(0)
+
+    @classmethod
+    def shared(cls, use: str, device: torch.device) -> Scratch:
+        """The one for this use on this device."""
+        found = cls._shared.get((use, device))
+        if found is None:
+            found = cls._shared[use, device] = cls(device)
+        return found
+
+    def take(self, dtype: torch.dtype, *shapes: tuple[int, ...]) -> list[torch.Tensor]:
+        """Tensors of these shapes whose values are whatever was there. They are overwritten after the next call."""
+        sizes = [math.prod(shape) * dtype.itemsize for shape in shapes]
+        starts = list(itertools.accumulate((-(-size // ALIGNMENT) * ALIGNMENT for size in sizes), initial=0))
+        if self._bytes.numel() < starts[-1]:
+            # Freed first: the old and the new one together could be too much.
+            self._bytes = self._bytes.new_empty(0)
+            self._bytes = self._bytes.new_empty(starts[-1])
+        return [
+            self._bytes[start : start + size].view(dtype).view(shape)
+            for start, size, shape in zip(starts, sizes, shapes, strict=False)
+        ]
