@@ -54,7 +54,7 @@ def documents(cache: Path | None = None) -> list[str]:
     if kept is not None:
         with contextlib.suppress(OSError, WorkerError):
             kept.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(kept, memoryview(msgspec.json.encode(found)))
+            write_atomically(kept, lambda file: file.write(msgspec.json.encode(found)))
     return found
 
 
