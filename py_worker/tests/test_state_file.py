@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import random
+import resource
 
 import pytest
 import torch
 
 from dictlearn_worker import protocol as p
 from dictlearn_worker.buffer.origins import Origins, fingerprint
+from dictlearn_worker.dictionary.files import write_tensors
 from dictlearn_worker.dictionary.standard import AutoEncoder
 from dictlearn_worker.errors import WorkerError
 from dictlearn_worker.resume import file
@@ -56,6 +58,19 @@ def test_a_disk_that_cannot_be_written_is_one_error_and_leaves_nothing(tmp_path)
         file.write(tmp_path / "state.safetensors", {"a": torch.zeros(3)})
     assert caught.value.code == "cannot_write"
     assert [path.name for path in tmp_path.iterdir()] == ["state.safetensors"]
+
+
+@pytest.mark.parametrize("container", ["pt", "safetensors"])
+def test_a_disk_that_is_full_is_one_error_and_leaves_nothing(tmp_path, container):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(WorkerError) as caught:
+            write_tensors(tmp_path / "ae.pt", {"a": torch.zeros(300_000)}, container, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.code == "cannot_write"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_damage_is_one_error_or_harmless(tmp_path):

@@ -47,10 +47,14 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> int:
         temporary.replace(path)
         sync_folder(path.parent)
         return size
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        reason = (error.strerror or str(error)).lower()
+        # torch ends its archive even where the disk is full, and what fails then hides why.
+        cause = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(cause, OSError):
+            raise
+        reason = (cause.strerror or str(cause)).lower()
         raise WorkerError("cannot_write", f"{path} could not be written: {reason}.") from error
 
 
