@@ -11,6 +11,7 @@ from golden import FOLDER, Batches, case
 import dictlearn_worker.operations  # noqa: F401
 from dictlearn_worker import protocol as p
 from dictlearn_worker.dictionary.standard import AutoEncoder
+from dictlearn_worker.errors import WorkerError
 from dictlearn_worker.objects import Objects
 from dictlearn_worker.registry import HANDLERS, Context
 
@@ -231,3 +232,14 @@ def test_zeros_are_zero_ablation_and_padding_stays() -> None:
     every = evaluated.measure(replace="all", **over)
     assert kept.losses.reconstructed == kept.losses.zero
     assert every.losses.zero == pytest.approx(kept.losses.zero, rel=1e-5)
+
+
+def test_weights_that_are_no_numbers() -> None:
+    """Nothing could be said of such a dictionary, so it is not evaluated."""
+    dictionary = identity(4)
+    with torch.no_grad():
+        dictionary.encoder.weight[1, :2] = torch.tensor([math.nan, math.inf])
+    context = Context(Objects())
+    with pytest.raises(WorkerError, match=r"encoder\.weight is not finite at 2 of 32 places") as raised:
+        call(context, "evaluate.open", dictionary=context.objects.put(dictionary), model=None, site=None)
+    assert raised.value.code == "non_finite_weights"

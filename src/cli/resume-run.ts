@@ -12,7 +12,7 @@ export const resume = async (
   options: Omit<RunTrainOptions, "overwrite" | "resume">,
 ): Promise<number> => {
   const kept = new ResumeFolder(folder);
-  if (!kept.exists) return nothingToResume(folder);
+  if (!kept.exists) return nothingToResume(folder, overrides);
   const { run } = await kept.read();
   const begun = configOf(run, folder);
   const config = parseConfig(begun, { overrides, source: `The config of ${folder}` });
@@ -20,9 +20,15 @@ export const resume = async (
   return await train(resolveRun({ ...config, output: folder }), { ...options, overwrite: false, resume: true });
 };
 
-const nothingToResume = (folder: string): number => {
+const nothingToResume = (folder: string, overrides: Readonly<Record<string, string>>): number => {
   if (!existsSync(folder)) throw new ConfigError(`There is no folder ${folder} to resume.`);
   if (isDone(folder)) {
+    const [key] = Object.keys(overrides);
+    if (key !== undefined) {
+      throw new ConfigError(`The run in ${folder} is done, so --${key} changes nothing.`, {
+        hint: "For a longer or another run, train into a new --output.",
+      });
+    }
     console.log(`The run in ${folder} is done; nothing is left to do.`);
     return 0;
   }

@@ -78,6 +78,9 @@ describe("Ctrl-C", () => {
     expect(await resumed(output)).toContainEqual({ type: "resumed", step, exact: true });
     expect(outputs(output)).toEqual(expected);
     expect((await dictlearn(["train", "--resume", output])).stdout).toMatch(/is done; nothing is left to do/);
+    const longer = await dictlearn(["train", "--resume", output, "--train.steps", "1000"]);
+    expect(longer.stderr).toMatch(/^dictlearn: The run in \S+ is done, so --train\.steps changes nothing\.\n/);
+    expect(longer.exitCode).toBe(2);
   });
 });
 

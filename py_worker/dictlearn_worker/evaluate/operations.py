@@ -32,8 +32,9 @@ NO_ROWS = p.RowSums(
 
 @method("evaluate.open")
 def open_evaluation(context: Context, params: p.EvaluateOpenParams) -> p.EvaluateOpenResult:
-    """Checks that the dictionary's widths are the site's."""
+    """Checks that the dictionary's weights are numbers, and that its widths are the site's."""
     dictionary = context.objects.get(params.dictionary, AutoEncoder)
+    check_weights(dictionary)
     model = None
     if params.model is not None and params.site is not None:
         model = context.objects.get(params.model, LanguageModel)
@@ -41,6 +42,18 @@ def open_evaluation(context: Context, params: p.EvaluateOpenParams) -> p.Evaluat
         check_widths(dictionary, widths, f"{params.site.submodule} (io: {params.site.io})")
     evaluation = Evaluation(dictionary, model, params.site)
     return p.EvaluateOpenResult(evaluation=context.objects.put(evaluation))
+
+
+def check_weights(dictionary: AutoEncoder) -> None:
+    """Raises `non_finite_weights`, since not one statistic of such a dictionary is a number."""
+    for name, parameter in dictionary.named_parameters():
+        bad = int((~torch.isfinite(parameter)).sum())
+        if bad > 0:
+            raise WorkerError(
+                "non_finite_weights",
+                f"The dictionary's {name} is not finite at {bad} of {parameter.numel()} places.",
+                hint="Take a checkpoint from before its training diverged, or train it with a lower lr.",
+            )
 
 
 def check_widths(dictionary: AutoEncoder, widths: p.SiteWidths, where: str) -> None:
