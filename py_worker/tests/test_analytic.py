@@ -256,3 +256,19 @@ def test_the_decoder_is_the_same_in_files(tmp_path) -> None:
     assert ae.decoder.weight.T.is_contiguous()
     save(trainee.dictionary, tmp_path / "after.pt", 1)
     assert (tmp_path / "before.pt").read_bytes() == (tmp_path / "after.pt").read_bytes()
+
+
+def test_pairs_are_used_while_they_are_few(monkeypatch) -> None:
+    """However low their density: what they take of memory must not grow with the dictionary."""
+    monkeypatch.setattr(encoded, "LEAST_PLACES", 0)
+    f = torch.zeros(SIZE, ROWS)
+    f[:10, 0] = 1
+
+    def pairs(most: int):
+        monkeypatch.setattr(encoded, "MOST_PAIRS", most)
+        return encoded.encode_blocks(iter([(slice(0, SIZE), f)]), f, sparse=True).pairs
+
+    assert pairs(9) is None
+    found = pairs(10)
+    assert found is not None
+    assert found.features.tolist() == list(range(10))

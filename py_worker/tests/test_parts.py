@@ -42,9 +42,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
     encode = AutoEncoder.encode
 
-    def counted(self: AutoEncoder, x: torch.Tensor) -> torch.Tensor:
+    def counted(self: AutoEncoder, x: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
         counts.append(len(x))
-        return encode(self, x)
+        return encode(self, x, out=out)
 
     monkeypatch.setattr(AutoEncoder, "encode", counted)
     return counts
