@@ -74,12 +74,14 @@ class Encoded:
 class Search:
     """Looks for the active places block by block, and gives up once they are too many."""
 
-    def __init__(self, places: int, *, possible: bool) -> None:
-        """`places`: m * B; `possible`: whether pairs can be worked on at all."""
+    def __init__(self, f: torch.Tensor, *, possible: bool) -> None:
+        """`f`: (m, B), to be filled; `possible`: whether pairs can be worked on at all."""
+        places = f.numel()
         self.limit = min(int(MOST_DENSITY * places), MOST_PAIRS) if possible and places >= LEAST_PLACES else -1
-        # The first place of each block, and the active ones in it, counted from there: half as large as the places are.
-        self.places: list[tuple[int, np.ndarray]] = []
-        self.values: list[torch.Tensor] = []
+        # In one piece, of which nothing is taken that is not written to: pieces for each block would lie between its
+        # other memory, so that the next block's found no room there.
+        self.places = np.empty(max(self.limit, 0), dtype=np.int64)
+        self.values = f.new_empty(max(self.limit, 0))
         self.count = 0
 
     def look(self, f: torch.Tensor, first: int) -> None:
@@ -88,27 +90,27 @@ class Search:
             return
         # The same as `f != 0` in a third of the time.
         mask = f.bool().numpy()
-        self.count += int(np.count_nonzero(mask))
+        before, self.count = self.count, self.count + int(np.count_nonzero(mask))
         if self.count > self.limit:
-            self.limit, self.places, self.values = -1, [], []
-        else:
-            places = np.flatnonzero(mask)
-            # Now, while they are in the cache.
-            self.values.append(f.view(-1).index_select(0, torch.from_numpy(places)))
-            self.places.append((first, places.astype(np.int32)))
+            self.limit, self.places, self.values = -1, self.places[:0].copy(), self.values[:0].clone()
+            return
+        places = self.places[before : self.count]
+        places[:] = np.flatnonzero(mask)
+        # Now, while they are in the cache.
+        torch.index_select(f.view(-1), 0, torch.from_numpy(places), out=self.values[before : self.count])
+        places += first
 
     def pairs(self, size: int, batch: int) -> Pairs | None:
         """Of `size` features and `batch` rows. None: they are too many, or were not looked for."""
         if self.limit < 0:
             return None
-        places = np.concatenate([np.add(each, first, dtype=np.int64) for first, each in self.places])
-        return Pairs.of(torch.from_numpy(places), torch.cat(self.values), size, batch)
+        return Pairs.of(torch.from_numpy(self.places[: self.count]), self.values[: self.count], size, batch)
 
 
 def encode_blocks(blocks: Iterator[tuple[slice, torch.Tensor]], f: torch.Tensor, *, sparse: bool) -> Encoded:
     """From blocks of features that are written into `f` (m, B) before the ReLU. `sparse`: pairs can be worked on."""
     batch = f.shape[1]
-    search = Search(f.numel(), possible=sparse)
+    search = Search(f, possible=sparse)
     for where, part in blocks:
         search.look(part.relu_(), where.start * batch)
     pairs = search.pairs(*f.shape)
