@@ -62,11 +62,13 @@ def resample(
     dead = dead[: len(drawn)]
     # Some at a time, because the rows of all features are as large as the decoder; the reference renormalises it once.
     at_once = FEATURES_AT_ONCE if resampling.renormalize == "resampled" else max(1, len(dead))
+    usual = None if fresh else usual_encoder(dictionary, alive, resampling)
     for features, numbers in zip(dead.split(at_once), drawn.split(at_once), strict=True):
         x, y = rows.take(numbers)
         start_decoder(dictionary, features, y, resampling)
-        if not fresh:
-            start_encoder(dictionary, features, alive, x, resampling)
+        if usual is not None:
+            start = usual if resampling.encoder == "mean-alive" else directions(x) * usual
+            dictionary.encoder.weight[features] = start
     if fresh:
         wide = torch.float32 if dictionary.dtype == torch.bfloat16 else dictionary.dtype
         weight, _ = draw_encoder(len(dead), dictionary.input_width, wide, generator)
@@ -86,16 +88,15 @@ def start_decoder(dictionary: AutoEncoder, dead: torch.Tensor, y: torch.Tensor, 
         decoder[:, dead] = (y / y.norm(dim=1, keepdim=True)).T
 
 
-def start_encoder(
-    dictionary: AutoEncoder, dead: torch.Tensor, alive: torch.Tensor, x: torch.Tensor, resampling: Resampling
-) -> None:
-    """Rows that are shorter than those of the features that are alive (m, truth values)."""
-    weight = dictionary.encoder.weight
+def usual_encoder(dictionary: AutoEncoder, alive: torch.Tensor, resampling: Resampling) -> torch.Tensor:
+    """Of the encoder rows of the features that are alive (m, truth values): their mean (d_in), or that of their norms.
+
+    Either is made smaller, as what is resampled is.
+    """
+    rows = dictionary.encoder.weight[alive]
     if resampling.encoder == "mean-alive":
-        weight[dead] = weight[alive].mean(dim=0) * ENCODER_SCALE
-    else:
-        scale = ENCODER_SCALE * weight[alive].norm(dim=1).mean()
-        weight[dead] = directions(x) * scale
+        return rows.mean(dim=0) * ENCODER_SCALE
+    return ENCODER_SCALE * rows.norm(dim=1).mean()
 
 
 def tell_optimiser(trainee: Trainee, dead: torch.Tensor, resampling: Resampling) -> None:
