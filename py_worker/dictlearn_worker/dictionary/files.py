@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 
+from ..disk import write_atomically
 from ..errors import WorkerError
 
 
@@ -31,47 +29,6 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], container: st
         return write_atomically(path, lambda file: file.write(safetensors.torch.save(state, metadata or None)))
     # Through an open file: the archive's inner name, and so its bytes, then do not depend on the path.
     return write_atomically(path, lambda file: torch.save(state, file))
-
-
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> int:
-    """Temporary name in the same folder, fsync, rename, fsync of the folder; returns the bytes."""
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            write(file)
-            file.flush()
-            size = file.tell()
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~current_umask())
-        temporary.replace(path)
-        sync_folder(path.parent)
-        return size
-    except (OSError, RuntimeError) as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        # torch ends its archive even where the disk is full, and what fails then hides why.
-        cause = error if isinstance(error, OSError) else error.__context__
-        if not isinstance(cause, OSError):
-            raise
-        reason = (cause.strerror or str(cause)).lower()
-        raise WorkerError("cannot_write", f"{path} could not be written: {reason}.") from error
-
-
-def sync_folder(path: Path) -> None:
-    """Makes new names and renames in a folder outlast a power failure."""
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def current_umask() -> int:
-    """The process's file mode mask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def read_tensors(path: Path, container: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:

@@ -14,6 +14,8 @@ from ..registry import Context, method
 from .fetch import locate, quiet
 from .language_model import LanguageModel
 
+WHAT_HOLDS_A_MODEL = "Name a folder that save_pretrained wrote, a .gguf file, or a hub id."
+
 
 @method("model.load")
 def load(context: Context, params: p.ModelLoadParams) -> p.ModelLoadResult:
@@ -73,15 +75,11 @@ def load_pretrained(
         path = str(local)
         if not (local / "config.json").is_file():
             raise WorkerError(
-                "unknown_model",
-                f"The folder {name} holds no model: it has no config.json.",
-                hint="Name a folder that save_pretrained wrote, a .gguf file, or a hub id.",
+                "unknown_model", f"The folder {name} holds no model: it has no config.json.", hint=WHAT_HOLDS_A_MODEL
             )
     elif local.is_file():
         raise WorkerError(
-            "unknown_model",
-            f"{name} is a file, and no .gguf file, so it holds no model.",
-            hint="Name a folder that save_pretrained wrote, a .gguf file, or a hub id.",
+            "unknown_model", f"{name} is a file, and no .gguf file, so it holds no model.", hint=WHAT_HOLDS_A_MODEL
         )
     elif name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise WorkerError("unknown_model", f"There is no folder {name}.", hint="Check the path of the model.")

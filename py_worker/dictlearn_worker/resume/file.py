@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ..dictionary.files import sync_folder
+from ..disk import cannot_write, put_in_place
 from ..errors import WorkerError
 
 WRITER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
@@ -70,18 +70,10 @@ def make_durable(temporary: Path, path: Path) -> Written:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
         size = temporary.stat().st_size
-        temporary.replace(path)
-        sync_folder(path.parent)
+        put_in_place(temporary, path)
     except OSError as error:
         raise cannot_write(path, temporary, error) from error
     return Written(size, digest)
-
-
-def cannot_write(path: Path, temporary: Path, error: Exception) -> WorkerError:
-    """One sentence that says why; what was written of the file is removed."""
-    temporary.unlink(missing_ok=True)
-    reason = (getattr(error, "strerror", None) or str(error)).lower().rstrip(".")
-    return WorkerError("cannot_write", f"{path} could not be written: {reason}.")
 
 
 def read(path: Path) -> dict[str, torch.Tensor]:

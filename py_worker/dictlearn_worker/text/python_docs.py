@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..dictionary.files import write_atomically
+from ..disk import write_atomically
 from ..errors import WorkerError
 
 # Shorter docstrings say little; folders of tests and vendored code say nothing of Python.

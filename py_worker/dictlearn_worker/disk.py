@@ -1,0 +1,67 @@
+"""Files that are whole or not there, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from .errors import WorkerError
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> int:
+    """Temporary name in the same folder, fsync, rename, fsync of the folder; returns the bytes.
+
+    Raises `cannot_write`.
+    """
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            write(file)
+            file.flush()
+            size = file.tell()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~current_umask())
+        put_in_place(temporary, path)
+        return size
+    except (OSError, RuntimeError) as error:
+        # torch ends its archive even where the disk is full, and what fails then hides why.
+        cause = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(cause, OSError):
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
+            raise
+        raise cannot_write(path, temporary, cause) from error
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Gives a file that is on the disk its name, so that it outlasts a power failure."""
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def cannot_write(path: Path, temporary: Path | None, error: Exception) -> WorkerError:
+    """One sentence that says why; what was written of the file is removed."""
+    if temporary is not None:
+        temporary.unlink(missing_ok=True)
+    reason = (getattr(error, "strerror", None) or str(error)).lower().rstrip(".")
+    return WorkerError("cannot_write", f"{path} could not be written: {reason}.")
+
+
+def sync_folder(path: Path) -> None:
+    """Makes new names and renames in a folder outlast a power failure."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def current_umask() -> int:
+    """The process's file mode mask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
