@@ -1,5 +1,4 @@
 import { freemem } from "node:os";
-import { fileURLToPath } from "node:url";
 import { PythonPeer } from "./python-peer.ts";
 import { spread, type Table } from "./table.ts";
 
@@ -12,7 +11,7 @@ const REPETITIONS = 7;
 /** One draw from a full buffer, beside that of the plain reference buffer. */
 export const benchDraw = async (python: string): Promise<Table> => {
   const rows = ROWS.find((each) => each * WIDTH * 4 < freemem() / 2) ?? 400_000;
-  await using peer = PythonPeer.start(python, fileURLToPath(new URL("draw_peers.py", import.meta.url)));
+  await using peer = PythonPeer.start(python, "draw_peers.py");
   const found = await peer.ask({ rows, width: WIDTH, batch: BATCH, repetitions: REPETITIONS });
   const [ours, behind, reference] = ["ours", "behind_step", "reference"].map((name) => found[name] as number[]);
   if (ours === undefined || behind === undefined || reference === undefined) throw new Error("The peer left one out.");

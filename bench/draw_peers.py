@@ -3,7 +3,6 @@
 Reads one JSON request a line, answers one JSON object a line.
 """
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "py_worker"), str(Path(__file__).parent / "reference")]
 
+from answers import answer_lines
 from buffer import ActivationBuffer
 
 from dictlearn_worker.buffer.rows import ActivationRows
@@ -74,5 +74,4 @@ def measure(request):
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        print(json.dumps(measure(json.loads(line))), flush=True)
+    answer_lines(measure)

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Contexts } from "../src/activations/index.ts";
 import { ActivationBuffer, bufferOptions, contextsOptions } from "../src/buffer/index.ts";
 import { parseBuffer, parseTrain } from "../src/config/index.ts";
@@ -32,7 +31,7 @@ const REFERENCE = { steps: 18, repetitions: 2 };
  */
 export const benchEndToEnd = async (python: string): Promise<Table> => {
   const folder = mkdtempSync(join(tmpdir(), "dictlearn-bench-"));
-  const start = (): PythonPeer => PythonPeer.start(python, fileURLToPath(new URL("plain_run.py", import.meta.url)));
+  const start = (): PythonPeer => PythonPeer.start(python, "plain_run.py");
   const settings = parseBuffer(BUFFER);
   const run = {
     ...SHAPE,
@@ -120,13 +119,15 @@ export const timeOurs = async (
   return steps / seconds;
 };
 
+/** Of steps per second. */
+export const tokensPerSecond = (rates: readonly number[]): string =>
+  spread(
+    rates.map((rate) => rate * SHAPE.batch),
+    0,
+  );
+
 const table = (rates: Record<string, number[]>, same: boolean): Table => {
   const { ours = [], plain = [], reference = [] } = rates;
-  const tokens = (each: number[]) =>
-    spread(
-      each.map((rate) => rate * SHAPE.batch),
-      0,
-    );
   const over = (each: number[]) =>
     spread(
       ours.map((rate, index) => rate / (each[index] ?? Number.NaN)),
@@ -137,9 +138,15 @@ const table = (rates: Record<string, number[]>, same: boolean): Table => {
     title: `SmolLM2-135M, ${SUBMODULE}, m = ${SHAPE.features}, B = ${SHAPE.batch}, float32, a buffer of ${BUFFER.n_ctxs} contexts of ${BUFFER.ctx_len}; harvest, buffer, steps and metrics every ${SETTINGS.log_steps} steps (medians of ${REPETITIONS} × ${STEPS} steps, of ${REFERENCE.repetitions} × ${REFERENCE.steps} for the reference, and their range)`,
     columns: ["way", "steps/s", "tokens/s", "dictlearn's rate over this", "same weights"],
     rows: [
-      ["dictlearn", spread(ours), tokens(ours), "", ""],
-      ["one Python process, the same operations", spread(plain), tokens(plain), over(plain), same ? "yes" : "NO"],
-      ["plain reference loop", spread(reference), tokens(reference), times, ""],
+      ["dictlearn", spread(ours), tokensPerSecond(ours), "", ""],
+      [
+        "one Python process, the same operations",
+        spread(plain),
+        tokensPerSecond(plain),
+        over(plain),
+        same ? "yes" : "NO",
+      ],
+      ["plain reference loop", spread(reference), tokensPerSecond(reference), times, ""],
     ],
   };
 };

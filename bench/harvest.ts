@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../src/environment/index.ts";
 import { PEAK_NOTE, shareOfPeak } from "./peak.ts";
 import { PythonPeer } from "./python-peer.ts";
@@ -20,7 +19,7 @@ type Round = readonly [seconds: number, rows: number];
  * contexts, and of documents of all lengths.
  */
 export const benchHarvest = async (python: string): Promise<Table> => {
-  await using peer = PythonPeer.start(python, fileURLToPath(new URL("harvest_peers.py", import.meta.url)));
+  await using peer = PythonPeer.start(python, "harvest_peers.py");
   const request = {
     model: MODEL,
     cache: cacheFolder(),

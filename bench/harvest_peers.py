@@ -4,7 +4,6 @@
 Reads one JSON request a line, answers one JSON object a line.
 """
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "py_worker"))
 
+from answers import answer_lines
 from peak import product
 
 from dictlearn_worker.buffer.operations import harvest
@@ -188,12 +188,18 @@ def text(model, request):
     return {**taken, "same": same}
 
 
-if __name__ == "__main__":
+class Harvests:
+    """What one request after the other asks for, of one model."""
+
     kinds = {"full": full, "text": text}
     model = None
-    for line in sys.stdin:
-        request = json.loads(line)
-        if model is None:
-            model = load(request)
-            model.try_sites([Site(submodule=request["layer"], io="out")])
-        print(json.dumps(kinds[request["kind"]](model, request)), flush=True)
+
+    def answer(self, request):
+        if self.model is None:
+            self.model = load(request)
+            self.model.try_sites([Site(submodule=request["layer"], io="out")])
+        return self.kinds[request["kind"]](self.model, request)
+
+
+if __name__ == "__main__":
+    answer_lines(Harvests().answer)

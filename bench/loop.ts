@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { CachedRows } from "../src/buffer/index.ts";
 import { parseTrain } from "../src/config/index.ts";
 import { AutoEncoder } from "../src/dictionary/index.ts";
@@ -31,7 +30,7 @@ export const benchLoop = async (python: string): Promise<Table> => {
   const folder = mkdtempSync(join(tmpdir(), "dictlearn-bench-"));
   try {
     await using worker = await Worker.start({ python });
-    await using plain = PythonPeer.start(python, fileURLToPath(new URL("plain_loop.py", import.meta.url)));
+    await using plain = PythonPeer.start(python, "plain_loop.py");
     const rows: string[][] = [];
     for (const size of SIZES) rows.push(await benchSize(worker, plain, size, folder));
     return {

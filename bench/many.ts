@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import { PythonPeer } from "./python-peer.ts";
 import { spread, type Table } from "./table.ts";
 
@@ -11,7 +10,7 @@ const RUNS = [
 
 /** Six sites with two sizes each in one run, beside the sum of twelve runs of one dictionary. */
 export const benchMany = async (python: string): Promise<Table> => {
-  await using peer = PythonPeer.start(python, fileURLToPath(new URL("many_peers.py", import.meta.url)));
+  await using peer = PythonPeer.start(python, "many_peers.py");
   const rows: string[][] = [];
   for (const run of RUNS) {
     const found = await peer.ask({ ...run, sites: SITES, repetitions: REPETITIONS });

@@ -3,7 +3,6 @@
 Reads one JSON request a line, answers one JSON object a line.
 """
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -11,6 +10,8 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "py_worker"))
+
+from answers import answer_lines
 
 from dictlearn_worker import protocol as p
 from dictlearn_worker.buffer.rows import ActivationRows
@@ -90,5 +91,4 @@ def measure(request):
     return found
 
 
-for line in sys.stdin:
-    print(json.dumps(measure(json.loads(line))), flush=True)
+answer_lines(measure)

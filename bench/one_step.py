@@ -4,11 +4,10 @@ Reads one JSON request a line, answers one JSON object a line: `prepare` makes r
 the other libraries, `take` times one step of one side.
 """
 
-import json
-import sys
 import time
 
 import torch
+from answers import answer_lines
 from peak import product
 from safetensors.torch import save_file
 from step_peers import l0_of, ours, reference, start
@@ -37,14 +36,18 @@ class Sides:
         return time.perf_counter() - begin
 
 
-if __name__ == "__main__":
+class Steps:
+    """What one request after the other asks for."""
+
     sides = None
-    for line in sys.stdin:
-        request = json.loads(line)
-        if "prepare" in request:
-            sides = None
-            sides = Sides(request)
-            answer = {"l0": l0_of(sides.dictionary, sides.rows[0]), "torch": torch.__version__}
-        else:
-            answer = {"seconds": sides.take(request["take"], request["batch"])}
-        print(json.dumps(answer), flush=True)
+
+    def answer(self, request):
+        if "prepare" not in request:
+            return {"seconds": self.sides.take(request["take"], request["batch"])}
+        self.sides = None
+        self.sides = Sides(request)
+        return {"l0": l0_of(self.sides.dictionary, self.sides.rows[0]), "torch": torch.__version__}
+
+
+if __name__ == "__main__":
+    answer_lines(Steps().answer)

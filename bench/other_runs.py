@@ -13,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from answers import answer_lines
+from long_run import Clock
 
 with contextlib.redirect_stdout(sys.stderr):
     from datasets import Dataset
@@ -35,33 +37,6 @@ def pretrained(request):
     """The model and its tokeniser, from the folder."""
     model = AutoModelForCausalLM.from_pretrained(request["model"], dtype=torch.float32).requires_grad_(False)
     return model, AutoTokenizer.from_pretrained(request["model"])
-
-
-class Clock:
-    """Adds up what a function takes and how many rows it gives: refreshes are few and long, and steps are many."""
-
-    def __init__(self):
-        self.seconds, self.rows = 0.0, 0
-
-    def counted(self, take, rows):
-        def timed(*args, **kwargs):
-            begin = time.perf_counter()
-            found = take(*args, **kwargs)
-            self.seconds += time.perf_counter() - begin
-            self.rows += rows(found)
-            return found
-
-        return timed
-
-    def steps_per_second(self, step, steps, batch):
-        """In the long run, in which each row is harvested once and read once."""
-        self.seconds, self.rows = 0.0, 0
-        begin = time.perf_counter()
-        for _ in range(steps):
-            step()
-        others = (time.perf_counter() - begin - self.seconds) / steps
-        assert self.rows > 0, "take enough steps for a refresh"
-        return 1 / (batch * self.seconds / self.rows + others)
 
 
 class DictionaryLearning:
@@ -208,17 +183,19 @@ class Sparsify:
 
 LIBRARIES = {each.name: each for each in (DictionaryLearning, SAELens, Sparsify)}
 
-if __name__ == "__main__":
+class Runs:
+    """What one request after the other asks for."""
+
     run = None
-    for line in sys.stdin:
-        request = json.loads(line)
-        # Some of them print; stdout is for the answers.
-        with contextlib.redirect_stdout(sys.stderr):
-            if "open" in request:
-                library = LIBRARIES[request["open"]]
-                run = None
-                run = library(request, json.loads(Path(request["texts"]).read_text()))
-                answer = {"version": version(library.package)}
-            else:
-                answer = {"steps_per_second": run.run(request["steps"])}
-        print(json.dumps(answer), flush=True)
+
+    def answer(self, request):
+        if "open" not in request:
+            return {"steps_per_second": self.run.run(request["steps"])}
+        library = LIBRARIES[request["open"]]
+        self.run = None
+        self.run = library(request, json.loads(Path(request["texts"]).read_text()))
+        return {"version": version(library.package)}
+
+
+if __name__ == "__main__":
+    answer_lines(Runs().answer)

@@ -5,12 +5,12 @@ Runs in the environment of test/fixtures/other-libraries.txt. Reads one JSON req
 """
 
 import contextlib
-import json
 import sys
 import time
 from importlib.metadata import version
 
 import torch
+from answers import answer_lines
 from safetensors.torch import load_file
 
 with contextlib.redirect_stdout(sys.stderr):
@@ -132,21 +132,23 @@ class Sides:
         return time.perf_counter() - begin
 
 
-if __name__ == "__main__":
+class Steps:
+    """What one request after the other asks for."""
+
     sides = None
-    for line in sys.stdin:
-        request = json.loads(line)
-        # Some of them print; stdout is for the answers.
-        with contextlib.redirect_stdout(sys.stderr):
-            if "open" in request:
-                sides = None
-                sides = Sides(request)
-                names = ("dictionary-learning", "sae-lens", "eai-sparsify")
-                answer = {
-                    "l0": {name: side.l0 for name, side in sides.takes.items()},
-                    "versions": {name: version(name) for name in names},
-                    "torch": torch.__version__,
-                }
-            else:
-                answer = {"seconds": sides.take(request["take"], request["batch"])}
-        print(json.dumps(answer), flush=True)
+
+    def answer(self, request):
+        if "open" not in request:
+            return {"seconds": self.sides.take(request["take"], request["batch"])}
+        self.sides = None
+        self.sides = Sides(request)
+        names = ("dictionary-learning", "sae-lens", "eai-sparsify")
+        return {
+            "l0": {name: side.l0 for name, side in self.sides.takes.items()},
+            "versions": {name: version(name) for name in names},
+            "torch": torch.__version__,
+        }
+
+
+if __name__ == "__main__":
+    answer_lines(Steps().answer)

@@ -1,18 +1,16 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../src/environment/index.ts";
 import { Worker } from "../src/worker/index.ts";
-import { OTHER_ENVIRONMENT, otherPython } from "../test/other-libraries.ts";
-import { BUFFER, MODEL, openBuffer, SETTINGS, SHAPE, SUBMODULE, timeOurs } from "./end-to-end.ts";
+import { BUFFER, MODEL, openBuffer, SETTINGS, SHAPE, SUBMODULE, timeOurs, tokensPerSecond } from "./end-to-end.ts";
+import { startOthers } from "./peers.ts";
 import { PythonPeer } from "./python-peer.ts";
 import { spread, type Table } from "./table.ts";
 
 /** Two refreshes of a buffer that is topped up when half of it was read. */
 const STEPS = 18;
 const REPETITIONS = 3;
-const THREADS = { OMP_NUM_THREADS: "2" };
 /** What sparsify keeps of each row; its number of active features is fixed, and about what ours comes down to. */
 const TOP_K = 100;
 
@@ -39,10 +37,7 @@ export const benchPeersEndToEnd = async (python: string): Promise<Table> => {
     const ours: number[] = [];
     const rows: string[][] = [];
     for (const { name, label } of LIBRARIES) {
-      await using library = PythonPeer.start(await otherPython(), script("other_runs.py"), {
-        ...OTHER_ENVIRONMENT,
-        ...THREADS,
-      });
+      await using library = await startOthers("other_runs.py");
       const request = { ...SHAPE, ...BUFFER, ...SETTINGS, submodule: SUBMODULE, k: TOP_K };
       const inputs = { model: join(folder, "model"), texts: join(folder, "texts.json") };
       const { version } = await library.ask({ open: name, ...request, ...inputs });
@@ -55,30 +50,20 @@ export const benchPeersEndToEnd = async (python: string): Promise<Table> => {
         rates.push(there);
         ratios.push(here / there);
       }
-      rows.push([`${label} (${String(version)})`, ...speeds(rates), spread(ratios, 1)]);
+      rows.push([`${label} (${String(version)})`, spread(rates), tokensPerSecond(rates), spread(ratios, 1)]);
     }
     return {
       title: `Text to steps in a run's dense beginning: SmolLM2-135M, ${SUBMODULE}, m = ${SHAPE.features}, B = ${SHAPE.batch}, float32, 2 threads, a buffer of ${BUFFER.n_ctxs} contexts of ${BUFFER.ctx_len} (medians of ${REPETITIONS} × ${STEPS} steps, and their range). sparsify has no buffer and was given the text tokenised; it runs all layers and the head`,
       columns: ["library", "steps/s", "tokens/s", "dictlearn is faster by"],
-      rows: [["dictlearn", ...speeds(ours), ""], ...rows],
+      rows: [["dictlearn", spread(ours), tokensPerSecond(ours), ""], ...rows],
     };
   } finally {
     rmSync(folder, { recursive: true });
   }
 };
 
-const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-
 /** The other environment cannot read GGUF, so it gets the model as a folder. */
 const saveInputs = async (python: string, folder: string): Promise<void> => {
-  await using plain = PythonPeer.start(python, script("plain_run.py"));
+  await using plain = PythonPeer.start(python, "plain_run.py");
   await plain.ask({ save: folder, model: MODEL, cache: cacheFolder() });
 };
-
-const speeds = (rates: readonly number[]): [string, string] => [
-  spread(rates),
-  spread(
-    rates.map((rate) => rate * SHAPE.batch),
-    0,
-  ),
-];

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { OTHER_ENVIRONMENT, otherPython } from "../test/other-libraries.ts";
 import { PEAK_NOTE, shareOfPeak, stepOperations } from "./peak.ts";
 import { PythonPeer } from "./python-peer.ts";
@@ -33,11 +32,8 @@ export const benchPeers = async (
 ): Promise<Table> => {
   const folder = mkdtempSync(join(tmpdir(), "dictlearn-bench-"));
   try {
-    await using own = PythonPeer.start(python, script("one_step.py"), THREADS);
-    await using others = PythonPeer.start(await otherPython(), script("other_steps.py"), {
-      ...OTHER_ENVIRONMENT,
-      ...THREADS,
-    });
+    await using own = PythonPeer.start(python, "one_step.py", THREADS);
+    await using others = await startOthers("other_steps.py");
     const rows: string[][] = [];
     let libraries = "";
     for (const l0 of L0S) {
@@ -64,7 +60,9 @@ export const benchPeers = async (
   }
 };
 
-const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+/** A script of the other libraries, which is one of this folder. */
+export const startOthers = async (script: string): Promise<PythonPeer> =>
+  PythonPeer.start(await otherPython(), script, { ...OTHER_ENVIRONMENT, ...THREADS });
 
 const describe = (made: Record<string, unknown>, opened: Record<string, unknown>): string => {
   const versions = Object.entries(opened.versions as Record<string, string>).map((each) => each.join(" "));

@@ -3,7 +3,6 @@
 Reads one JSON request a line, answers one JSON object a line.
 """
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "py_worker"))
 
+from answers import answer_lines
 from step_peers import reference, start
 
 from dictlearn_worker import protocol as p
@@ -94,7 +94,6 @@ def train_reference(request):
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        request = json.loads(line)
-        do = make if "make" in request else train if "train" in request else train_reference
-        print(json.dumps(do(request)), flush=True)
+    answer_lines(
+        lambda request: (make if "make" in request else train if "train" in request else train_reference)(request)
+    )

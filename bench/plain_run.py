@@ -5,14 +5,15 @@ With the worker's own operations, or as the reference does it. Reads one JSON re
 
 import json
 import sys
-import time
 from pathlib import Path
 
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "py_worker"))
 
+from answers import answer_lines
 from harvest_peers import load
+from long_run import Clock
 from plain_loop import take_steps
 from step_peers import reference, start
 
@@ -79,19 +80,6 @@ class OwnOperations:
         return take_steps(self.rows, request["train"], {**self.request, **request}, self.ready)
 
 
-class TimedBuffer(ActivationBuffer):
-    """Counts the rows that its model gave it, and the seconds that took."""
-
-    seconds, count = 0.0, 0
-
-    def activations(self, texts):
-        begin = time.perf_counter()
-        rows = super().activations(texts)
-        self.seconds += time.perf_counter() - begin
-        self.count += len(rows[0])
-        return rows
-
-
 class Reference:
     """The plain reference loop: one pass through the whole model for each batch of documents, and its own buffer."""
 
@@ -99,25 +87,21 @@ class Reference:
         model = load(request)
         submodule = model.module.get_submodule(request["submodule"])
         sizes = {"n_ctxs": request["n_ctxs"], "ctx_len": request["ctx_len"], "in_batch_size": request["in_batch_size"]}
-        self.buffer = TimedBuffer(
+        buffer = ActivationBuffer(
             iter(documents()), model.module, model.tokenizer, submodule, "out", out_batch_size=request["batch"], **sizes
         )
+        self.clock = Clock()
+        buffer.activations = self.clock.counted(buffer.activations, lambda rows: len(rows[0]))
         self.batch = request["batch"]
-        self.rows = iter(self.buffer)
+        self.rows = iter(buffer)
         # Fills the buffer.
         next(self.rows)
         self.step = reference(start(request["width"], request["features"], None), request["features"])
 
     def train(self, request):
-        """Steps per second in the long run, in which each row is harvested once and read once: refreshes are few and long."""
-        self.buffer.seconds, self.buffer.count = 0.0, 0
-        begin = time.perf_counter()
-        for _ in range(request["steps"]):
-            x, _ = next(self.rows)
-            self.step(x)
-        others = (time.perf_counter() - begin - self.buffer.seconds) / request["steps"]
-        harvest = self.batch * self.buffer.seconds / self.buffer.count
-        return {"steps_per_second": 1 / (harvest + others)}
+        """Refreshes are few and long."""
+        rate = self.clock.steps_per_second(lambda: self.step(next(self.rows)[0]), request["steps"], self.batch)
+        return {"steps_per_second": rate}
 
 
 def save(model, folder):
@@ -127,18 +111,22 @@ def save(model, folder):
     (folder / "texts.json").write_text(json.dumps(list(documents())))
 
 
-if __name__ == "__main__":
+class Runs:
+    """What one request after the other asks for."""
+
     run = None
-    for line in sys.stdin:
-        request = json.loads(line)
+
+    def answer(self, request):
         if "save" in request:
             save(load(request), Path(request["save"]))
-            answer = {}
-        elif "open" in request:
-            run = Reference(request) if request["open"] == "reference" else OwnOperations(request)
-            if isinstance(run, OwnOperations):
-                run.ready()
-            answer = {}
-        else:
-            answer = run.train(request)
-        print(json.dumps(answer), flush=True)
+            return {}
+        if "open" not in request:
+            return self.run.train(request)
+        self.run = Reference(request) if request["open"] == "reference" else OwnOperations(request)
+        if isinstance(self.run, OwnOperations):
+            self.run.ready()
+        return {}
+
+
+if __name__ == "__main__":
+    answer_lines(Runs().answer)

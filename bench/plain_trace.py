@@ -1,8 +1,6 @@
 """The trace of bench/trace.ts as one writes it with nnsight. Answers one line of JSON with one line of JSON."""
 
-import json
 import os
-import sys
 import time
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -10,6 +8,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import nnsight
 import torch
 import transformers
+from answers import answer_lines
 
 
 def load(folder):
@@ -28,17 +27,19 @@ def trace(model, prompt):
     return logit.item()
 
 
-def main():
-    request = json.loads(sys.stdin.readline())
-    model, prompt = load(request["model"]), request["prompt"]
-    print("{}", flush=True)
-    for line in sys.stdin:
-        count = json.loads(line)["traces"]
+class Traces:
+    """What one request after the other asks for: first a model and a prompt, then so many traces."""
+
+    model = prompt = None
+
+    def answer(self, request):
+        if "model" in request:
+            self.model, self.prompt = load(request["model"]), request["prompt"]
+            return {}
         start = time.perf_counter()
-        for _ in range(count):
-            trace(model, prompt)
-        milliseconds = (time.perf_counter() - start) * 1000 / count
-        print(json.dumps({"milliseconds": milliseconds}), flush=True)
+        for _ in range(request["traces"]):
+            trace(self.model, self.prompt)
+        return {"milliseconds": (time.perf_counter() - start) * 1000 / request["traces"]}
 
 
-main()
+answer_lines(Traces().answer)

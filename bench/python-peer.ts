@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 
 /** A Python script that stays up beside the worker and answers one line of JSON with one line of JSON. */
@@ -11,9 +12,9 @@ export class PythonPeer implements AsyncDisposable {
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
-  /** `env`: on top of this process's. */
+  /** `script`: one of this folder. `env`: on top of this process's. */
   static start(python: string, script: string, env: Record<string, string> = {}): PythonPeer {
-    return new PythonPeer(python, script, env);
+    return new PythonPeer(python, fileURLToPath(new URL(script, import.meta.url)), env);
   }
 
   /** Throws when the script ended instead of answering. */

@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../src/environment/index.ts";
 import { PythonPeer } from "./python-peer.ts";
 import { median, spread, type Table } from "./table.ts";
@@ -40,7 +39,7 @@ export const benchSizes = async (python: string): Promise<Table> => {
 };
 
 const ask = async (python: string, script: string, requests: readonly object[]) => {
-  await using peer = PythonPeer.start(python, fileURLToPath(new URL(script, import.meta.url)));
+  await using peer = PythonPeer.start(python, script);
   const answers: Record<string, number[]>[] = [];
   for (const request of requests) answers.push((await peer.ask(request)) as Record<string, number[]>);
   return answers;

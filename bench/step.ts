@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import { PEAK_NOTE, shareOfPeak, stepOperations } from "./peak.ts";
 import { PythonPeer } from "./python-peer.ts";
 import { spread, type Table } from "./table.ts";
@@ -11,7 +10,7 @@ const REPETITIONS = 5;
 
 /** One step, beside that of a plain loop written from the reference procedure and beside the one unavoidable product. */
 export const benchStep = async (python: string, features: number): Promise<Table> => {
-  await using peer = PythonPeer.start(python, fileURLToPath(new URL("step_peers.py", import.meta.url)));
+  await using peer = PythonPeer.start(python, "step_peers.py");
   const rows: string[][] = [];
   for (const l0 of L0S) {
     const found = await peer.ask({ width: WIDTH, features, batch: BATCH, l0, repetitions: REPETITIONS });

@@ -19,7 +19,7 @@ const NUMBERS = 2 ** 21;
 export const benchTrace = async (python: string): Promise<Table> => {
   await using worker = await Worker.start({ python, environment: { OMP_NUM_THREADS: "1" } });
   const model = await LanguageModel.load(TINY, { worker, device: "cpu" });
-  await using peer = PythonPeer.start(python, fileURLToPath(new URL("./plain_trace.py", import.meta.url)));
+  await using peer = PythonPeer.start(python, "plain_trace.py");
   await peer.ask({ model: TINY, prompt: PROMPT });
   const ours: number[] = [];
   const theirs: number[] = [];
