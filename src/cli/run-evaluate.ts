@@ -1,12 +1,13 @@
-import { existsSync, writeFileSync } from "node:fs";
-import { dirname, extname } from "node:path";
-import { cannotWrite, requirePlace } from "../checkpoint/index.ts";
+import { writeFileSync } from "node:fs";
+import { extname } from "node:path";
+import { cannotWrite } from "../checkpoint/index.ts";
 import { ConfigError } from "../errors.ts";
 import { evaluateFolders } from "../evaluate/evaluate-folders.ts";
 import type { EvaluationChoices } from "../evaluate/plan.ts";
 import { dictionariesAt, distinctNames } from "../evaluate/targets.ts";
 import { frequencyBars, frequencyPlot, type NamedHistogram, rasterize } from "../report/index.ts";
 import { evaluationTable } from "./evaluation-table.ts";
+import { requireOutputFile } from "./output-file.ts";
 import { withWorker } from "./with-worker.ts";
 
 interface Options {
@@ -50,11 +51,7 @@ const checkPlot = (path: string): void => {
   if (![".svg", ".png"].includes(extname(path))) {
     throw new ConfigError(`--plot is ${path}, but its name must end in .svg or .png.`);
   }
-  const folder = dirname(path);
-  if (!existsSync(folder)) {
-    throw new ConfigError(`--plot is ${path}, but there is no folder ${folder}.`, { hint: "Make the folder first." });
-  }
-  requirePlace(path);
+  requireOutputFile("--plot", path, "frequencies.svg");
 };
 
 const writePlots = async (paths: readonly string[], histograms: readonly NamedHistogram[]): Promise<void> => {

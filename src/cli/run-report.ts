@@ -1,13 +1,12 @@
-import { existsSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
 import prettyBytes from "pretty-bytes";
 import writeFileAtomic from "write-file-atomic";
-import { cannotWrite, requirePlace } from "../checkpoint/index.ts";
-import { CancelledError, ConfigError } from "../errors.ts";
+import { cannotWrite } from "../checkpoint/index.ts";
+import { CancelledError } from "../errors.ts";
 import type { EvaluationChoices } from "../evaluate/plan.ts";
 import { dictionariesAt } from "../evaluate/targets.ts";
 import { createReport, isThere, type ReportData, type ReportOptions } from "../report/index.ts";
 import { count } from "./format.ts";
+import { requireOutputFile } from "./output-file.ts";
 import { withWorker } from "./with-worker.ts";
 
 interface Options {
@@ -23,7 +22,7 @@ interface Options {
 /** Makes the page and writes it; returns the exit code. */
 export const runReport = async (options: Options): Promise<number> => {
   const { paths, output, choices, amounts, device, json } = options;
-  checkOutput(output);
+  requireOutputFile("--output", output, "report.html");
   // A path without a dictionary is found before Python is started.
   for (const path of paths) dictionariesAt(path);
   const stopping = "Stopping. No page is written.";
@@ -38,21 +37,6 @@ export const runReport = async (options: Options): Promise<number> => {
   await write(output, html);
   process.stdout.write(json ? `${JSON.stringify({ output, ...data })}\n` : `${summary(data, output, html)}\n`);
   return 0;
-};
-
-const checkOutput = (output: string): void => {
-  requirePlace(output);
-  const folder = dirname(resolve(output));
-  if (!existsSync(folder) || !statSync(folder).isDirectory()) {
-    throw new ConfigError(`--output is ${output}, but there is no folder ${folder}.`, {
-      hint: "Make the folder first.",
-    });
-  }
-  if (existsSync(output) && statSync(output).isDirectory()) {
-    throw new ConfigError(`--output is ${output}, which is a folder, but must be the name of a file.`, {
-      hint: "Name a file in it, such as report.html.",
-    });
-  }
 };
 
 const write = async (path: string, html: string): Promise<void> => {

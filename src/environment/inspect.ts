@@ -1,8 +1,7 @@
 import { execa } from "execa";
 import { z } from "zod";
 import { EnvironmentError } from "../errors.ts";
-import { bytecodeVariables } from "./bytecode.ts";
-import { pythonFolder } from "./places.ts";
+import { pythonVariables } from "./python-variables.ts";
 
 const findings = z.object({
   python: z.string(),
@@ -24,13 +23,8 @@ const TIMEOUT_MS = 180_000;
  * @throws {EnvironmentError} It ended without an answer.
  */
 export const inspect = async (python: string): Promise<Findings> => {
-  const inherited = process.env.PYTHONPATH;
   const result = await execa(python, ["-m", "dictlearn_worker.doctor"], {
-    env: {
-      ...bytecodeVariables(python),
-      PYTHONPATH: inherited ? `${pythonFolder}:${inherited}` : pythonFolder,
-      PYTHONSAFEPATH: "1",
-    },
+    env: pythonVariables(python),
     reject: false,
     stdin: "ignore",
     timeout: TIMEOUT_MS,

@@ -10,6 +10,5 @@ export {
   WorkerStartError,
 } from "./errors.ts";
 export { Handle } from "./handle.ts";
-export { workerFolder } from "./process.ts";
 export { CallWindow } from "./window.ts";
 export { Worker, type WorkerOptions } from "./worker.ts";

@@ -1,12 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { bytecodeVariables } from "../environment/index.ts";
+import { pythonVariables } from "../environment/index.ts";
 import { WorkerStartError } from "./errors.ts";
-
-/** The folder that holds the Python package `dictlearn_worker`; the same from `src/` and from `dist/`. */
-export const workerFolder = fileURLToPath(new URL("../../py_worker", import.meta.url));
 
 /** Some 0.1 ms: longer than from one parallel part of a step to the next, shorter than what a scheduler gives others. */
 const SPINS = "3000";
@@ -42,18 +38,14 @@ export class WorkerProcess {
     endpoints: Readonly<Record<string, string>>,
     options: { command?: readonly string[]; environment?: NodeJS.ProcessEnv } = {},
   ) {
-    const inherited = process.env.PYTHONPATH;
     this.#child = spawn(python, [...(options.command ?? ["-m", "dictlearn_worker"])], {
       // Its own session: Ctrl-C in the terminal is ours to handle.
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         ...waiting(process.env),
-        ...bytecodeVariables(python),
-        // A file of the user that is called like a package must not stand in for it.
-        PYTHONSAFEPATH: "1",
+        ...pythonVariables(python),
         ...options.environment,
-        PYTHONPATH: inherited ? `${workerFolder}:${inherited}` : workerFolder,
         PYTHONUNBUFFERED: "1",
         ...endpoints,
         DICTLEARN_PARENT: String(process.pid),

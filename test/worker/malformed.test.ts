@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { Packr } from "msgpackr";
 import { describe, expect, it } from "vitest";
 import { Dealer } from "zeromq";
+import { pythonFolder } from "../../src/environment/index.ts";
 import { schemaHash } from "../../src/protocol/index.ts";
 import { decode, encode } from "../../src/worker/codec.ts";
-import { workerFolder } from "../../src/worker/index.ts";
 import { PendingCalls } from "../../src/worker/pending.ts";
 import { seeded } from "../faults/random.ts";
 import { python } from "../support.ts";
@@ -86,7 +86,7 @@ const startBare = async () => {
     stdio: ["ignore", "inherit", "inherit"],
     env: {
       ...process.env,
-      PYTHONPATH: workerFolder,
+      PYTHONPATH: pythonFolder,
       DICTLEARN_DATA: `ipc://${join(folder, "data")}`,
       DICTLEARN_CONTROL: `ipc://${join(folder, "control")}`,
       DICTLEARN_PARENT: String(process.pid),

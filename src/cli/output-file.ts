@@ -1,0 +1,22 @@
+import { existsSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { requirePlace } from "../checkpoint/index.ts";
+import { ConfigError } from "../errors.ts";
+
+/** Throws where `option` names no file that could be written, `example` being one: before the work, not after it. */
+export const requireOutputFile = (option: string, path: string, example: string): void => {
+  requirePlace(path);
+  const folder = dirname(resolve(path));
+  if (!isFolder(folder)) {
+    throw new ConfigError(`${option} is ${path}, but there is no folder ${folder}.`, {
+      hint: "Make the folder first.",
+    });
+  }
+  if (isFolder(path)) {
+    throw new ConfigError(`${option} is ${path}, which is a folder, but must be the name of a file.`, {
+      hint: `Name a file in it, such as ${example}.`,
+    });
+  }
+};
+
+const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
