@@ -55,12 +55,12 @@ describe("dictlearn bench CONFIG", () => {
       ascending(dense.fastest, dense.seconds, dense.slowest);
       ascending(sparse.fastest, sparse.seconds, sparse.slowest);
       expect(l0).toBeLessThanOrEqual(3);
-      ascending(share_of_peak);
+      ascending(share_of_peak, 1);
     }
     expect(peak).toMatchObject({ precision: "float32", size: 2048 });
     expect(peak.flops_per_second).toBeCloseTo((2 * 2048 ** 3) / peak.product.fastest, 0);
     ascending(draw.fastest, draw.seconds, draw.slowest);
-    ascending(harvest?.share_of_peak ?? 0);
+    ascending(harvest?.share_of_peak ?? 0, 1);
     expect(evaluation?.contexts).toBe(8);
     const names = found.parts.map(({ name }) => name);
     expect(names).toEqual(["start", "harvest", "draws", "steps", "metrics", "evaluation"]);
@@ -69,7 +69,8 @@ describe("dictlearn bench CONFIG", () => {
       found.parts.reduce((sum, { seconds }) => sum + seconds.likely, 0),
       9,
     );
-    ascending(start);
+    // Node's own start is counted too.
+    expect(start).toBeGreaterThan(0.2);
     expect(found.parts[0]?.seconds.likely).toBe(start);
     expect(found.left_out).toEqual(["checkpoints", "resampling"]);
   });
@@ -104,12 +105,13 @@ describe("dictlearn bench CONFIG", () => {
 });
 
 describe("dictlearn bench", () => {
-  it("measures the machine: products, a call, a draw, and a step where all features are active and where few are", async () => {
+  it("measures the machine: products, a call, a draw, and steps that are faster where few features are active", async () => {
     const found = await bench<MachineBenchmark>(["--device", "cpu"]);
     expect(found).toMatchObject({ device: "cpu", kind: "cpu", threads: 1 });
     expect(found.versions.torch).toMatch(/^\d+\.\d+/);
-    ascending(found.start ?? 0);
+    expect(found.start).toBeGreaterThan(0.2);
     ascending(found.call.fastest, found.call.seconds, found.call.slowest);
+    expect(found.call.seconds).toBeLessThan(0.1);
     expect(found.peaks.map(({ precision }) => precision)).toEqual(["float32"]);
     const { draw } = found;
     expect(draw.bytes_per_second).toBeCloseTo((draw.batch * 512 * 4) / draw.time.seconds, 0);
@@ -118,6 +120,7 @@ describe("dictlearn bench", () => {
     expect(sparse?.l0).toBeGreaterThan(80);
     expect(sparse?.l0).toBeLessThan(110);
     for (const { step } of found.steps) ascending(step.fastest, step.seconds, step.slowest);
+    expect(sparse?.step.seconds).toBeLessThan(dense?.step.seconds ?? 0);
     const table = machineTable(found);
     expect(table).toMatch(/^cpu, 1 threads, torch /);
     expect(table).toMatch(line(`product of 2048 × 2048, float32 +${TIME} +${TIME}, ${TIME} +[\\d.]+ GFLOP/s`));

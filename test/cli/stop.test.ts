@@ -52,9 +52,11 @@ const alive = (pid: number): boolean =>
       .trim(),
   );
 
-/** Waits until something is so; what never is so fails as a test that takes too long. */
-const until = async (condition: () => boolean): Promise<void> => {
-  while (!condition()) await sleep(50);
+/** Waits until something is so; false where it is not after `seconds`. */
+const within = async (seconds: number, condition: () => boolean): Promise<boolean> => {
+  const end = performance.now() + seconds * 1000;
+  while (!condition() && performance.now() < end) await sleep(50);
+  return condition();
 };
 
 describe("stopping a run", () => {
@@ -63,7 +65,7 @@ describe("stopping a run", () => {
     child.kill("SIGINT");
     const [code] = await once(child, "exit");
     expect(code).toBe(130);
-    await until(() => !alive(worker));
+    expect(await within(1, () => !alive(worker))).toBe(true);
     expect(readdirSync(join(output, "checkpoints"))).toHaveLength(1);
     expect(existsSync(join(output, "ae.pt"))).toBe(false);
   });
@@ -74,24 +76,28 @@ describe("stopping a run", () => {
     // What is in flight is never finished.
     process.kill(worker, "SIGSTOP");
     child.kill("SIGINT");
-    await until(() => stdout.join("").includes("Press Ctrl-C again"));
+    expect(await within(20, () => stdout.join("").includes("Press Ctrl-C again"))).toBe(true);
+    const started = performance.now();
     child.kill("SIGINT");
     const [code] = await ended;
     expect(code).toBe(130);
-    await until(() => !alive(worker));
+    expect(performance.now() - started).toBeLessThan(3000);
+    expect(await within(1, () => !alive(worker))).toBe(true);
     expect(readdirSync(join(output, "checkpoints"))).toEqual([]);
   });
 
-  it("leaves no Python process behind when Node is killed", async () => {
+  it("leaves no Python process two seconds after Node was killed", async () => {
     const { child, worker } = await startLong();
     child.kill("SIGKILL");
-    await until(() => !alive(worker));
+    expect(await within(2, () => !alive(worker))).toBe(true);
   });
 
-  it("gives one clear error when the worker is killed", async () => {
+  it("gives one clear error within a second when the worker is killed", async () => {
     const { child, worker, stderr } = await startLong();
+    const started = performance.now();
     process.kill(worker, "SIGKILL");
     const [code] = await once(child, "exit");
+    expect(performance.now() - started).toBeLessThan(1000);
     expect(code).toBe(1);
     expect(stderr.join("")).toMatch(
       /^dictlearn: The Python worker ended unexpectedly by signal SIGKILL during train\.\w+/m,

@@ -140,11 +140,14 @@ describe("a disk", () => {
     const { code, stderr } = await (await Life.start([file], onLine, options)).end();
     expect(code).toBe(1);
     // The disk fills beside the run: whichever file comes next is the one that has no room.
-    expect(stderr).toMatch(/^dictlearn: \S+ could not be written: .+\.\n {2}Make room .*--resume/);
+    expect(stderr).toMatch(
+      /^dictlearn: \S+(ae_\d+\.pt|resume\/step-\d+\/\S+) could not be written: .+\.\n {2}Make room .*--resume/,
+    );
     const before = await new ResumeFolder(folder).read();
     expect(before.damage).toEqual([]);
     if (disk.available) {
       expect(before.last?.state.step).toBeGreaterThanOrEqual(20);
+      expect((before.last?.state.step ?? Number.NaN) % large.resume_every).toBe(0);
       disk.makeRoom();
     }
     await resumed(folder);

@@ -167,12 +167,16 @@ describe("a failure", () => {
 });
 
 // pythonia itself would wait 100 s for an answer.
-it("a dead Python is an error, for what waits and for what comes", { timeout: 90_000 }, async () => {
+it("a dead Python is an error of a second at most, for what waits and for what comes", {
+  timeout: 90_000,
+}, async () => {
   await using mortal = await openBridge({ python: await python() });
   const waits = rejection(mortal.py`__import__("time").sleep(60)`);
+  const started = performance.now();
   process.kill(mortal.worker.pid, "SIGKILL");
   expect(await waits).toBeInstanceOf(WorkerDiedError);
   expect(await rejection(mortal.py`1`)).toBeInstanceOf(WorkerDiedError);
+  expect(performance.now() - started).toBeLessThan(1000);
 });
 
 it("nothing keeps Node alive after close, and pythonia starts no Python of its own", async () => {
@@ -182,10 +186,13 @@ it("nothing keeps Node alive after close, and pythonia starts no Python of its o
     const proxy = await bridge.python("os");
     console.log((await proxy.getpid()) === bridge.worker.pid);
     await bridge.close();
+    console.log(Date.now());
   `;
   const { stdout } = await execa(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", script], {
     env: { DICTLEARN_PYTHON: await python() },
     cwd: path("."),
   });
-  expect(stdout).toBe("true");
+  const [same, closed] = stdout.split("\n");
+  expect(same).toBe("true");
+  expect(Date.now() - Number(closed)).toBeLessThan(1000);
 });

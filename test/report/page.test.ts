@@ -88,11 +88,20 @@ const listed = async (page: Page): Promise<number[]> =>
   (await options(page).locator("b").allTextContents()).map(Number);
 
 describe("the page", () => {
-  it("loads nothing, is small, and shows a feature", async () => {
-    await using page = await open();
-    await page.locator("#number").waitFor();
-    expect(page.requests.filter((url) => !url.startsWith("data:"))).toEqual([pathToFileURL(output).href]);
-    expect(page.errors).toEqual([]);
+  it("loads nothing, is small, and shows a feature within a second", async () => {
+    const times: number[] = [];
+    // The best of three: other tests run on this machine.
+    for (let each = 0; each < 3; each++) {
+      await using page = await open();
+      await page.locator("#number").waitFor();
+      const paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime";
+      // The browser notes it a little after it has painted.
+      await page.waitForFunction(paint);
+      times.push(await page.evaluate<number>(paint));
+      expect(page.requests.filter((url) => !url.startsWith("data:"))).toEqual([pathToFileURL(output).href]);
+      expect(page.errors).toEqual([]);
+    }
+    expect(Math.min(...times)).toBeLessThan(1000);
     expect(readFileSync(output).length).toBeLessThan(2e6);
   });
 

@@ -51,9 +51,11 @@ describe("a worker's life", () => {
     expect(generator.generation).toBe(worker.generation);
   });
 
-  it("reports a crash, with exit code, last words and method", async () => {
+  it("reports a crash within a second, with exit code, last words and method", async () => {
     await using worker = await startFake("crashes");
+    const started = performance.now();
     const error = await rejection(worker.call("status", {}));
+    expect(performance.now() - started).toBeLessThan(1000);
     expect(error).toBeInstanceOf(WorkerDiedError);
     expect(error.message).toBe(
       "The Python worker ended unexpectedly with exit code 7 during status (Fatal: the device fell off the bus).",
