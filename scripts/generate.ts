@@ -1,12 +1,15 @@
 // Writes every generated file, or with --check says which are stale and fails.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { configJsonSchema } from "../src/config/json-schema.ts";
 import { generatePython } from "../src/protocol/python.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const files: Record<string, string> = {
-  "py_worker/dictlearn_worker/protocol.py": generatePython(),
+  ...Object.fromEntries(
+    Object.entries(generatePython()).map(([name, text]) => [`py_worker/dictlearn_worker/protocol/${name}`, text]),
+  ),
   "configs/schema.json": configJsonSchema(),
 };
 
@@ -18,6 +21,7 @@ if (process.argv.includes("--check")) {
   process.exit(stale.length === 0 ? 0 : 1);
 }
 for (const [path, text] of stale) {
+  mkdirSync(dirname(root + path), { recursive: true });
   writeFileSync(root + path, text);
   console.log(`wrote ${path}`);
 }

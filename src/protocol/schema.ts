@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Method } from "./method.ts";
-import { controlMethods, dataMethods } from "./methods.ts";
+import { controlMethods, dataGroups } from "./methods.ts";
+import { TraceOperation } from "./trace-operations.ts";
 import { Progress } from "./types.ts";
 
 /** Version of the envelope; it changes when the frames' layout does. The methods have their own hash. */
@@ -36,19 +37,23 @@ const toJsonSchema = (schema: z.ZodType): JsonSchema =>
     },
   }) as JsonSchema;
 
-const describe = (methods: Record<string, Method>): MethodSchema[] =>
+/** Methods as JSON Schema. */
+export const described = (methods: Record<string, Method>): MethodSchema[] =>
   Object.entries(methods).map(([name, method]) => ({
     name,
     params: toJsonSchema(method.params),
     result: toJsonSchema(method.result),
   }));
 
-/** The whole protocol as JSON Schema: what the Python structs are generated from. */
-export const protocolSchema = () => ({
+export const traceOperationSchema = (): JsonSchema => toJsonSchema(TraceOperation);
+export const progressSchema = (): JsonSchema => toJsonSchema(Progress);
+
+/** The whole protocol as JSON Schema. */
+const protocolSchema = () => ({
   version: ENVELOPE_VERSION,
-  data: describe(dataMethods),
-  control: describe(controlMethods),
-  progress: toJsonSchema(Progress),
+  data: Object.values(dataGroups).flatMap(described),
+  control: described(controlMethods),
+  progress: progressSchema(),
 });
 
 /** Both sides state this hash in their hello; it differs as soon as any method does. */

@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { generatePython } from "../../src/protocol/python.ts";
 import { decode, encode } from "../../src/worker/codec.ts";
@@ -34,6 +35,15 @@ describe("the wire", () => {
 
 describe("the generated Python structs", () => {
   it("are what the protocol says", () => {
-    expect(readFileSync(path("py_worker/dictlearn_worker/protocol.py"), "utf8")).toBe(generatePython());
+    const folder = path("py_worker/dictlearn_worker/protocol");
+    const generated = generatePython();
+    expect(
+      readdirSync(folder)
+        .filter((name) => name.endsWith(".py"))
+        .sort(),
+    ).toEqual(Object.keys(generated).sort());
+    for (const [name, text] of Object.entries(generated)) {
+      expect(readFileSync(join(folder, name), "utf8")).toBe(text);
+    }
   });
 });
