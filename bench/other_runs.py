@@ -1,7 +1,7 @@
 """A whole run of each other library: text, model, activations and steps, by its own parts, in the order of its own trainer.
 
 Runs in the environment of test/fixtures/other-libraries.txt. Reads one JSON request a line, answers one JSON object a line:
-`open` names a library and says what to read, `steps` takes so many steps from a new dictionary on.
+`open` names a library and says what to read, `steps` takes so many more steps.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ class DictionaryLearning:
     name, package = "dictionary_learning", "dictionary-learning"
 
     def __init__(self, request, texts):
-        self.request = request
+        self.batch = request["batch"]
         model = LanguageModel(request["model"], device_map="cpu", dispatch=True, patch_llama_scan=False)
         path = request["submodule"].split(".")
         submodule = model
@@ -72,10 +72,7 @@ class DictionaryLearning:
         buffer.refresh = self.clock.counted(refreshed, lambda rows: rows)
         self.buffer = buffer
         next(buffer)
-
-    def run(self, steps):
-        request = self.request
-        trainer = StandardTrainer(
+        self.trainer = StandardTrainer(
             steps=STEPS,
             activation_dim=request["width"],
             dict_size=request["features"],
@@ -86,9 +83,11 @@ class DictionaryLearning:
             l1_penalty=request["sparsity_penalty"] * request["width"],
             device="cpu",
         )
-        numbers = itertools.count()
+        self.numbers = itertools.count()
+
+    def run(self, steps):
         return self.clock.steps_per_second(
-            lambda: trainer.update(next(numbers), next(self.buffer)), steps, request["batch"]
+            lambda: self.trainer.update(next(self.numbers), next(self.buffer)), steps, self.batch
         )
 
 
@@ -98,7 +97,7 @@ class SAELens:
     name, package = "sae_lens", "sae-lens"
 
     def __init__(self, request, texts):
-        self.request = request
+        self.batch = request["batch"]
         model, tokenizer = pretrained(request)
         self.store = ActivationsStore(
             HookedProxyLM(model, tokenizer, hook_names=[request["submodule"]]),
@@ -120,9 +119,6 @@ class SAELens:
         self.clock = Clock()
         self.store.get_filtered_llm_batch = self.clock.counted(self.store.get_filtered_llm_batch, len)
         next(self.store)
-
-    def run(self, steps):
-        request = self.request
         config = StandardTrainingSAEConfig(
             d_in=request["width"],
             d_sae=request["features"],
@@ -134,13 +130,14 @@ class SAELens:
             lr=request["lr"],
             lr_end=request["lr"],
         )
-        trainer = SAETrainer(settings, StandardTrainingSAE(config), self.store)
+        self.trainer = SAETrainer(settings, StandardTrainingSAE(config), self.store)
 
-        def step():
-            trainer.step(next(self.store))
-            trainer.n_training_steps += 1
+    def step(self):
+        self.trainer.step(next(self.store))
+        self.trainer.n_training_steps += 1
 
-        return self.clock.steps_per_second(step, steps, request["batch"])
+    def run(self, steps):
+        return self.clock.steps_per_second(self.step, steps, self.batch)
 
 
 class Unsaved(Trainer):
@@ -151,7 +148,10 @@ class Unsaved(Trainer):
 
 
 class Sparsify:
-    """Its trainer: no buffer, a pass through the whole model for each batch of text that was tokenised before."""
+    """Its trainer: no buffer, a pass through the whole model for each batch of text that was tokenised before.
+
+    It runs as a whole only, so each `run` begins a new dictionary.
+    """
 
     name, package = "sparsify", "eai-sparsify"
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dictlearn_worker.train import products
-from dictlearn_worker.train.products import biased_product, by_onednn, product
+from dictlearn_worker.train.products import LEAST_PARALLEL, biased_product, by_onednn, product, threads_for
 
 M, K, N = 300, 70, 50
 
@@ -59,3 +59,18 @@ def test_onednn_is_for_large_float32_products(monkeypatch) -> None:
     assert [chosen(each) for each in (large, thin, small, large.double())] == [True, False, False, False]
     monkeypatch.setattr(products, "onednn_beats_mkl", lambda: False)
     assert not chosen(large)
+
+
+def test_small_steps_wake_no_thread() -> None:
+    """One thread below the least number of multiplications, also where the step fails; then as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with threads_for(LEAST_PARALLEL):
+            assert torch.get_num_threads() == 2
+        with pytest.raises(ValueError, match="inside"), threads_for(LEAST_PARALLEL - 1):
+            assert torch.get_num_threads() == 1
+            raise ValueError("inside")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

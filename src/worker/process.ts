@@ -4,8 +4,8 @@ import { createInterface } from "node:readline";
 import { pythonVariables } from "../environment/index.ts";
 import { WorkerStartError } from "./errors.ts";
 
-/** Some 0.1 ms: longer than from one parallel part of a step to the next, shorter than what a scheduler gives others. */
-const SPINS = "3000";
+/** Some 0.4 ms: longer than from one parallel part of a step to the next, shorter than what a scheduler gives others. */
+const SPINS = "12000";
 
 /**
  * How torch's threads (GNU OpenMP) wait for each other, unless the user's environment says it: they check in a circle,

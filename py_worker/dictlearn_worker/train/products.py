@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 # How many multiplications a product has, and how many of them each number of it, before oneDNN pays for starting.
 LEAST_PRODUCT = 2**28
 LEAST_INNER = 256
+# How many multiplications a product has before a second thread saves more than it takes to wake it. MKL wakes it for any.
+LEAST_PARALLEL = 2**21
 
 
 def product(a: torch.Tensor, b: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -25,6 +29,20 @@ def biased_product(a: torch.Tensor, b: torch.Tensor, bias: torch.Tensor, out: to
         torch.add(product(a, b, a.dtype), bias, out=out)
     else:
         torch.addmm(bias, a, b, out=out)
+
+
+@contextmanager
+def threads_for(multiplications: int) -> Iterator[None]:
+    """One thread in the block, where no product has so many multiplications that a second one would be of use."""
+    threads = torch.get_num_threads()
+    if threads == 1 or multiplications >= LEAST_PARALLEL:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def by_onednn(a: torch.Tensor, b: torch.Tensor) -> bool:
