@@ -1,9 +1,13 @@
 import { Dealer } from "zeromq";
 
-/** A bound socket with one send queue and one receive loop, which is all that zeromq.js allows at a time. */
+/**
+ * A bound socket with one send queue and one receive loop, which is all that zeromq.js allows at a time. A socket that waits
+ * for a message keeps Node from ending; one that expects none does not wait.
+ */
 export class Channel {
   readonly #socket = new Dealer({ linger: 0, sendHighWaterMark: 0, receiveHighWaterMark: 0 });
   #lastSend: Promise<void> = Promise.resolve();
+  #listenAgain = (): void => {};
 
   /** Binds, with `secretKey` as a CURVE server; returns the endpoint, with its port where that was left open. */
   async bind(endpoint: string, secretKey?: string): Promise<string> {
@@ -19,13 +23,17 @@ export class Channel {
   async send(frames: readonly Uint8Array[]): Promise<void> {
     const send = this.#lastSend.then(() => this.#socket.send([...frames]));
     this.#lastSend = send.catch(() => undefined);
+    this.#listenAgain();
     await send;
   }
 
-  /** Calls `receive` for every message until the channel is closed. */
-  async listen(receive: (frames: Buffer[]) => void): Promise<void> {
+  /** Calls `receive` for every message, while one is expected, until the channel is closed. A send asks again whether one is. */
+  async listen(receive: (frames: Buffer[]) => void, expected: () => boolean = () => true): Promise<void> {
     try {
-      for await (const frames of this.#socket) receive(frames);
+      while (!this.#socket.closed) {
+        if (expected()) receive(await this.#socket.receive());
+        else await new Promise<void>((resolve) => (this.#listenAgain = resolve));
+      }
     } catch (error) {
       if (!this.#socket.closed) throw error;
     }
@@ -33,5 +41,6 @@ export class Channel {
 
   close(): void {
     if (!this.#socket.closed) this.#socket.close();
+    this.#listenAgain();
   }
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { pythonVariables } from "../environment/index.ts";
 import { WorkerStartError } from "./errors.ts";
@@ -24,11 +25,10 @@ export interface ProcessEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** The Python process: in a session of its own, its standard error kept for error messages. */
+/** The Python process: in a session of its own, its standard error kept for error messages. Node does not stay up for it. */
 export class WorkerProcess {
   readonly #child: ChildProcess;
   readonly #stderr: string[] = [];
-  readonly #killOnExit: () => void;
   /** Settles when the process is gone; never rejects. */
   readonly ended: Promise<ProcessEnd>;
 
@@ -51,16 +51,16 @@ export class WorkerProcess {
         DICTLEARN_PARENT: String(process.pid),
       },
     });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      if (stream !== null) createInterface({ input: stream }).on("line", (line) => this.#remember(line));
+    for (const stream of [this.#child.stdout, this.#child.stderr] as (Socket | null)[]) {
+      if (stream === null) continue;
+      createInterface({ input: stream }).on("line", (line) => this.#remember(line));
+      stream.unref();
     }
+    this.#child.unref();
     this.ended = new Promise((resolve) => {
       this.#child.once("exit", (exitCode, signal) => resolve({ exitCode, signal }));
       this.#child.once("error", () => resolve({ exitCode: null, signal: null }));
     });
-    this.#killOnExit = () => this.kill("SIGKILL");
-    process.once("exit", this.#killOnExit);
-    void this.ended.then(() => process.removeListener("exit", this.#killOnExit));
   }
 
   get pid(): number | undefined {
@@ -82,7 +82,9 @@ export class WorkerProcess {
     });
   }
 
+  /** From now on Node stays up until the process is gone. */
   kill(signal: NodeJS.Signals): void {
+    this.#child.ref();
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill(signal);
   }
 

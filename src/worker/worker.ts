@@ -40,7 +40,8 @@ let generations = 0;
 
 /**
  * One Python worker process and the two channels to it. Calls run in order, one at a time, on the thread that owns
- * torch; `ping` and cancellation reach the process at any time. Closing stops the process in stages.
+ * torch; `ping` and cancellation reach the process at any time. Closing stops the process in stages; a worker that is left
+ * open, with no call to answer, does not keep Node up, and ends with it.
  */
 export class Worker implements AsyncDisposable {
   readonly #process: WorkerProcess;
@@ -60,6 +61,10 @@ export class Worker implements AsyncDisposable {
   });
   #alive = true;
   #pulse: Pulse | undefined;
+  readonly #endWithNode = (): void => {
+    this.#process.kill("SIGKILL");
+    this.#endpoints.remove();
+  };
   /** Counts the worker processes of this Node process; handles carry it. */
   readonly generation = ++generations;
 
@@ -68,6 +73,7 @@ export class Worker implements AsyncDisposable {
     this.#control = channels.control;
     this.#endpoints = endpoints;
     this.#process = running;
+    process.once("exit", this.#endWithNode);
   }
 
   /** Starts a worker and agrees on the protocol with it. Throws `WorkerStartError` or `ProtocolMismatchError`. */
@@ -181,7 +187,10 @@ export class Worker implements AsyncDisposable {
 
   #listen(channel: Channel, calls: PendingCalls): void {
     channel
-      .listen((frames) => calls.receive(frames))
+      .listen(
+        (frames) => calls.receive(frames),
+        () => calls.size > 0,
+      )
       .catch((error: unknown) => {
         this.#shut(
           new ProtocolMismatchError(`The worker's answer could not be read: ${String(error)}`, { cause: error }),
@@ -257,5 +266,6 @@ export class Worker implements AsyncDisposable {
     for (const channel of this.#further) channel.close();
     this.#endedBy?.(error);
     this.#endpoints.remove();
+    process.removeListener("exit", this.#endWithNode);
   }
 }

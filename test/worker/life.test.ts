@@ -1,4 +1,7 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
 import { describe, expect, it } from "vitest";
 import { CancelledError } from "../../src/errors.ts";
 import { ofOneVersion } from "../../src/worker/errors.ts";
@@ -9,7 +12,7 @@ import {
   WorkerDiedError,
   WorkerStartError,
 } from "../../src/worker/index.ts";
-import { rejection, startFake, startWorker } from "../support.ts";
+import { path, python, rejection, startFake, startWorker } from "../support.ts";
 
 const alive = (pid: number): boolean => {
   try {
@@ -99,5 +102,27 @@ describe("a worker's life", () => {
     expect(error).toBeInstanceOf(WorkerStartError);
     expect(error.message).toContain("/nowhere/python");
     expect(existsSync("/nowhere")).toBe(false);
+  });
+
+  it("keeps Node up while it has a call to answer, not when it was left open, and leaves nothing behind", async () => {
+    const temporary = mkdtempSync(join(tmpdir(), "dictlearn-test-"));
+    try {
+      const script = `
+        import { Worker } from ${JSON.stringify(path("src/worker/index.ts"))};
+        const worker = await Worker.start({ python: ${JSON.stringify(await python())} });
+        await worker.call("status", {});
+        worker.call("generator.create", { seed: 1 }).then(() => console.log(worker.pid));
+      `;
+      const { stdout } = await execa(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", script], {
+        cwd: path("."),
+        env: { TMPDIR: temporary },
+        timeout: 60_000,
+      });
+      expect(Number(stdout)).toBeGreaterThan(0);
+      await expect.poll(() => alive(Number(stdout))).toBe(false);
+      expect(readdirSync(temporary).filter((name) => name.startsWith("dictlearn-"))).toEqual([]);
+    } finally {
+      rmSync(temporary, { recursive: true });
+    }
   });
 });

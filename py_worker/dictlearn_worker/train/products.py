@@ -11,7 +11,7 @@ import torch
 # How many multiplications a product has, and how many of them each number of it, before oneDNN pays for starting.
 LEAST_PRODUCT = 2**28
 LEAST_INNER = 256
-# How many multiplications a product has before a second thread saves more than it takes to wake it. MKL wakes it for any.
+# How many multiplications a product has before a second thread saves more than waking it takes. MKL wakes it for any.
 LEAST_PARALLEL = 2**21
 
 
