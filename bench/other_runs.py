@@ -183,6 +183,7 @@ class Sparsify:
 
 LIBRARIES = {each.name: each for each in (DictionaryLearning, SAELens, Sparsify)}
 
+
 class Runs:
     """What one request after the other asks for."""
 

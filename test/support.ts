@@ -1,4 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { execa } from "execa";
 import { ensureEnvironment } from "../src/environment/index.ts";
 import { Worker } from "../src/worker/index.ts";
 
@@ -22,6 +24,21 @@ export const startFake = async (name: string, options: { startTimeout?: number }
     environment: { PYTHONSAFEPATH: "" },
     ...options,
   });
+
+/** What a script in TypeScript, which imports by whole paths, prints in a Node of its own. */
+export const runScript = async (script: string, env: Record<string, string> = {}): Promise<string> => {
+  const args = ["--import", "tsx", "--input-type=module", "--eval", script];
+  const { stdout } = await execa(process.execPath, args, { cwd: path("."), env, timeout: 60_000 });
+  return stdout;
+};
+
+/** Whether a process still runs; one that is dead and only waits to be counted does not. */
+export const alive = (pid: number): boolean =>
+  /^[^Z]/.test(
+    spawnSync("ps", ["-o", "stat=", "-p", String(pid)])
+      .stdout.toString()
+      .trim(),
+  );
 
 /** The error that a promise rejects with; fails when it does not. */
 export const rejection = async (promise: Promise<unknown>): Promise<Error> => {

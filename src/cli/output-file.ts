@@ -19,4 +19,5 @@ export const requireOutputFile = (option: string, path: string, example: string)
   }
 };
 
-const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
+/** Whether there is a folder of that name. */
+export const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();

@@ -1,4 +1,3 @@
-import { existsSync, statSync } from "node:fs";
 import { ConfigError, DictlearnError } from "../errors.ts";
 import {
   PUBLISHED_SETS,
@@ -9,6 +8,7 @@ import {
   verifyPublished,
 } from "../published/index.ts";
 import { setNamed } from "../published/registry.ts";
+import { isFolder } from "./output-file.ts";
 import { placesOf, verificationTable } from "./verification-table.ts";
 import { withWorker } from "./with-worker.ts";
 
@@ -56,8 +56,6 @@ const whatAndWhere = (
   }
   return found;
 };
-
-const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
 
 /** What is there agrees, but that is not all that was asked for. */
 const incomplete = ({ dictionaries, missing }: Verification, directory: string): DictlearnError => {

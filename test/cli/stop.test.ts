@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { path, python } from "../support.ts";
+import { alive, path, python } from "../support.ts";
 import { tinyRun, writeConfig } from "./support.ts";
 
 interface Long {
@@ -43,14 +43,6 @@ const startLong = async (): Promise<Long> => {
   expect(worker).toBeGreaterThan(0);
   return { child, output, worker, stdout, stderr };
 };
-
-/** Whether a process still runs; one that is dead and only waits to be counted does not. */
-const alive = (pid: number): boolean =>
-  /^[^Z]/.test(
-    spawnSync("ps", ["-o", "stat=", "-p", String(pid)])
-      .stdout.toString()
-      .trim(),
-  );
 
 /** Waits until something is so; false where it is not after `seconds`. */
 const within = async (seconds: number, condition: () => boolean): Promise<boolean> => {

@@ -1,10 +1,9 @@
-import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LanguageModel } from "../../src/index.ts";
 import { type Bridge, openBridge } from "../../src/nnsight/bridge/index.ts";
 import { Handle, RemoteError, WorkerDiedError } from "../../src/worker/index.ts";
 import { TINY } from "../cli/support.ts";
-import { path, python, rejection } from "../support.ts";
+import { path, python, rejection, runScript } from "../support.ts";
 
 let bridge: Bridge;
 let model: LanguageModel;
@@ -188,11 +187,7 @@ it("nothing keeps Node alive after close, and pythonia starts no Python of its o
     await bridge.close();
     console.log(Date.now());
   `;
-  const { stdout } = await execa(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", script], {
-    env: { DICTLEARN_PYTHON: await python() },
-    cwd: path("."),
-  });
-  const [same, closed] = stdout.split("\n");
+  const [same, closed] = (await runScript(script, { DICTLEARN_PYTHON: await python() })).split("\n");
   expect(same).toBe("true");
   expect(Date.now() - Number(closed)).toBeLessThan(1000);
 });

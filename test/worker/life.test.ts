@@ -1,7 +1,6 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { execa } from "execa";
 import { describe, expect, it } from "vitest";
 import { CancelledError } from "../../src/errors.ts";
 import { ofOneVersion } from "../../src/worker/errors.ts";
@@ -12,16 +11,7 @@ import {
   WorkerDiedError,
   WorkerStartError,
 } from "../../src/worker/index.ts";
-import { path, python, rejection, startFake, startWorker } from "../support.ts";
-
-const alive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
+import { alive, path, python, rejection, runScript, startFake, startWorker } from "../support.ts";
 
 describe("a worker's life", () => {
   it("says what it is, and is gone after close", async () => {
@@ -113,13 +103,9 @@ describe("a worker's life", () => {
         await worker.call("status", {});
         worker.call("generator.create", { seed: 1 }).then(() => console.log(worker.pid));
       `;
-      const { stdout } = await execa(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", script], {
-        cwd: path("."),
-        env: { TMPDIR: temporary },
-        timeout: 60_000,
-      });
-      expect(Number(stdout)).toBeGreaterThan(0);
-      await expect.poll(() => alive(Number(stdout))).toBe(false);
+      const pid = Number(await runScript(script, { TMPDIR: temporary }));
+      expect(pid).toBeGreaterThan(0);
+      await expect.poll(() => alive(pid)).toBe(false);
       expect(readdirSync(temporary).filter((name) => name.startsWith("dictlearn-"))).toEqual([]);
     } finally {
       rmSync(temporary, { recursive: true });

@@ -25,7 +25,7 @@ from . import fused
 from .adam import ConstrainedAdam, FeatureGradients
 from .encoded import Encoded, blocks, encode_blocks
 from .fused import kernels_for
-from .products import biased_product, product, threads_for
+from .products import biased_product, product
 from .slopes import EntropySlope, reconstruction_slope
 
 
@@ -45,14 +45,9 @@ class AnalyticStep:
         self.rows = Scratch.shared("rows", dictionary.device)
         self.kernels = kernels_for(dictionary.device, self.dtype)
 
+    @torch.no_grad()
     def take(self, x: torch.Tensor, y: torch.Tensor, numbers: StepNumbers, offset: int) -> tuple[torch.Tensor, Encoded]:
         """One step on x (rows, d_in) and y (rows, d_out); the loss on the device, and the features before the step."""
-        with threads_for(len(x) * self.dictionary.encoder.weight.numel()), torch.no_grad():
-            return self._take(x, y, numbers, offset)
-
-    def _take(
-        self, x: torch.Tensor, y: torch.Tensor, numbers: StepNumbers, offset: int
-    ) -> tuple[torch.Tensor, Encoded]:
         low = numbers.autocast == "bfloat16" or self.optimiser.rounded
         dictionary, rows = self.dictionary, len(x)
         weights = Weights.of(dictionary, torch.bfloat16 if low else self.dtype)

@@ -11,6 +11,7 @@ from ..protocol import Adam, StepNumbers
 from .adam import ConstrainedAdam
 from .analytic import AnalyticStep
 from .loss import reconstruction_term, sparsity_term
+from .products import threads_for
 
 NEVER = -1
 
@@ -32,7 +33,8 @@ class Trainee:
         if self.analytic is None:
             loss, fired = self._step_as_the_reference(x, y, numbers, offset)
         else:
-            loss, encoded = self.analytic.take(x, y, numbers, offset)
+            with threads_for(len(x) * self.dictionary.encoder.weight.numel()):
+                loss, encoded = self.analytic.take(x, y, numbers, offset)
             fired = encoded.fired
         if numbers.fired == "updated":
             with torch.no_grad(), self.precision(numbers.autocast):
