@@ -33,8 +33,7 @@ def ours(rows, width, device="cpu"):
     # As if all of it had been appended: what the values are does not matter, only that they are there.
     (values,) = buffer.values.values()
     values.fill_(1)
-    buffer.unread, buffer._free = torch.arange(rows), [torch.empty(0, dtype=torch.int64)]
-    buffer.shuffle()
+    buffer.begin(full=True)
     return buffer, values
 
 

@@ -81,8 +81,7 @@ class FullBuffer:
     def draw(self, trainee):
         buffer = self.buffer
         if len(buffer.unread) < ROWS // 2:
-            buffer.unread, buffer._free = torch.arange(ROWS), [torch.empty(0, dtype=torch.int64)]
-            buffer.shuffle()
+            buffer.begin(full=True)
         buffer.draw(BATCH)
         return batch_for(buffer, 0, trainee, 1.0)[0]
 

@@ -53,8 +53,7 @@ class Run:
 
     def seconds(self, count, batch):
         """Of `count` steps in one message."""
-        self.buffer.unread, self.buffer._free = torch.arange(self.rows), [torch.empty(0, dtype=torch.int64)]
-        self.buffer.shuffle()
+        self.buffer.begin(full=True)
         numbers = [
             p.StepNumbers(
                 trainee=trainee,

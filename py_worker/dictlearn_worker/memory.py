@@ -36,6 +36,13 @@ def _trim() -> Callable[[int], int] | None:
         return None
 
 
+def upload(values: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """The same on `device`. A GPU gets it by way of pinned memory, so that nothing waits for what it is computing."""
+    if device.type != "cuda" or values.is_cuda:
+        return values.to(device)
+    return values.pin_memory().to(device, non_blocking=True)
+
+
 class Scratch:
     """Memory that is written anew every time, taken once: no step waits for the system to hand out cleared pages.
 

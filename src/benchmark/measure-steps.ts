@@ -73,7 +73,7 @@ export const measureSteps = async (
 const stepsOf = (rows: RepeatedRows, trainee: Trainee, lr: number): (() => Promise<number>) => {
   const { source } = rows;
   const most = Math.min(
-    stepsPerMessage(source.batchRows, [trainee.dictionary.shape]),
+    stepsPerMessage(source.batchRows, [trainee.dictionary]),
     trainee.settings.log_steps ?? Number.POSITIVE_INFINITY,
   );
   let messages = 1;

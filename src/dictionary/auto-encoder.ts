@@ -33,13 +33,19 @@ export interface AutoEncoderOptions {
 export class AutoEncoder implements AsyncDisposable {
   readonly worker: Worker;
   readonly shape: AutoEncoderShape;
+  /** `cpu`, `cuda:0`. */
+  readonly device: string;
   readonly #handle: Handle;
   readonly #ownsWorker: boolean;
 
-  private constructor(worker: Worker, ref: HandleRef, shape: AutoEncoderShape, ownsWorker: boolean) {
-    this.worker = worker;
+  private constructor(
+    handle: Handle,
+    { shape, device, ownsWorker }: { shape: AutoEncoderShape; device: string; ownsWorker: boolean },
+  ) {
+    this.worker = handle.worker;
     this.shape = shape;
-    this.#handle = new Handle(worker, ref, "dictionary");
+    this.device = device;
+    this.#handle = handle;
     this.#ownsWorker = ownsWorker;
   }
 
@@ -57,7 +63,7 @@ export class AutoEncoder implements AsyncDisposable {
       device,
       generator,
     });
-    return new AutoEncoder(worker, dictionary, shape, false);
+    return new AutoEncoder(new Handle(worker, dictionary, "dictionary"), { shape, device, ownsWorker: false });
   }
 
   /**
@@ -71,7 +77,8 @@ export class AutoEncoder implements AsyncDisposable {
       const device = resolveDevice(worker, options.device ?? "auto");
       const { dictionary, shape } = await readDictionary(worker, path, { device, dtype: options.dtype });
       const { inputBias: _, ...own } = shape;
-      return new AutoEncoder(worker, dictionary, own, options.worker === undefined);
+      const ownsWorker = options.worker === undefined;
+      return new AutoEncoder(new Handle(worker, dictionary, "dictionary"), { shape: own, device, ownsWorker });
     } catch (error) {
       if (options.worker === undefined) await worker.close();
       throw error;

@@ -177,7 +177,7 @@ export const metricsParams = (source: HeldRows, trainee: Trainee, step: number) 
 const stepLimit = (source: RowSource, active: readonly Trainee[]): number =>
   stepsPerMessage(
     source.batchRows,
-    active.map(({ dictionary }) => dictionary.shape),
+    active.map(({ dictionary }) => dictionary),
   );
 
 /** undefined when the signal fired while rows were being made. */

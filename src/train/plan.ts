@@ -1,23 +1,27 @@
-/** Multiply-adds that one message may hold, so that a message of big steps holds one and can be stopped behind it. */
-const WORK_PER_MESSAGE = 2 ** 30;
+/**
+ * Multiply-adds that one message may hold: some ten milliseconds, so that a run can be stopped soon. At the end of a message a
+ * GPU has nothing to do until the next one is read, which at the published size is a fifth of a step.
+ */
+const WORK_PER_MESSAGE = { cpu: 2 ** 30, gpu: 2 ** 40 };
 const MOST_STEPS_PER_MESSAGE = 64;
 /** Products of a step: encode, decode, and the three gradients. */
 const PRODUCTS_PER_STEP = 5;
 
 export interface StepWork {
-  readonly inputWidth: number;
-  readonly outputWidth: number;
-  readonly size: number;
+  readonly shape: { readonly inputWidth: number; readonly outputWidth: number; readonly size: number };
+  /** `cpu`, or a GPU's name. */
+  readonly device: string;
 }
 
-/** How many steps one message carries. A function of the shapes alone, and the result does not depend on it. */
+/** How many steps one message carries. A function of shapes and devices alone, and the result does not depend on it. */
 export const stepsPerMessage = (batchRows: number, dictionaries: readonly StepWork[]): number => {
   const work = dictionaries.reduce(
-    (sum, { inputWidth, outputWidth, size }) =>
+    (sum, { shape: { inputWidth, outputWidth, size } }) =>
       sum + (PRODUCTS_PER_STEP * batchRows * size * (inputWidth + outputWidth)) / 2,
     0,
   );
-  return Math.max(1, Math.min(MOST_STEPS_PER_MESSAGE, Math.floor(WORK_PER_MESSAGE / Math.max(work, 1))));
+  const most = WORK_PER_MESSAGE[dictionaries.some(({ device }) => device === "cpu") ? "cpu" : "gpu"];
+  return Math.max(1, Math.min(MOST_STEPS_PER_MESSAGE, Math.floor(most / Math.max(work, 1))));
 };
 
 /** Steps from `step` up to and including the next one whose number leaves `remainder` when divided by `every`. */

@@ -76,8 +76,11 @@ describe("the plan of messages", () => {
   });
 
   it("sends many small steps at once and large ones alone", () => {
-    expect(stepsPerMessage(32, [{ inputWidth: 16, outputWidth: 16, size: 64 }])).toBe(64);
-    expect(stepsPerMessage(1024, [{ inputWidth: 512, outputWidth: 512, size: 8192 }])).toBe(1);
+    const small = { inputWidth: 16, outputWidth: 16, size: 64 };
+    const large = { inputWidth: 512, outputWidth: 512, size: 8192 };
+    expect(stepsPerMessage(32, [{ shape: small, device: "cpu" }])).toBe(64);
+    expect(stepsPerMessage(1024, [{ shape: large, device: "cpu" }])).toBe(1);
+    expect(stepsPerMessage(8192, [{ shape: large, device: "cuda:0" }])).toBe(6);
   });
 });
 

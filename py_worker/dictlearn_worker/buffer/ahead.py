@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 
+from ..memory import upload
 from ..models.language_model import Read
 
 GATHERER = ThreadPoolExecutor(1, thread_name_prefix="gather")
@@ -17,9 +18,7 @@ def gather(values: dict[Read, torch.Tensor], slots: torch.Tensor) -> dict[Read, 
     for read, rows in values.items():
         pinned = rows.device.type == "cpu" and torch.cuda.is_available()
         out = torch.empty((len(slots), rows.shape[1]), dtype=rows.dtype, device=rows.device, pin_memory=pinned)
-        # From pinned memory, so that the program does not wait for the GPU and can run ahead of it.
-        where = slots if rows.device.type == "cpu" else slots.pin_memory().to(rows.device, non_blocking=True)
-        drawn[read] = torch.index_select(rows, 0, where, out=out)
+        drawn[read] = torch.index_select(rows, 0, upload(slots, rows.device), out=out)
     return drawn
 
 

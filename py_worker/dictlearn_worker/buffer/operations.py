@@ -10,14 +10,15 @@ from pathlib import Path
 import torch
 
 from .. import protocol as p
-from ..errors import WorkerError
-from ..memory import Scratch, give_back
+from ..memory import Scratch, give_back, upload
 from ..models.language_model import LanguageModel, Read
 from ..registry import Context, method
 from ..text.contexts import Batch, Contexts
+from ..threads import one_thread
 from .cached import open_cached
+from .finite import FiniteRows
 from .lengths import by_length, cut_to_size
-from .origins import NOWHERE, fingerprint, rows_at_once
+from .origins import NOWHERE, fingerprint
 from .rows import ActivationRows
 from .source import Source
 
@@ -53,7 +54,9 @@ def append(context: Context, params: p.BufferAppendParams) -> p.BufferAppendResu
         # What a pass computes on the way takes its place.
         Scratch.free_all()
         try:
-            rows = harvest(buffer, model, batch, stop=params.forward == "partial", most=params.max_norm_multiple)
+            # Beside a GPU all that is left here is small, and waking threads takes longer than it.
+            with one_thread(where=model.device.type != "cpu"):
+                rows = harvest(buffer, model, batch, stop=params.forward == "partial", most=params.max_norm_multiple)
         except Exception:
             # The caller may try again with fewer contexts at once.
             contexts.put_back()
@@ -79,15 +82,24 @@ def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop:
     once, since all rows of a batch would be the largest thing beside the buffer.
     """
     count = int(batch.keep.sum())
-    found = checked(passes(buffer, model, batch, stop=stop, cut=stop), count)
+    finite = FiniteRows(count)
+    found = passes(buffer, model, batch, stop=stop, cut=stop)
     if most is None or count == 0:
-        slots, sums = buffer.next_slots(count), no_sums(buffer)
+        slots, sums = buffer.next_slots(count), no_sums(buffer, model)
         for numbers, rows in found:
+            finite.look(rows)
             buffer.put(slots[numbers], rows)
             if buffer.origins is not None:
                 sums += fingerprint(rows.values())
+        if model.device.type == "cpu":
+            finite.require()
+        else:
+            # The next batch is read and sent off meanwhile.
+            buffer.unchecked.append(finite)
     else:
         kept = gathered(found, count)
+        finite.look(kept)
+        finite.require()
         usual = within_norm(kept, most)
         kept = {read: rows[usual.to(rows.device)] for read, rows in kept.items()}
         count = int(usual.sum())
@@ -115,20 +127,14 @@ def passes(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop: 
         plan = cut_to_size(plan, model.device)
     if len(plan) < 2:
         values = model.read(batch.ids, batch.mask, reads, stop=stop)
-        everything = bool(batch.keep.all())
-        # Where there is nothing to choose: on a GPU a choice waits for it, and everywhere it is a copy.
-        rows = {
-            read: values[read].flatten(0, 1) if everything else values[read][batch.keep.to(values[read].device)]
-            for read in reads
-        }
-        yield torch.arange(int(batch.keep.sum())), rows
+        yield torch.arange(int(batch.keep.sum())), {read: chosen(values[read], batch.keep) for read in reads}
         return
     assert batch.mask is not None
     numbers = (batch.keep.flatten().cumsum(0) - 1).view_as(batch.keep)
     for contexts, length in plan:
         ids, mask, keep = (each[contexts, :length] for each in (batch.ids, batch.mask, batch.keep))
         values = model.read(ids, mask, reads, stop=stop)
-        rows = {read: values[read][keep.to(values[read].device)] for read in reads}
+        rows = {read: chosen(values[read], keep) for read in reads}
         del values
         yield numbers[contexts, :length][keep], rows
         del rows
@@ -136,22 +142,10 @@ def passes(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop: 
         gc.collect(1)
 
 
-def checked(found: Found, count: int) -> Found:
-    """The same, and behind the last an error if one of the batch's `count` rows is not finite."""
-    bad: dict[Read, int] = {}
-    for numbers, rows in found:
-        for read, values in rows.items():
-            # One question to the device, however many parts there are.
-            finite = [torch.isfinite(part).all() for part in values.split(rows_at_once(values.device))]
-            if finite and not torch.stack(finite).all():
-                bad[read] = bad.get(read, 0) + int((~torch.isfinite(values)).any(dim=-1).sum())
-        yield numbers, rows
-    for read, rows_of_it in bad.items():
-        raise WorkerError(
-            "non_finite_rows",
-            f"The {read.kind} of {read.submodule} is not finite at {rows_of_it} of {count} tokens.",
-            hint="Load the model with model_dtype: float32.",
-        )
+def chosen(values: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+    """The rows (rows, width) of `values` (contexts, positions, width) where `keep` (contexts, positions) is True."""
+    # Where there is nothing to choose: on a GPU a choice waits for it, and everywhere it is a copy.
+    return values.flatten(0, 1) if bool(keep.all()) else values[upload(keep, values.device)]
 
 
 def gathered(found: Found, count: int) -> dict[Read, torch.Tensor]:
@@ -173,22 +167,22 @@ def recompute(context: Context, buffer: ActivationRows, model: LanguageModel) ->
     for done, (number, held) in enumerate(buffer.origins.held.items()):
         context.progress("Computing the buffer's rows again", done, len(buffer.origins.held))
         slots, numbers = buffer.origins.slots_of(number)
-        batch, sums = held.batch, no_sums(buffer)
+        batch, sums = held.batch, no_sums(buffer, model)
         places = torch.full((int(batch.keep.sum()),), NOWHERE)
         places[numbers] = slots
         for numbers, rows in passes(buffer, model, batch, stop=True, cut=held.cut):
             live = places[numbers] != NOWHERE
             buffer.put(places[numbers][live], {read: values[live.to(values.device)] for read, values in rows.items()})
             sums += fingerprint(rows.values())
-        if not torch.equal(sums, held.sums):
+        if not torch.equal(sums.cpu(), held.sums.cpu()):
             differing += 1
             held.sums = sums
     return len(buffer.origins.held), differing
 
 
-def no_sums(buffer: ActivationRows) -> torch.Tensor:
+def no_sums(buffer: ActivationRows, model: LanguageModel) -> torch.Tensor:
     """The fingerprint of no rows; those of parts add up to that of the whole."""
-    return torch.zeros(len(buffer.values), dtype=torch.int64)
+    return torch.zeros(len(buffer.values), dtype=torch.int64, device=model.device)
 
 
 @method("buffer.shuffle")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -55,14 +55,12 @@ class Origins:
 
     def record(self, slots: torch.Tensor, batch: Batch, sums: torch.Tensor, *, cut: bool = True) -> None:
         """The rows of `batch`, whose fingerprint is `sums`, went into `slots` (count), over what was there."""
-        before = self.append[slots]
-        numbers, counts = before[before != NOWHERE].unique(return_counts=True)
-        for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
+        if len(slots) == 0:
+            return
+        for number, count in counted(self.append[slots]):
             self.held[number].live -= count
             if self.held[number].live == 0:
                 del self.held[number]
-        if len(slots) == 0:
-            return
         self.append[slots] = self._appends
         self.row[slots] = torch.arange(len(slots), dtype=torch.int32)
         mask = None if batch.mask is None else batch.mask.bool()
@@ -80,7 +78,7 @@ class Origins:
         for number, held in self.held.items():
             state[f"held.{number}.ids"] = held.ids
             state[f"held.{number}.keep"] = held.keep
-            state[f"held.{number}.sums"] = held.sums
+            state[f"held.{number}.sums"] = held.sums.cpu()
             state[f"held.{number}.cut"] = torch.tensor(held.cut)
             if held.mask is not None:
                 state[f"held.{number}.mask"] = held.mask
@@ -89,12 +87,21 @@ class Origins:
     def restore(self, state: dict[str, torch.Tensor]) -> None:
         """Takes over such a state."""
         self.append, self.row, self._appends = state["append"], state["row"], int(state["appends"])
-        numbers, counts = self.append[self.append != NOWHERE].unique(return_counts=True)
-        for number, live in zip(numbers.tolist(), counts.tolist(), strict=True):
+        for number, live in counted(self.append):
             ids, keep, sums = (state[f"held.{number}.{name}"] for name in ("ids", "keep", "sums"))
             # States of before there were passes have rows of one.
             cut = bool(state.get(f"held.{number}.cut", False))
             self.held[number] = held(ids, keep, state.get(f"held.{number}.mask"), sums, cut=cut, live=live)
+
+
+def counted(numbers: torch.Tensor) -> Iterator[tuple[int, int]]:
+    """How often each number but `NOWHERE` is there, ascending. They lie close together, so nothing is sorted."""
+    if len(numbers) == 0:
+        return
+    first = max(int(numbers.min()), 0)
+    counts = torch.bincount(numbers[numbers != NOWHERE] - first)
+    for number in counts.nonzero().flatten().tolist():
+        yield first + number, int(counts[number])
 
 
 def held(
@@ -111,13 +118,16 @@ def repeated(mask: torch.Tensor) -> torch.Tensor:
 
 
 def fingerprint(values: Iterable[torch.Tensor]) -> torch.Tensor:
-    """For each tensor the sum of its bits, read as whole numbers, modulo 2^64: any flipped bit changes it."""
+    """For each tensor the sum of its bits, read as whole numbers, modulo 2^64: any flipped bit changes it.
+
+    On their device, for which nothing waits.
+    """
     whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}
     sums = []
     for value in values:
         # torch widens what it sums as a whole: a part at a time.
         parts = value.contiguous().view(whole[value.element_size()]).split(rows_at_once(value.device))
-        sums.append(torch.stack([part.sum(dtype=torch.int64) for part in parts]).sum().cpu())
+        sums.append(torch.stack([part.sum(dtype=torch.int64) for part in parts]).sum())
     return torch.stack(sums)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from ..memory import upload
 from ..models.language_model import Read, reads_of
 from ..protocol import Site, SiteWidths
 from .ahead import Ahead, gather
+from .finite import FiniteRows
 from .origins import Origins
 from .source import Source
 
@@ -41,15 +43,25 @@ class ActivationRows(Source):
         self.generator = generator
         self.randperm_each = randperm_each
         # Slots have 32 bits: there are as many as rows, and the lists of them are the largest thing beside these.
-        self.unread = torch.empty(0, dtype=torch.int32)
-        # Free slots in the order in which they became free, in parts: joined only where they are needed.
+        # Both lists are in parts, joined only where they are needed.
+        self._unread = [torch.empty(0, dtype=torch.int32)]
+        # Free slots in the order in which they became free.
         self._free = [torch.arange(rows, dtype=torch.int32)]
         # Slots that hold a row, read or not: what a resampling may look at.
         self.filled = 0
         self.current = self.unread
+        # Rows that a GPU computed and nobody looked at yet.
+        self.unchecked: list[FiniteRows] = []
         self.origins = Origins(rows) if keep_contexts else None
         self._drawn: dict[Read, torch.Tensor] = {}
         self._ahead = Ahead()
+
+    @property
+    def unread(self) -> torch.Tensor:
+        """The unread slots, in the order of which the class speaks."""
+        if len(self._unread) > 1:
+            self._unread = [torch.cat(self._unread)]
+        return self._unread[0]
 
     @property
     def free(self) -> torch.Tensor:
@@ -71,13 +83,13 @@ class ActivationRows(Source):
     def admit(self, count: int) -> torch.Tensor:
         """What was put into the next `count` slots is unread from now on, behind all that is; returns these slots."""
         slots, self._free = self.next_slots(count), [self.free[count:]]
-        self.unread = torch.cat([self.unread, slots])
+        self._unread.append(slots)
         self.filled = max(self.filled, int(slots.max()) + 1) if count else self.filled
         return slots
 
     def put(self, slots: torch.Tensor, rows: dict) -> None:
         """Writes rows, given as read -> (slots, width), into their slots."""
-        where = slots.to(self.device, torch.int64)
+        where = upload(slots, self.device).long()
         for read, values in rows.items():
             kept = self.values[read]
             if values.is_cuda and self.device.type == "cpu":
@@ -90,29 +102,39 @@ class ActivationRows(Source):
         self._ahead.take(self.unread[:0])
         slots = torch.cat([self.free, self.unread]).sort().values
         self.filled = len(slots) if full else 0
-        self.unread, self._free = slots[: self.filled], [slots[self.filled :]]
+        self._unread, self._free = [slots[: self.filled]], [slots[self.filled :]]
         self.shuffle()
 
     def shuffle(self) -> None:
         """One permutation of the unread rows: drawing them in order is then the same as drawing at random each time."""
-        self.unread = self.unread[torch.randperm(len(self.unread), generator=self.generator)]
+        self._unread = [self.unread[torch.randperm(len(self.unread), generator=self.generator)]]
 
     def draw(self, rows: int) -> None:
-        """Takes the next rows, or for `randperm-each` random ones as dictionary_learning ddac948 does."""
+        """Takes the next rows, or for `randperm-each` random ones as dictionary_learning ddac948 does.
+
+        Raises `non_finite_rows` for what came in since the last draw.
+        """
+        self.check()
         assert rows <= len(self.unread), "the caller knows how many rows are unread"
         if self.randperm_each:
             chosen = torch.randperm(len(self.unread), generator=self.generator)[:rows]
             self.current = self.unread[chosen]
             left = torch.ones(len(self.unread), dtype=torch.bool)
             left[chosen] = False
-            self.unread = self.unread[left]
+            self._unread = [self.unread[left]]
         else:
-            self.current, self.unread = self.unread[:rows], self.unread[rows:]
+            self.current, self._unread = self.unread[:rows], [self.unread[rows:]]
         # Freed slots are filled last to first come: the rows just read stay there longest, for resampling.
         self._free.append(self.current)
         self._drawn = self._ahead.take(self.current) or gather(self.values, self.current)
         if not self.randperm_each and self.device.type == "cpu" and rows <= len(self.unread):
             self._ahead.start(self.values, self.unread[:rows])
+
+    def check(self) -> None:
+        """Raises `non_finite_rows` where a pass gave such rows."""
+        unchecked, self.unchecked = self.unchecked, []
+        for rows in unchecked:
+            rows.require()
 
     def batch(self, site: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The current batch of a site, on the buffer's device and in its dtype."""
@@ -132,6 +154,7 @@ class ActivationRows(Source):
 
     def state(self, *, rows: bool) -> dict[str, torch.Tensor]:
         """The current batch, and with `rows` the order of the slots and where their rows came from."""
+        self.check()
         kept = {f"drawn.{index}": value for index, value in enumerate(self._drawn.values())}
         if not rows:
             return kept
@@ -147,8 +170,8 @@ class ActivationRows(Source):
             # Slots of the same numbers will hold other rows.
             self._ahead = Ahead()
             # States of before had 64 bits for each.
-            self.unread, free, self.current = (state[name].int() for name in ("unread", "free", "current"))
-            self._free = [free]
+            unread, free, self.current = (state[name].int() for name in ("unread", "free", "current"))
+            self._unread, self._free = [unread], [free]
             self.filled = int(state["filled"])
             self.origins = self.origins or Origins(len(state["append"]))
             self.origins.restore(state)

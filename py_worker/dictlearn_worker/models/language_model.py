@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from ..errors import WorkerError
+from ..memory import upload
 from ..protocol import Site, SiteWidths
 from .shared_tokenizer import SharedTokenizer
 
@@ -37,6 +38,21 @@ def reads_of(site: Site) -> tuple[Read, Read]:
 def dotted(path: str) -> str:
     """`layers[1].mlp` as `layers.1.mlp`, the form in which PyTorch names modules."""
     return re.sub(r"\[(\d+)\]", r".\1", path)
+
+
+class ModelInputs(dict[str, torch.Tensor]):
+    """The arguments of one forward pass: token ids and attention mask, (contexts, positions) each."""
+
+    @classmethod
+    def of(cls, ids: torch.Tensor, mask: torch.Tensor | None, device: torch.device) -> ModelInputs:
+        """On `device`. Without a mask the model attends to every earlier position."""
+        seen = torch.ones_like(ids) if mask is None else mask
+        return cls(input_ids=upload(ids, device), attention_mask=upload(seen, device))
+
+    @property
+    def contexts(self) -> int:
+        """How many there are."""
+        return len(self["input_ids"])
 
 
 class SeenAll(Exception):
@@ -159,9 +175,7 @@ class LanguageModel:
         """
         assert set(reads) <= set(self.order), "the caller asks for the widths of a site before it reads there"
         ordered = sorted(set(reads), key=self.order.index)
-        inputs: dict[str, torch.Tensor] = {"input_ids": ids.to(self.device)}
-        if mask is not None:
-            inputs["attention_mask"] = mask.to(self.device)
+        inputs = ModelInputs.of(ids, mask, self.device)
         envoys = [(self.envoy(read.submodule), read.kind) for read in ordered]
         with self.traced.trace(inputs, use_cache=False) as tracer:
             values = []

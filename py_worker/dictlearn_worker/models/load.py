@@ -140,10 +140,10 @@ def own_dtype(config: Any, device: torch.device) -> torch.dtype:
 
 def wrap(module: Any, tokenizer: Any, device: torch.device) -> LanguageModel:
     """Nnsight's wrapper around a model that is loaded already."""
-    from nnsight import TransformersModel
+    from .traced import BatchedModel
 
     with quiet():
-        traced = TransformersModel(module, tokenizer=tokenizer, task="text-generation")
+        traced = BatchedModel(module, tokenizer=tokenizer, task="text-generation")
     limit = getattr(module.config, "max_position_embeddings", None)
     return LanguageModel(traced=traced, module=module, tokenizer=tokenizer, device=device, max_context=limit)
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..protocol import Site
-from .language_model import LanguageModel, dotted, first_tensor, reads_of
+from .language_model import LanguageModel, ModelInputs, dotted, first_tensor, reads_of
 
 # From a site's inputs and targets, (contexts, positions, width) each, to what stands in the targets' place.
 Replacement = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -21,7 +21,7 @@ def logits_and_values(
     """The untouched model: logits (contexts, positions, vocabulary), and the site's inputs and targets in that pass."""
     envoy = envoy_at(model, site)
     inside, outside = (read.kind == "input" for read in reads_of(site))
-    with model.traced.trace(model_inputs(model, ids, mask), use_cache=False):
+    with model.traced.trace(ModelInputs.of(ids, mask, model.device), use_cache=False):
         # nnsight wants values in the order in which the forward pass comes by them: inputs before outputs.
         given = envoy.inputs.save() if inside else None  # pyright: ignore[reportAttributeAccessIssue]
         result = None if outside else envoy.output.save()  # pyright: ignore[reportAttributeAccessIssue]
@@ -41,7 +41,7 @@ def logits_with(
     input. Where the value is a tuple, its first tensor is replaced and the rest stays.
     """
     envoy = envoy_at(model, site)
-    with model.traced.trace(model_inputs(model, ids, mask), use_cache=False):
+    with model.traced.trace(ModelInputs.of(ids, mask, model.device), use_cache=False):
         if site.io == "in":
             given = envoy.inputs
             envoy.inputs = with_first_tensor(given, replaced(replace, given, given))
@@ -65,7 +65,7 @@ def logits_of_values(
     """
     envoy = envoy_at(model, site)
     inside, outside = (read.kind == "input" for read in reads_of(site))
-    with torch.enable_grad(), model.traced.trace(model_inputs(model, ids, mask), use_cache=False):
+    with torch.enable_grad(), model.traced.trace(ModelInputs.of(ids, mask, model.device), use_cache=False):
         # nnsight wants values in the order in which the forward pass comes by them: inputs before outputs.
         given = envoy.inputs.save() if inside else None  # pyright: ignore[reportAttributeAccessIssue]
         if outside:
@@ -115,9 +115,3 @@ def envoy_at(model: LanguageModel, site: Site) -> Any:
     """Nnsight's view of the site's module."""
     assert set(reads_of(site)) <= set(model.order), "the caller asks for the widths of a site before it reads there"
     return model.envoy(dotted(site.submodule))
-
-
-def model_inputs(model: LanguageModel, ids: torch.Tensor, mask: torch.Tensor | None) -> dict[str, torch.Tensor]:
-    """ids, mask: (contexts, positions); without a mask the model attends to every earlier position."""
-    inputs = {"input_ids": ids.to(model.device)}
-    return inputs if mask is None else inputs | {"attention_mask": mask.to(model.device)}

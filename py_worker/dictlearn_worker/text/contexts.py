@@ -193,13 +193,17 @@ class Contexts:
         return True
 
     def _batch(self, tokens: np.ndarray, lengths: list[int]) -> Batch:
-        size = torch.tensor(lengths).unsqueeze(1)
         longest = max(lengths)
         left = self.params.padding == "left-unmasked"
-        positions = torch.arange(longest)
-        filled = positions >= longest - size if left else positions < size
-        ids = torch.full(filled.shape, self.pad, dtype=torch.int64)
-        ids.masked_scatter_(filled, torch.from_numpy(tokens).long())
+        if len(tokens) == len(lengths) * longest:
+            ids = torch.from_numpy(tokens).long().view(-1, longest)
+            filled = torch.ones(ids.shape, dtype=torch.bool)
+        else:
+            size = torch.tensor(lengths).unsqueeze(1)
+            positions = torch.arange(longest)
+            filled = positions >= longest - size if left else positions < size
+            ids = torch.full(filled.shape, self.pad, dtype=torch.int64)
+            ids.masked_scatter_(filled, torch.from_numpy(tokens).long())
         real = filled
         if self.params.keep == "pad-token" and self.dropped is not None:
             real = real & (ids != self.dropped)

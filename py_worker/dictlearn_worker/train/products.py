@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import torch
+
+from ..threads import one_thread
 
 # How many multiplications a product has, and how many of them each number of it, before oneDNN pays for starting.
 LEAST_PRODUCT = 2**28
@@ -31,18 +32,9 @@ def biased_product(a: torch.Tensor, b: torch.Tensor, bias: torch.Tensor, out: to
         torch.addmm(bias, a, b, out=out)
 
 
-@contextmanager
-def threads_for(multiplications: int) -> Iterator[None]:
+def threads_for(multiplications: int) -> AbstractContextManager[None]:
     """One thread in the block, where no product has so many multiplications that a second one would be of use."""
-    threads = torch.get_num_threads()
-    if threads == 1 or multiplications >= LEAST_PARALLEL:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    return one_thread(where=multiplications < LEAST_PARALLEL)
 
 
 def by_onednn(a: torch.Tensor, b: torch.Tensor) -> bool:

@@ -1,0 +1,36 @@
+"""Whether rows are finite, asked without waiting for a GPU that still computes them."""
+
+from __future__ import annotations
+
+import torch
+
+from ..errors import WorkerError
+from ..models.language_model import Read
+from .origins import rows_at_once
+
+
+class FiniteRows:
+    """Of one batch of `count` rows, looked at pass by pass."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        # For each read the rows that are not finite: numbers on its device.
+        self.bad: dict[Read, list[torch.Tensor]] = {}
+
+    def look(self, rows: dict[Read, torch.Tensor]) -> None:
+        """At what one pass gave, read -> (rows, width)."""
+        for read, values in rows.items():
+            # A row's largest magnitude is finite if all of it is, and much sooner found out.
+            parts = [part.abs().amax(dim=-1) for part in values.split(rows_at_once(values.device))]
+            self.bad.setdefault(read, []).extend((~torch.isfinite(part)).sum() for part in parts)
+
+    def require(self) -> None:
+        """Waits for the rows. Raises `non_finite_rows`."""
+        for read, bad in self.bad.items():
+            rows = int(torch.stack(bad).sum())
+            if rows:
+                raise WorkerError(
+                    "non_finite_rows",
+                    f"The {read.kind} of {read.submodule} is not finite at {rows} of {self.count} tokens.",
+                    hint="Load the model with model_dtype: float32.",
+                )
