@@ -1,8 +1,18 @@
 #!/usr/bin/env bash
-# What can be measured on a GPU in a few minutes: `bench/cuda.sh [PYTHON [PART...]]`, PYTHON with the worker's packages and a
-# CUDA build of torch. Node is not needed. Prints one JSON object a line: the card, kernels and gradients on it, products,
-# steps at the published size; and tables of where a step's time goes. All parts take about 40 s on an H200; PART is a function
-# of gpu_step.py's PARTS, such as `speed tables`.
+# What can be measured on a GPU in some minutes: `bench/cuda.sh [PYTHON [WHAT [PART...]]]`, PYTHON with the worker's packages and a
+# CUDA build of torch. One JSON object a line, and tables of where the time goes. WHAT is one of these; without it all run:
+#   step     the card, kernels and gradients on it, products, steps at the published size: 40 s on an H200
+#   refresh  the buffer of the published size, filled: 45 s
+#   program  the whole of it, from Node: golden data, the published size from text to steps, the quickstart twice: 4 minutes
+# PART is a name of gpu_step.py's PARTS, of a part of gpu_refresh.py, or of a function of cuda-program.ts.
 set -euo pipefail
 cd "$(dirname "$0")"
-exec "${1:-python3}" gpu_step.py "${@:2}"
+python=${1:-python3}
+step() { "$python" gpu_step.py "$@"; }
+refresh() { "$python" gpu_refresh.py "$@"; }
+program() { node --import tsx cuda-program.ts "$python" cuda "$@"; }
+case ${2:-all} in
+  all) step && refresh && program ;;
+  step | refresh | program) "$2" "${@:3}" ;;
+  *) echo "$0: $2 is none of step, refresh and program." >&2 && exit 2 ;;
+esac

@@ -1,9 +1,11 @@
-"""Filling the buffer, part by part: text, model, rows. `gpu_refresh.py [DEVICE [CONTEXTS [HIDDEN [PART...]]]]`.
+"""Filling the buffer on a GPU, part by part: text, the model, rows.
 
 A random model of pythia-70m's shape and the buffer of the published size, topped up by half as a run does it, without Node.
-One JSON object a line, and at the end tables of where the time goes. A part that fails says so, and the next one runs.
+Run by cuda.sh; one JSON object a line, and at the end tables of where the time goes. A part that fails says so, and the
+next one runs. With arguments, only the parts that are named; `--contexts` and `--hidden` try it with less.
 """
 
+import argparse
 import contextlib
 import cProfile
 import io
@@ -34,12 +36,17 @@ from dictlearn_worker.text.stream import TextStream
 
 HERE = Path(__file__).parent
 TOKENIZER = HERE.parent / "test/fixtures/golden/tiny-neox"
-DEVICE = torch.device(sys.argv[1] if len(sys.argv) > 1 else "cuda")
-CONTEXTS = int(sys.argv[2]) if len(sys.argv) > 2 else 30_000
-HIDDEN = int(sys.argv[3]) if len(sys.argv) > 3 else 512
-CONTEXT, AT_ONCE, BATCH, LAYER = 128, 512, 8192, 1
-SITE = Site(submodule=f"gpt_neox.layers.{LAYER}.mlp", io="out")
+CONTEXT, AT_ONCE, BATCH = 128, 512, 8192
+SITE = Site(submodule="gpt_neox.layers.1.mlp", io="out")
 READ = Read(SITE.submodule, "output")
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--device", type=torch.device, default=torch.device("cuda", 0))
+parser.add_argument("--contexts", type=int, default=30_000)
+parser.add_argument("--hidden", type=int, default=512)
+parser.add_argument("parts", nargs="*", choices=[[], "text", "bare", "refills", "tables"])
+OPTIONS = parser.parse_args()
+DEVICE, CONTEXTS, HIDDEN = OPTIONS.device, OPTIONS.contexts, OPTIONS.hidden
 
 
 def show(**found):
@@ -104,7 +111,7 @@ class Run:
 
 
 def make(folder: Path) -> None:
-    """The model and text for about thirty refills."""
+    """The model, and text for four refills."""
     subprocess.run([sys.executable, HERE / "random_pythia.py", TOKENIZER, folder, str(4 * refill_tokens())], check=True)
     if HIDDEN != 512:
         shape = {"hidden_size": HIDDEN, "num_hidden_layers": 6, "num_attention_heads": 8, "intermediate_size": 4 * HIDDEN}
@@ -209,18 +216,13 @@ def tf32() -> bool:
     return torch.backends.cuda.matmul.allow_tf32
 
 
-PARTS = [text, bare, refills, tables]
-
-
 def main() -> None:
     torch.backends.cuda.matmul.allow_tf32 = True
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        begin = time.perf_counter()
         make(folder)
-        show(part="make", seconds=time.perf_counter() - begin)
-        for part in PARTS:
-            if len(sys.argv) > 4 and part.__name__ not in sys.argv[4:]:
+        for part in (text, bare, refills, tables):
+            if OPTIONS.parts and part.__name__ not in OPTIONS.parts:
                 continue
             begin = time.perf_counter()
             try:
