@@ -1,5 +1,5 @@
-// The whole program on a GPU: golden data, the published size end to end, the quickstart. `bench/cuda.sh` is the step alone,
-// without Node. npx tsx bench/cuda-program.ts [PYTHON [DEVICE [PART…]]]; one JSON object a line. A part that fails says so.
+// The whole program on a GPU: golden data, the published size end to end, the quickstart. Run by cuda.sh, or alone:
+// npx tsx bench/cuda-program.ts [PYTHON [DEVICE [PART…]]]; one JSON object a line. A part that fails says so.
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
