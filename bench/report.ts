@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
-import writeFileAtomic from "write-file-atomic";
+import { writeWhole } from "../src/write-whole.ts";
 import { markdown, type Table } from "./table.ts";
 
 const FILE = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));
@@ -18,7 +18,7 @@ export const report = async (name: string, table: Table): Promise<void> => {
   const date = new Date().toISOString().slice(0, 10);
   kept.set(name, `## ${name}\n\n${date}, ${machine}. ${markdown(table)}`);
   const all = [...kept].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, section]) => section);
-  await writeFileAtomic(FILE, `${[HEAD, ...all].join("\n\n").replace("\n\n\n", "\n\n")}\n`);
+  await writeWhole(FILE, `${[HEAD, ...all].join("\n\n").replace("\n\n\n", "\n\n")}\n`);
 };
 
 /** The sections that are there already, each from its heading on. */

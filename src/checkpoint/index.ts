@@ -11,8 +11,9 @@ export {
 } from "./formats/index.ts";
 export { checkUnchanged, fingerprint } from "./input-files.ts";
 export { NewFolder } from "./new-folder.ts";
-export { type ClaimOptions, type DictionaryFolder, OutputFolder, writeJson } from "./output-folder.ts";
+export { type ClaimOptions, type DictionaryFolder, OutputFolder } from "./output-folder.ts";
 export { requirePlace } from "./require-place.ts";
 export { type Durable, ResumeFolder } from "./resume-folder.ts";
 export { configOf, type ResumeState, type RunRecord, scriptOf } from "./resume-state.ts";
 export { rewind, staleCheckpoints } from "./rewind.ts";
+export { writeJson, writeText } from "./write-text.ts";

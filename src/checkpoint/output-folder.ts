@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
 import { ConfigError, DictlearnError } from "../errors.ts";
 import { errorCode } from "../system-errors.ts";
 import { cannotWrite } from "./cannot-write.ts";
@@ -113,19 +112,6 @@ export class OutputFolder implements AsyncDisposable {
     if (this.#created !== undefined && !holdsFiles(this.path)) rmSync(this.path, { recursive: true, force: true });
   }
 }
-
-/** Writes JSON to a temporary name, fsyncs and renames it. */
-export const writeJson = async (path: string, value: unknown): Promise<void> =>
-  await writeText(path, `${JSON.stringify(value, undefined, 2)}\n`);
-
-/** Writes text to a temporary name, fsyncs and renames it. */
-export const writeText = async (path: string, text: string): Promise<void> => {
-  try {
-    await writeFileAtomic(path, text);
-  } catch (error) {
-    throw cannotWrite(path, error);
-  }
-};
 
 const listFolder = (path: string): string[] => {
   try {

@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import writeFileAtomic from "write-file-atomic";
 import { DictlearnError } from "../errors.ts";
 import { errorCode } from "../system-errors.ts";
 import { cannotWrite } from "./cannot-write.ts";
 import { ResumeState, RunRecord, seal, unseal } from "./resume-state.ts";
 import { syncFolder } from "./sync-folder.ts";
+import { writeText } from "./write-text.ts";
 
 const RUN = "run.json";
 const MANIFEST = "manifest.json";
@@ -125,8 +125,8 @@ export class ResumeFolder {
   }
 
   async #write(path: string, text: string): Promise<void> {
+    await writeText(path, text);
     try {
-      await writeFileAtomic(path, text);
       syncFolder(dirname(path));
     } catch (error) {
       throw cannotWrite(path, error);

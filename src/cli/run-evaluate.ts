@@ -1,4 +1,3 @@
-import { writeFileSync } from "node:fs";
 import { extname } from "node:path";
 import { cannotWrite } from "../checkpoint/index.ts";
 import { ConfigError } from "../errors.ts";
@@ -6,6 +5,7 @@ import { evaluateFolders } from "../evaluate/evaluate-folders.ts";
 import type { EvaluationChoices } from "../evaluate/plan.ts";
 import { dictionariesAt, distinctNames } from "../evaluate/targets.ts";
 import { frequencyBars, frequencyPlot, type NamedHistogram, rasterize } from "../report/index.ts";
+import { writeWhole } from "../write-whole.ts";
 import { evaluationTable } from "./evaluation-table.ts";
 import { requireOutputFile } from "./output-file.ts";
 import { withWorker } from "./with-worker.ts";
@@ -59,7 +59,7 @@ const writePlots = async (paths: readonly string[], histograms: readonly NamedHi
   const svg = await frequencyPlot(histograms);
   for (const path of paths) {
     try {
-      writeFileSync(path, extname(path) === ".png" ? await rasterize(svg) : svg);
+      await writeWhole(path, extname(path) === ".png" ? await rasterize(svg) : svg);
     } catch (error) {
       throw cannotWrite(path, error);
     }

@@ -1,6 +1,5 @@
 import prettyBytes from "pretty-bytes";
-import writeFileAtomic from "write-file-atomic";
-import { cannotWrite } from "../checkpoint/index.ts";
+import { writeText } from "../checkpoint/index.ts";
 import { CancelledError } from "../errors.ts";
 import type { EvaluationChoices } from "../evaluate/plan.ts";
 import { dictionariesAt } from "../evaluate/targets.ts";
@@ -34,17 +33,9 @@ export const runReport = async (options: Options): Promise<number> => {
   });
   if (report === undefined) return 130;
   const { html, data } = report;
-  await write(output, html);
+  await writeText(output, html);
   process.stdout.write(json ? `${JSON.stringify({ output, ...data })}\n` : `${summary(data, output, html)}\n`);
   return 0;
-};
-
-const write = async (path: string, html: string): Promise<void> => {
-  try {
-    await writeFileAtomic(path, html);
-  } catch (error) {
-    throw cannotWrite(path, error);
-  }
 };
 
 const summary = ({ dictionaries }: ReportData, output: string, html: string): string => {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { writeWhole } from "../write-whole.ts";
 import { environmentFolder, interpreterIn, type Places } from "./places.ts";
 import { type Interpreter, isUsable, probe } from "./probe.ts";
 import { ALLOWED } from "./python.ts";
@@ -36,7 +36,7 @@ export const works = async (folder: string, { modules }: Places): Promise<boolea
 /** Declares the environment whole; on disk once this resolves. */
 export const writeMarker = async (folder: string, base: Interpreter): Promise<void> => {
   const content = { base: base.path, python: base.version, made: new Date().toISOString() };
-  await writeFileAtomic(join(folder, MARKER), `${JSON.stringify(content, null, 2)}\n`);
+  await writeWhole(join(folder, MARKER), `${JSON.stringify(content, null, 2)}\n`);
 };
 
 /** Declares that the environment is not to be used, before anything in it is touched. */

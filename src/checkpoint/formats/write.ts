@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { HandleRef, TensorInfo } from "../../protocol/index.ts";
 import type { Worker } from "../../worker/index.ts";
 import { NewFolder } from "../new-folder.ts";
-import { writeText } from "../output-folder.ts";
+import { writeText } from "../write-text.ts";
 import { UNFOLDED } from "./detect.ts";
 import type { Format, JsonObject, Provenance, StoredShape, Writing } from "./format.ts";
 import { isObject, type KeptFiles, withKept } from "./kept.ts";

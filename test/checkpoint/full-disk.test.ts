@@ -1,0 +1,25 @@
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { expect, it } from "vitest";
+import { path } from "../support.ts";
+
+/** A file may have so many blocks of 512 bytes: a longer write says how far it came, and the next one that there is no room. */
+const BLOCKS = 2048;
+
+it("leaves the file that was there when there is room for a part of the new one", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "dictlearn-test-"));
+  const file = join(folder, "config.json");
+  writeFileSync(file, "old");
+  const script = `
+    import { writeText } from ${JSON.stringify(path("src/checkpoint/index.ts"))};
+    process.on("SIGXFSZ", () => {});
+    await writeText(${JSON.stringify(file)}, "new".repeat(100));
+    await writeText(${JSON.stringify(file)}, "é".repeat(${BLOCKS * 512})).catch(({ message }) => console.log(message));`;
+  const node = [process.execPath, "--import", "tsx", "--input-type=module", "--eval", script];
+  const { stdout } = await execa("sh", ["-c", `ulimit -f ${BLOCKS}; exec "$@"`, "sh", ...node], { cwd: path(".") });
+  expect(stdout).toMatch(/^\S+config\.json could not be written: .+\.$/);
+  expect(readFileSync(file, "utf8")).toBe("new".repeat(100));
+  expect(readdirSync(folder)).toEqual(["config.json"]);
+});
