@@ -2,7 +2,7 @@
 
 A random model of pythia-70m's shape and the buffer of the published size, topped up by half as a run does it, without Node.
 Run by cuda.sh; one JSON object a line, and at the end tables of where the time goes. A part that fails says so, and the
-next one runs. With arguments, only the parts that are named; `--contexts` and `--hidden` try it with less.
+next one runs. With arguments, only the parts that are named; `--device cpu --contexts 600` tries it.
 """
 
 import argparse
@@ -22,15 +22,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "py_worker"))
 
+from harvest_peers import contexts_of
 from torch.profiler import ProfilerActivity, profile
-from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
 from dictlearn_worker.buffer.operations import harvest
 from dictlearn_worker.buffer.rows import ActivationRows
 from dictlearn_worker.models.language_model import LanguageModel, Read
 from dictlearn_worker.models.load import load_pretrained, wrap
-from dictlearn_worker.protocol import ContextsOpenParams, Handle, Site
-from dictlearn_worker.text.contexts import Contexts
+from dictlearn_worker.protocol import Site
 from dictlearn_worker.text.files import FileDocuments
 from dictlearn_worker.text.stream import TextStream
 
@@ -43,10 +42,9 @@ READ = Read(SITE.submodule, "output")
 parser = argparse.ArgumentParser()
 parser.add_argument("--device", type=torch.device, default=torch.device("cuda", 0))
 parser.add_argument("--contexts", type=int, default=30_000)
-parser.add_argument("--hidden", type=int, default=512)
 parser.add_argument("parts", nargs="*", choices=[[], "text", "bare", "refills", "tables"])
 OPTIONS = parser.parse_args()
-DEVICE, CONTEXTS, HIDDEN = OPTIONS.device, OPTIONS.contexts, OPTIONS.hidden
+DEVICE, CONTEXTS = OPTIONS.device, OPTIONS.contexts
 
 
 def show(**found):
@@ -68,21 +66,8 @@ class Run:
     def __init__(self, folder: Path, dtype: str, *, keep_contexts: bool) -> None:
         module, tokenizer = load_pretrained("model", str(folder / "model"), None, dtype, DEVICE, trust=False)
         self.model: LanguageModel = wrap(module, tokenizer, DEVICE)
-        handle = Handle(0, 0)
-        params = ContextsOpenParams(
-            text=handle,
-            model=handle,
-            ctx_len=CONTEXT,
-            contexts="pack",
-            padding="right",
-            keep="mask",
-            pad_token="own",
-            attention_mask="tokens",
-            exclude_special_tokens=False,
-            drop_partial_batch=False,
-        )
-        text = TextStream(FileDocuments([folder / "text.txt"], "text", "line"))
-        self.contexts = Contexts(text, self.model.shared_tokenizer, None, params)
+        stream = TextStream(FileDocuments([folder / "text.txt"], "text", "line"))
+        self.contexts = contexts_of(stream, self.model, "pack", CONTEXT)
         self.rows = ActivationRows(
             [SITE],
             self.model.try_sites([SITE]),
@@ -113,10 +98,6 @@ class Run:
 def make(folder: Path) -> None:
     """The model, and text for four refills."""
     subprocess.run([sys.executable, HERE / "random_pythia.py", TOKENIZER, folder, str(4 * refill_tokens())], check=True)
-    if HIDDEN != 512:
-        shape = {"hidden_size": HIDDEN, "num_hidden_layers": 6, "num_attention_heads": 8, "intermediate_size": 4 * HIDDEN}
-        config = GPTNeoXConfig(vocab_size=264, bos_token_id=0, eos_token_id=0, **shape)
-        GPTNeoXForCausalLM(config).save_pretrained(folder / "model")
 
 
 def text(folder: Path) -> None:

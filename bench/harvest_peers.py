@@ -113,25 +113,30 @@ def full(model, request):
     return {**seconds, "same": same, "operations": request["contexts"] * operations}
 
 
+def contexts_of(text, model, kind, length):
+    """The worker's contexts of `length` tokens, `pack` or `truncate`, with a run's other settings."""
+    handle = Handle(0, 0)
+    params = ContextsOpenParams(
+        text=handle,
+        model=handle,
+        ctx_len=length,
+        contexts=kind,
+        padding="right",
+        keep="mask",
+        pad_token="own",
+        attention_mask="tokens",
+        exclude_special_tokens=False,
+        drop_partial_batch=False,
+    )
+    return Contexts(text, model.shared_tokenizer, None, params)
+
+
 class Ours:
     """The worker's contexts and buffer, for `rounds` rounds of `count` contexts."""
 
     def __init__(self, model, request, kind, count, rounds):
-        handle = Handle(0, 0)
-        params = ContextsOpenParams(
-            text=handle,
-            model=handle,
-            ctx_len=request["positions"],
-            contexts=kind,
-            padding="right",
-            keep="mask",
-            pad_token="own",
-            attention_mask="tokens",
-            exclude_special_tokens=False,
-            drop_partial_batch=False,
-        )
         self.model, self.count, self.filled = model, count, 0
-        self.contexts = Contexts(TextStream(ListedDocuments(documents())), model.shared_tokenizer, None, params)
+        self.contexts = contexts_of(TextStream(ListedDocuments(documents())), model, kind, request["positions"])
         site = Site(submodule=request["layer"], io="out")
         self.rows = ActivationRows(
             [site],

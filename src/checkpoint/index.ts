@@ -16,4 +16,4 @@ export { requirePlace } from "./require-place.ts";
 export { type Durable, ResumeFolder } from "./resume-folder.ts";
 export { configOf, type ResumeState, type RunRecord, scriptOf } from "./resume-state.ts";
 export { rewind, staleCheckpoints } from "./rewind.ts";
-export { writeJson, writeText } from "./write-text.ts";
+export { writeFile, writeJson } from "./write-file.ts";

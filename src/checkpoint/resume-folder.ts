@@ -7,7 +7,7 @@ import { errorCode } from "../system-errors.ts";
 import { cannotWrite } from "./cannot-write.ts";
 import { ResumeState, RunRecord, seal, unseal } from "./resume-state.ts";
 import { syncFolder } from "./sync-folder.ts";
-import { writeText } from "./write-text.ts";
+import { writeFile } from "./write-file.ts";
 
 const RUN = "run.json";
 const MANIFEST = "manifest.json";
@@ -125,7 +125,7 @@ export class ResumeFolder {
   }
 
   async #write(path: string, text: string): Promise<void> {
-    await writeText(path, text);
+    await writeFile(path, text);
     try {
       syncFolder(dirname(path));
     } catch (error) {

@@ -1,11 +1,10 @@
 import { extname } from "node:path";
-import { cannotWrite } from "../checkpoint/index.ts";
+import { writeFile } from "../checkpoint/index.ts";
 import { ConfigError } from "../errors.ts";
 import { evaluateFolders } from "../evaluate/evaluate-folders.ts";
 import type { EvaluationChoices } from "../evaluate/plan.ts";
 import { dictionariesAt, distinctNames } from "../evaluate/targets.ts";
 import { frequencyBars, frequencyPlot, type NamedHistogram, rasterize } from "../report/index.ts";
-import { writeWhole } from "../write-whole.ts";
 import { evaluationTable } from "./evaluation-table.ts";
 import { requireOutputFile } from "./output-file.ts";
 import { withWorker } from "./with-worker.ts";
@@ -58,10 +57,6 @@ const writePlots = async (paths: readonly string[], histograms: readonly NamedHi
   if (paths.length === 0) return;
   const svg = await frequencyPlot(histograms);
   for (const path of paths) {
-    try {
-      await writeWhole(path, extname(path) === ".png" ? await rasterize(svg) : svg);
-    } catch (error) {
-      throw cannotWrite(path, error);
-    }
+    await writeFile(path, extname(path) === ".png" ? await rasterize(svg) : svg);
   }
 };

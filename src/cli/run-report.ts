@@ -1,5 +1,5 @@
 import prettyBytes from "pretty-bytes";
-import { writeText } from "../checkpoint/index.ts";
+import { writeFile } from "../checkpoint/index.ts";
 import { CancelledError } from "../errors.ts";
 import type { EvaluationChoices } from "../evaluate/plan.ts";
 import { dictionariesAt } from "../evaluate/targets.ts";
@@ -33,7 +33,7 @@ export const runReport = async (options: Options): Promise<number> => {
   });
   if (report === undefined) return 130;
   const { html, data } = report;
-  await writeText(output, html);
+  await writeFile(output, html);
   process.stdout.write(json ? `${JSON.stringify({ output, ...data })}\n` : `${summary(data, output, html)}\n`);
   return 0;
 };

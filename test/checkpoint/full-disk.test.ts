@@ -13,10 +13,10 @@ it("leaves the file that was there when there is room for a part of the new one"
   const file = join(folder, "config.json");
   writeFileSync(file, "old");
   const script = `
-    import { writeText } from ${JSON.stringify(path("src/checkpoint/index.ts"))};
+    import { writeFile } from ${JSON.stringify(path("src/checkpoint/index.ts"))};
     process.on("SIGXFSZ", () => {});
-    await writeText(${JSON.stringify(file)}, "new".repeat(100));
-    await writeText(${JSON.stringify(file)}, "é".repeat(${BLOCKS * 512})).catch(({ message }) => console.log(message));`;
+    await writeFile(${JSON.stringify(file)}, "new".repeat(100));
+    await writeFile(${JSON.stringify(file)}, "é".repeat(${BLOCKS * 512})).catch(({ message }) => console.log(message));`;
   const node = [process.execPath, "--import", "tsx", "--input-type=module", "--eval", script];
   const { stdout } = await execa("sh", ["-c", `ulimit -f ${BLOCKS}; exec "$@"`, "sh", ...node], { cwd: path(".") });
   expect(stdout).toMatch(/^\S+config\.json could not be written: .+\.$/);

@@ -127,14 +127,14 @@ def passes(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop: 
         plan = cut_to_size(plan, model.device)
     if len(plan) < 2:
         values = model.read(batch.ids, batch.mask, reads, stop=stop)
-        yield torch.arange(int(batch.keep.sum())), {read: chosen(values[read], batch.keep) for read in reads}
+        yield torch.arange(int(batch.keep.sum())), chosen(values, reads, batch.keep)
         return
     assert batch.mask is not None
     numbers = (batch.keep.flatten().cumsum(0) - 1).view_as(batch.keep)
     for contexts, length in plan:
         ids, mask, keep = (each[contexts, :length] for each in (batch.ids, batch.mask, batch.keep))
         values = model.read(ids, mask, reads, stop=stop)
-        rows = {read: chosen(values[read], keep) for read in reads}
+        rows = chosen(values, reads, keep)
         del values
         yield numbers[contexts, :length][keep], rows
         del rows
@@ -142,10 +142,13 @@ def passes(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop: 
         gc.collect(1)
 
 
-def chosen(values: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-    """The rows (rows, width) of `values` (contexts, positions, width) where `keep` (contexts, positions) is True."""
-    # Where there is nothing to choose: on a GPU a choice waits for it, and everywhere it is a copy.
-    return values.flatten(0, 1) if bool(keep.all()) else values[upload(keep, values.device)]
+def chosen(values: dict[Read, torch.Tensor], reads: list[Read], keep: torch.Tensor) -> dict[Read, torch.Tensor]:
+    """Of each read, in this order, the rows (rows, width) where `keep` (contexts, positions) is True."""
+    if bool(keep.all()):
+        # There is nothing to choose: on a GPU a choice waits for it, and everywhere it is a copy.
+        return {read: values[read].flatten(0, 1) for read in reads}
+    where = upload(keep, values[reads[0]].device)
+    return {read: values[read][where] for read in reads}
 
 
 def gathered(found: Found, count: int) -> dict[Read, torch.Tensor]:

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { HandleRef, TensorInfo } from "../../protocol/index.ts";
 import type { Worker } from "../../worker/index.ts";
 import { NewFolder } from "../new-folder.ts";
-import { writeText } from "../write-text.ts";
+import { writeFile } from "../write-file.ts";
 import { UNFOLDED } from "./detect.ts";
 import type { Format, JsonObject, Provenance, StoredShape, Writing } from "./format.ts";
 import { isObject, type KeptFiles, withKept } from "./kept.ts";
@@ -54,7 +54,7 @@ export const writeDictionary = async (
     metadata: before?.metadata ?? (format.container === "safetensors" ? { format: "pt" } : {}),
     unfolded: folded ? join(folder.path, UNFOLDED) : null,
   });
-  await writeText(join(folder.path, format.config), text);
+  await writeFile(join(folder.path, format.config), text);
   folder.commit();
   return { bytes, restored: restored !== undefined, folded };
 };

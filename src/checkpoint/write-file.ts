@@ -3,12 +3,12 @@ import { cannotWrite } from "./cannot-write.ts";
 
 /** Writes JSON whole or not at all. */
 export const writeJson = async (path: string, value: unknown): Promise<void> =>
-  await writeText(path, `${JSON.stringify(value, undefined, 2)}\n`);
+  await writeFile(path, `${JSON.stringify(value, undefined, 2)}\n`);
 
-/** Writes text whole or not at all. Throws `cannot_write`. */
-export const writeText = async (path: string, text: string): Promise<void> => {
+/** Writes a file whole or not at all. Throws `cannot_write`. */
+export const writeFile = async (path: string, data: string | Uint8Array): Promise<void> => {
   try {
-    await writeWhole(path, text);
+    await writeWhole(path, data);
   } catch (error) {
     throw cannotWrite(path, error);
   }
