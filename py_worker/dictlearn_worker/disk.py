@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable
@@ -35,6 +36,17 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> int:
                 temporary.unlink(missing_ok=True)
             raise
         raise cannot_write(path, temporary, cause) from error
+
+
+def make_folder(path: Path, hint: str) -> None:
+    """Makes a folder and those above it. Raises `cannot_write`; `hint`: how the user names another place."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower().rstrip(".")
+        raise WorkerError("cannot_write", f"The folder {path} cannot be written: {reason}.", hint=hint) from error
 
 
 def put_in_place(temporary: Path, path: Path) -> None:

