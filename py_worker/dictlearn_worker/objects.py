@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, TypeVar
 
 from .errors import WorkerError
@@ -38,10 +39,14 @@ class Objects:
             )
         return value
 
-    def release(self, handle: Handle) -> None:
-        """Forgets the object; its memory goes when nothing else refers to it."""
+    def release(self, handle: Handle) -> Any:
+        """Forgets the object, which is returned; its memory is freed when nothing else refers to it."""
         self._check(handle)
-        del self._objects[handle.id]
+        return self._objects.pop(handle.id)
+
+    def counts(self) -> dict[str, int]:
+        """How many objects of each class are held."""
+        return dict(Counter(type(each).__name__ for each in self._objects.values()))
 
     def _check(self, handle: Handle) -> None:
         if handle.generation != self.generation:

@@ -79,9 +79,15 @@ def configure(context: Context, params: ConfigureParams) -> ConfigureResult:
 
 @method("release")
 def release(context: Context, params: ReleaseParams) -> ReleaseResult:
-    """Forgets the objects behind the handles."""
+    """Forgets the objects behind the handles; one that is unknown does not keep the others."""
+    failures: list[WorkerError] = []
     for handle in params.handles:
-        context.objects.release(handle)
+        try:
+            context.objects.release(handle)
+        except WorkerError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
     return ReleaseResult()
 
 
@@ -91,6 +97,7 @@ def status(context: Context, params: StatusParams) -> StatusResult:
     peak_unit = 1 if sys.platform == "darwin" else 1024
     return StatusResult(
         handles=len(context.objects),
+        objects=context.objects.counts(),
         resident_bytes=psutil.Process().memory_info().rss,
         peak_resident_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * peak_unit,
     )

@@ -3,7 +3,7 @@ import { parseConfig, resolveRun } from "../config/index.ts";
 import { resolveDevice } from "../nnsight/index.ts";
 import { Generators } from "../train/assemble.ts";
 import { stepFlops } from "../train/flops.ts";
-import type { Worker } from "../worker/index.ts";
+import { Scope, type Worker } from "../worker/index.ts";
 import { measureDraw } from "./measure-draw.ts";
 import { measureSteps } from "./measure-steps.ts";
 import { measurePeak, type Peak, type Precision } from "./peak.ts";
@@ -92,7 +92,8 @@ export const benchMachine = async (worker: Worker, options: BenchOptions = {}): 
     peaks.push(await measurePeak(worker, { device, precision }));
   }
   progress("a draw");
-  const rows = await normalRows(worker);
+  await using scope = new Scope();
+  const rows = await normalRows(worker, scope);
   const time = await measureDraw(new RepeatedRows(rows), signal);
   const { rows: held } = await worker.call("bench.rows", { source: rows.ref, rows: "all" });
   const draw = {
@@ -108,17 +109,17 @@ export const benchMachine = async (worker: Worker, options: BenchOptions = {}): 
     steps.push(...(await stepsAt(rows, { device, peak, signal })));
   }
   progress("done");
-  await worker.call("release", { handles: [rows.ref] });
   const { devices, threads, versions } = worker.info;
   const kind = devices.find(({ name }) => name === device)?.kind ?? device;
   return { device, kind, threads, versions, start: options.startSeconds ?? null, call, peaks, draw, steps };
 };
 
-/** A full buffer in the CPU's memory. */
-const normalRows = async (worker: Worker): Promise<HeldRows> => {
+/** A full buffer in the CPU's memory, which `scope` owns. */
+const normalRows = async (worker: Worker, scope: Scope): Promise<HeldRows> => {
   const free = worker.info.devices.find(({ name }) => name === "cpu")?.free_bytes ?? 0;
   const rows = Math.max(4 * DRAW_BATCH, Math.min(MOST_ROWS, Math.floor(free / 4 / BYTES_PER_ROW)));
   const { generator } = await worker.call("generator.create", { seed: 0 });
+  scope.own(worker, generator, "random stream");
   const { source } = await worker.call("buffer.create", {
     sites: [{ submodule: "rows", io: "out" }],
     widths: [{ input_width: WIDTH, output_width: WIDTH }],
@@ -129,6 +130,7 @@ const normalRows = async (worker: Worker): Promise<HeldRows> => {
     draws: "shuffled",
     keep_contexts: false,
   });
+  scope.own(worker, source, "buffer");
   return { worker, ref: source, batchRows: DRAW_BATCH, widths: [{ input: WIDTH, output: WIDTH }] };
 };
 
@@ -152,7 +154,7 @@ const stepsAt = async (
   const [dictionary] = run.dictionaries;
   if (dictionary === undefined) throw new Error("The config has a dictionary.");
   const { config } = run;
-  const generators = await Generators.create(worker, config);
+  await using generators = await Generators.create(worker, config);
   await worker.call("configure", { tf32: precision === "tf32", deterministic: false });
   const rows = new RepeatedRows({ ...held, batchRows: batch });
   const options = { config, sites: [], device, generators, signal };

@@ -1,6 +1,7 @@
 import type { ResolvedDictionary } from "../config/index.ts";
 import { createTrainees } from "../train/assemble.ts";
 import { metricsParams } from "../train/loop.ts";
+import { Scope } from "../worker/index.ts";
 import { type MeasureOptions, measureSteps, type StepsTiming } from "./measure-steps.ts";
 import type { RepeatedRows } from "./repeated-rows.ts";
 
@@ -41,9 +42,9 @@ const tryOut = async (
   const { source } = rows;
   const { worker } = source;
   const { signal } = options;
-  const [trainee] = await createTrainees(source, [dictionary], options);
+  await using scope = new Scope();
+  const [trainee] = await createTrainees(source, [dictionary], { ...options, scope });
   if (trainee === undefined) throw new Error("No dictionary was made.");
-  await using _dictionary = trainee.dictionary;
   if (trainee.settings.normalize_activations) await trainee.normalize(source);
   const { lr, sparsity_penalty } = trainee.settings;
   const batch = Math.min(TRIAL.rows, source.batchRows);
@@ -65,6 +66,5 @@ const tryOut = async (
     }
     if (performance.now() - begun > TRIAL.seconds * 1000) break;
   }
-  await worker.call("release", { handles: [trainee.ref] });
   return found;
 };

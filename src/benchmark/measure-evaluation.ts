@@ -4,6 +4,7 @@ import { DictlearnError } from "../errors.ts";
 import { evaluate } from "../evaluate/evaluate.ts";
 import { planEvaluation } from "../evaluate/plan.ts";
 import { createTrainees } from "../train/assemble.ts";
+import { Scope } from "../worker/index.ts";
 import type { MeasureOptions } from "./measure-steps.ts";
 import { clock } from "./timing.ts";
 
@@ -30,10 +31,12 @@ export const measureEvaluation = async (
   const contexts = Math.min(CONTEXTS, config.evaluation.contexts);
   const plan = planEvaluation({ name, config: { run: config, submodule, io } }, { contexts, compat: "none" });
   if (plan.data === null) return null;
-  const [trainee] = await createTrainees(source, [first], options);
+  await using scope = new Scope();
+  const [trainee] = await createTrainees(source, [first], { ...options, scope });
   if (trainee === undefined) return null;
-  await using dictionary = trainee.dictionary;
-  await source.worker.call("release", { handles: [trainee.ref] });
+  const { dictionary } = trainee;
+  // A run has no optimiser any more when it evaluates.
+  await trainee[Symbol.asyncDispose]();
   const few = { ...plan.options, aliveTokens: 1, frequencyTokens: 1, signal: options.signal };
   const at = { model: source.languageModel, submodule, io, data: plan.data };
   let measured = 0;

@@ -4,7 +4,7 @@ import { createTrainees, type Generators } from "../train/assemble.ts";
 import { metricsParams } from "../train/loop.ts";
 import { stepsPerMessage } from "../train/plan.ts";
 import { Trainee } from "../train/trainee.ts";
-import { CallWindow } from "../worker/index.ts";
+import { CallWindow, Scope } from "../worker/index.ts";
 import type { RepeatedRows } from "./repeated-rows.ts";
 import { clock, type Patience, repeat, type Timing } from "./timing.ts";
 
@@ -49,23 +49,24 @@ export const measureSteps = async (
   const { source } = rows;
   const { worker } = source;
   const { config, signal } = options;
-  const [fresh] = await createTrainees(source, [dictionary], options);
+  await using scope = new Scope();
+  const [fresh] = await createTrainees(source, [dictionary], { ...options, scope });
   if (fresh === undefined) throw new Error("No dictionary was made.");
-  await using autoencoder = fresh.dictionary;
+  const autoencoder = fresh.dictionary;
   if (fresh.settings.normalize_activations) await fresh.normalize(source);
   const { name, site, settings, generator, scale } = fresh;
   const dense = await repeat(stepsOf(rows, fresh, STILL), { ...STEPS, signal });
   const look = async () => await worker.call("train.metrics", metricsParams(source, fresh, 0));
   const metrics = await repeat(async () => await clock(look), { ...METRICS, signal });
   // The optimiser may keep a copy of the weights, so there is another one for those that follow.
-  await worker.call("release", { handles: [fresh.ref] });
+  await fresh[Symbol.asyncDispose]();
   const wanted = Math.min(TRAINED_L0, autoencoder.shape.size * TRAINED_SHARE);
   const params = { dictionary: autoencoder.ref, source: source.ref, site, scale, l0: wanted };
   const { l0 } = await worker.call("bench.sparsify", params);
-  const trained = await Trainee.create(autoencoder, { name, site, settings, autocast: config.autocast, generator });
+  const { autocast } = config;
+  const trained = scope.use(await Trainee.create(autoencoder, { name, site, settings, autocast, generator }));
   trained.resumeAt({ resampledAt: null, scale });
   const sparse = await repeat(stepsOf(rows, trained, STILL), { ...STEPS, signal });
-  await worker.call("release", { handles: [trained.ref] });
   return { dense, sparse, l0, metrics };
 };
 
@@ -80,7 +81,7 @@ const stepsOf = (rows: RepeatedRows, trainee: Trainee, lr: number): (() => Promi
   return async () => {
     for (;;) {
       await rows.ready(messages * most);
-      const window = new CallWindow(source.worker, WINDOW_DEPTH);
+      await using window = new CallWindow(source.worker, WINDOW_DEPTH);
       let steps = 0;
       const seconds = await clock(async () => {
         while (steps < messages * most) {

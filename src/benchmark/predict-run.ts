@@ -6,7 +6,7 @@ import { stepFlops } from "../train/flops.ts";
 import { explainOutOfMemory } from "../train/out-of-memory.ts";
 import { estimateResources, type RowFacts, requireResources } from "../train/resources.ts";
 import { distinctSites, siteIndex } from "../train/sites.ts";
-import type { Worker } from "../worker/index.ts";
+import { Scope, type Worker } from "../worker/index.ts";
 import type { BenchOptions } from "./bench-machine.ts";
 import { type DictionaryTiming, measureDictionary } from "./measure-dictionary.ts";
 import { measureDraw } from "./measure-draw.ts";
@@ -86,12 +86,14 @@ const measureRun = async (
   await worker.call("configure", { tf32, deterministic });
 
   progress("the model and the text are opened");
-  const generators = await Generators.create(worker, config);
+  await using scope = new Scope();
+  const generators = scope.use(await Generators.create(worker, config));
   const sites = config.activations ? [] : distinctSites(dictionaries);
   const measuring: MeasureOptions = { config, sites, device, generators, signal };
   const opening = performance.now();
-  await using source = await openSource(worker, config, {
+  const source = await openSource(worker, config, {
     ...measuring,
+    scope,
     observe: () => {},
     events: {},
     approve: (rows: RowFacts) => requireResources(estimateResources(run, sites, rows), run, worker),

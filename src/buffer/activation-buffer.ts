@@ -4,7 +4,7 @@ import { DictlearnError } from "../errors.ts";
 import { type LanguageModel, resolveDevice, type SiteSpec, type Widths } from "../nnsight/index.ts";
 import type { HandleRef } from "../protocol/index.ts";
 import { type Documents, type TextSource, TextStream } from "../text/index.ts";
-import { Handle, OutOfMemoryError, type Worker } from "../worker/index.ts";
+import { Handle, OutOfMemoryError, Scope, type Worker } from "../worker/index.ts";
 import { allocatedRows, type BufferShape, contextsToAppend, drawableBatches, halved, needsRefresh } from "./policy.ts";
 import type { SourcePosition } from "./position.ts";
 import type { Recipe, ResumableSource } from "./row-source.ts";
@@ -23,6 +23,8 @@ export interface ActivationBufferOptions extends Omit<BufferShape, "capacity"> {
   /** What a script makes it from. */
   readonly recipe?: Recipe;
   readonly events?: BufferEvents;
+  /** What is released with the buffer; without it that is the buffer alone. */
+  readonly scope?: Scope;
 }
 
 /** The keys of the config's `buffer`, and what else a buffer of its own needs. */
@@ -42,7 +44,10 @@ export interface BufferEvents {
   readonly refreshed?: (refresh: { rows: number; contexts: number; seconds: number; exhausted: boolean }) => void;
 }
 
-/** Activations of one or more sites of a model, filled by one forward pass for all of them and sampled in batches. */
+/**
+ * Activations of one or more sites of a model, filled by one forward pass for all of them and sampled in batches. The rows
+ * stay in the worker until `close`, or the end of a block with `await using`.
+ */
 export class ActivationBuffer implements ResumableSource, AsyncDisposable {
   readonly worker: Worker;
   readonly widths: readonly Widths[];
@@ -50,6 +55,7 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
   readonly generator: HandleRef;
   shape: BufferShape;
   readonly #handle: Handle;
+  readonly #scope: Scope;
   readonly #contexts: Contexts;
   readonly #draws: ActivationBufferOptions["draws"];
   readonly #events: BufferEvents;
@@ -66,6 +72,8 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
     this.generator = options.generator;
     this.shape = shapeOf(options);
     this.#handle = handle;
+    this.#scope = options.scope?.move() ?? new Scope();
+    this.#scope.use(handle);
     this.#contexts = contexts;
     this.#draws = options.draws;
     this.#events = options.events ?? {};
@@ -83,11 +91,14 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
   ): Promise<ActivationBuffer> {
     const { worker } = model;
     const settings = parseBuffer(options);
-    const text = isSource(data) ? await TextStream.open(worker, data) : await TextStream.from(worker, data);
-    const contexts = await Contexts.open(model, text, contextsOptions(settings));
-    const { generator } = await worker.call("generator.create", { seed });
     const site = { submodule: model.at(submodule), io };
-    const how = { ...bufferOptions(settings), dtype, device: resolveDevice(worker, settings.device), generator };
+    const device = resolveDevice(worker, settings.device);
+    await using scope = new Scope();
+    const text = scope.use(isSource(data) ? await TextStream.open(worker, data) : await TextStream.from(worker, data));
+    const contexts = scope.use(await Contexts.open(model, text, contextsOptions(settings)));
+    const { generator } = await worker.call("generator.create", { seed });
+    scope.own(worker, generator, "random stream");
+    const how = { ...bufferOptions(settings), dtype, device, generator, scope };
     if (!isSource(data)) return await ActivationBuffer.open(contexts, [site], how);
     // What can be read again can be resumed.
     const inputs = [model.path, data.path];
@@ -224,8 +235,13 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
     }
   }
 
+  /** Frees the rows, and the stream of text that `create` opened; the model stays. */
+  async close(): Promise<void> {
+    await this.#scope[Symbol.asyncDispose]();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#handle.release();
+    await this.close();
   }
 }
 

@@ -83,7 +83,12 @@ export class CachedRows implements ResumableSource, AsyncDisposable {
     this.#position = position.batch;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Frees the rows. What `await using` does at the end of its block. */
+  async close(): Promise<void> {
     await this.#handle.release();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 }

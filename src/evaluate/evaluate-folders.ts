@@ -2,7 +2,7 @@ import { writeJson } from "../checkpoint/index.ts";
 import { AutoEncoder } from "../dictionary/index.ts";
 import { DictlearnError } from "../errors.ts";
 import { version } from "../version.ts";
-import type { Worker } from "../worker/index.ts";
+import { Scope, type Worker } from "../worker/index.ts";
 import { evaluate } from "./evaluate.ts";
 import type { Evaluation } from "./evaluation.ts";
 import type { EvaluationProgress } from "./measurement.ts";
@@ -57,7 +57,8 @@ export const evaluateFolders = async (
   const { choices = {}, device = "auto", write = true, signal, onProgress = () => {}, onResult = () => {} } = options;
   // Whatever a config lacks is found before the first model is loaded.
   const plans = dictionaries.map((each) => planEvaluation(each, choices));
-  const models = options.models ?? new Models(worker, device, signal);
+  await using scope = new Scope();
+  const models = options.models ?? scope.use(new Models(worker, device, signal));
   const results: EvaluatedDictionary[] = [];
   for (const [index, each] of dictionaries.entries()) {
     const plan = plans[index];
@@ -78,7 +79,6 @@ export const evaluateFolders = async (
     results.push(result);
     onResult(result);
   }
-  if (options.models === undefined) await models.release();
   return results;
 };
 

@@ -5,6 +5,7 @@ import { ConfigError, DictlearnError } from "../errors.ts";
 import { resolveDevice } from "../nnsight/index.ts";
 import { TextStream } from "../text/index.ts";
 import { deriveSeed } from "../train/seeds.ts";
+import { Scope } from "../worker/index.ts";
 import { aliveShare } from "./alive.ts";
 import type { Bootstrap } from "./bootstrap.ts";
 import type { Evaluation, ReferenceStatistics, Statistic } from "./evaluation.ts";
@@ -115,11 +116,15 @@ const referenceBuffer = async (
   if (at === null)
     throw new ConfigError("An evaluation needs a model, a submodule and data, or a file of activations.");
   const { worker } = dictionary;
-  const text =
-    "path" in at.data ? await TextStream.open(worker, at.data) : await TextStream.from(worker, at.data, part);
-  const contexts = await Contexts.open(at.model, text, contextsOptions(buffer));
+  const device = resolveDevice(worker, buffer.device);
+  await using scope = new Scope();
+  const text = scope.use(
+    "path" in at.data ? await TextStream.open(worker, at.data) : await TextStream.from(worker, at.data, part),
+  );
+  const contexts = scope.use(await Contexts.open(at.model, text, contextsOptions(buffer)));
   const { generator } = await worker.call("generator.create", { seed });
-  const options = { dtype: dictionary.shape.dtype, device: resolveDevice(worker, buffer.device), generator };
+  scope.own(worker, generator, "random stream");
+  const options = { dtype: dictionary.shape.dtype, device, generator, scope };
   return await ActivationBuffer.open(contexts, [at.site], { ...bufferOptions(buffer), ...options });
 };
 

@@ -27,7 +27,16 @@ export const processMethods = {
   /** Frees worker-side objects; unknown ids are an error. */
   release: method({ handles: z.array(Handle) }, {}),
   /** Live objects and memory, for tests and `doctor`. */
-  status: method({}, { handles: int(), resident_bytes: int(), peak_resident_bytes: int() }),
+  status: method(
+    {},
+    {
+      handles: int(),
+      /** How many of these are of each Python class. */
+      objects: z.record(z.string(), int()),
+      resident_bytes: int(),
+      peak_resident_bytes: int(),
+    },
+  ),
   /** A CPU torch.Generator with this seed. Everything random takes one explicitly. */
   "generator.create": method({ seed: int() }, { generator: Handle }),
 

@@ -14,7 +14,7 @@ import { ConfigError, DictlearnError } from "../errors.ts";
 import { LanguageModel, resolveDevice, type SiteSpec } from "../nnsight/index.ts";
 import type { HandleRef } from "../protocol/index.ts";
 import { TextStream, textSource } from "../text/index.ts";
-import type { Worker } from "../worker/index.ts";
+import { Scope, type Worker } from "../worker/index.ts";
 import type { Observer } from "./events.ts";
 import type { RowFacts } from "./resources.ts";
 import { deriveSeed } from "./seeds.ts";
@@ -27,6 +27,8 @@ export type RunSource = ResumableSource & AsyncDisposable;
 export interface SourceOptions {
   readonly sites: readonly SiteSpec[];
   readonly generators: Generators;
+  /** Owns the source and what it reads. */
+  readonly scope: Scope;
   readonly device: string;
   readonly observe: Observer;
   readonly events: BufferEvents;
@@ -35,18 +37,22 @@ export interface SourceOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The run's random streams: one for each purpose, or one for everything, as in dictionary_learning ddac948. */
-export class Generators {
+/**
+ * The run's random streams: one for each purpose, or one for everything, as in dictionary_learning ddac948. They are
+ * released together.
+ */
+export class Generators implements AsyncDisposable {
   readonly #worker: Worker;
   readonly #seed: number;
   readonly #shared: HandleRef | undefined;
   readonly #handles: HandleRef[] = [];
+  readonly #scope = new Scope();
 
   private constructor(worker: Worker, seed: number, shared: HandleRef | undefined) {
     this.#worker = worker;
     this.#seed = seed;
     this.#shared = shared;
-    if (shared !== undefined) this.#handles.push(shared);
+    if (shared !== undefined) this.#keep(shared);
   }
 
   /** All streams, in the order in which they were made, which is the same in every run of a config. */
@@ -66,6 +72,15 @@ export class Generators {
   async stream(purpose: "buffer" | "dictionary", seed = this.#seed): Promise<HandleRef> {
     if (this.#shared !== undefined) return this.#shared;
     const { generator } = await this.#worker.call("generator.create", { seed: deriveSeed(seed, purpose) });
+    return this.#keep(generator);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#scope[Symbol.asyncDispose]();
+  }
+
+  #keep(generator: HandleRef): HandleRef {
+    this.#scope.own(this.#worker, generator, "random stream");
     this.#handles.push(generator);
     return generator;
   }
@@ -74,9 +89,10 @@ export class Generators {
 /** The rows that the run trains on: cached ones, or a buffer that the model fills from text. */
 export const openSource = async (worker: Worker, config: RunConfig, options: SourceOptions): Promise<RunSource> => {
   const { buffer, dtype, activations } = config;
+  const { scope } = options;
   if (activations) {
     const rows = { path: activations, outBatchSize: buffer.out_batch_size, dtype, device: options.device };
-    const cached = await CachedRows.open(worker, rows);
+    const cached = scope.use(await CachedRows.open(worker, rows));
     await options.approve({ widths: cached.widths, batchRows: cached.batchRows, cachedBatches: cached.length });
     return cached;
   }
@@ -84,27 +100,31 @@ export const openSource = async (worker: Worker, config: RunConfig, options: Sou
     throw new ConfigError("The config names neither activations nor a model and data.");
   const { observe, signal } = options;
   observe({ type: "stage", message: `Loading ${config.model}` });
-  const model = await LanguageModel.load(config.model, {
-    worker,
-    device: options.device,
-    dtype: config.model_dtype,
-    revision: config.revision,
-    trustRemoteCode: config.trust_remote_code,
-    ...(signal === undefined ? {} : { signal }),
-    onProgress: ({ stage, done, total }) => observe({ type: "stage", message: stage, done, total }),
-  });
+  const model = scope.use(
+    await LanguageModel.load(config.model, {
+      worker,
+      device: options.device,
+      dtype: config.model_dtype,
+      revision: config.revision,
+      trustRemoteCode: config.trust_remote_code,
+      ...(signal === undefined ? {} : { signal }),
+      onProgress: ({ stage, done, total }) => observe({ type: "stage", message: stage, done, total }),
+    }),
+  );
   await options.approve({ widths: await model.widths(options.sites), batchRows: buffer.out_batch_size }, model);
   const { data } = config;
-  const text = await TextStream.open(worker, textSource(data, "training", deriveSeed(config.seed, "text")));
-  const contexts = await Contexts.open(model, text, contextsOptions(buffer));
-  return await ActivationBuffer.open(contexts, options.sites, {
+  const device = resolveDevice(worker, buffer.device);
+  const text = scope.use(await TextStream.open(worker, textSource(data, "training", deriveSeed(config.seed, "text"))));
+  const contexts = scope.use(await Contexts.open(model, text, contextsOptions(buffer)));
+  const opened = await ActivationBuffer.open(contexts, options.sites, {
     ...bufferOptions(buffer),
     dtype,
-    device: resolveDevice(worker, buffer.device),
+    device,
     generator: await options.generators.stream("buffer"),
     keepContexts: config.resume === "exact",
     events: options.events,
   });
+  return scope.use(opened);
 };
 
 export interface TraineeContext {
@@ -112,13 +132,15 @@ export interface TraineeContext {
   readonly sites: readonly SiteSpec[];
   readonly device: string;
   readonly generators: Generators;
+  /** Owns the dictionaries and their optimisers. */
+  readonly scope: Scope;
 }
 
 /** The dictionaries, freshly initialised in the config's order, each with its optimiser. */
 export const createTrainees = async (
   source: HeldRows,
   dictionaries: readonly ResolvedDictionary[],
-  { config, sites, device, generators }: TraineeContext,
+  { config, sites, device, generators, scope }: TraineeContext,
 ): Promise<Trainee[]> => {
   const trainees: Trainee[] = [];
   for (const each of dictionaries) {
@@ -133,11 +155,10 @@ export const createTrainees = async (
       size: each.dictionary_size,
       dtype: config.dtype,
     };
-    const dictionary = await AutoEncoder.create(source.worker, shape, { device, generator });
+    const dictionary = scope.use(await AutoEncoder.create(source.worker, shape, { device, generator }));
     const { autocast } = config;
-    trainees.push(
-      await Trainee.create(dictionary, { name: each.name, site, settings: each.train, autocast, generator }),
-    );
+    const options = { name: each.name, site, settings: each.train, autocast, generator };
+    trainees.push(scope.use(await Trainee.create(dictionary, options)));
   }
   return trainees;
 };

@@ -1,7 +1,7 @@
 import type { Estimate, ResolvedRun } from "../config/index.ts";
 import { DictlearnError } from "../errors.ts";
 import { type LanguageModel, resolveDevice } from "../nnsight/index.ts";
-import type { Worker } from "../worker/index.ts";
+import { Scope, type Worker } from "../worker/index.ts";
 import { Generators, openSource } from "./assemble.ts";
 import { type RunFlops, runFlops } from "./flops.ts";
 import { dictionaryWidths, estimateResources, type RowFacts, requireResources } from "./resources.ts";
@@ -20,7 +20,8 @@ export interface RunExamination {
  */
 export const examineRun = async (run: ResolvedRun, worker: Worker): Promise<RunExamination> => {
   const { config, dictionaries } = run;
-  const generators = await Generators.create(worker, config);
+  await using scope = new Scope();
+  const generators = scope.use(await Generators.create(worker, config));
   const sites = config.activations ? [] : distinctSites(dictionaries);
   const device = resolveDevice(worker, config.device);
   let needs: RunExamination | undefined;
@@ -32,9 +33,9 @@ export const examineRun = async (run: ResolvedRun, worker: Worker): Promise<RunE
     requireResources(estimate, run, worker);
   };
   const observe = () => {};
-  const options = { sites, generators, device, observe, events: {}, approve };
+  const options = { sites, generators, scope, device, observe, events: {}, approve };
   try {
-    await using _source = await openSource(worker, config, options);
+    await openSource(worker, config, options);
   } catch (error) {
     if (needs === undefined || !(error instanceof DictlearnError) || error.code !== "does_not_fit") throw error;
     return { ...needs, misfit: error };

@@ -37,7 +37,7 @@ export const trainLoop = async (
   options: LoopOptions,
 ): Promise<LoopResult> => {
   const { observe, signal, keeper } = options;
-  const window = new CallWindow(source.worker, WINDOW_DEPTH);
+  await using window = new CallWindow(source.worker, WINDOW_DEPTH);
   const end = trainees.some(({ settings }) => settings.steps === null)
     ? null
     : Math.max(...trainees.map(({ settings }) => settings.steps ?? 0));

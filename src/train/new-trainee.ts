@@ -3,6 +3,7 @@ import { parseTrain, type TrainSettingsInput } from "../config/index.ts";
 import { AutoEncoder, type Dtype } from "../dictionary/index.ts";
 import { ConfigError } from "../errors.ts";
 import { resolveDevice } from "../nnsight/index.ts";
+import type { Scope } from "../worker/index.ts";
 import { deriveSeed } from "./seeds.ts";
 import { Trainee } from "./trainee.ts";
 
@@ -18,17 +19,19 @@ export interface TraineeInput extends TrainSettingsInput {
   readonly signal?: AbortSignal;
 }
 
-/** A fresh dictionary with an optimiser for the first site of a source. */
-export const newTrainee = async (source: RowSource, input: TraineeInput): Promise<Trainee> => {
+/** A fresh dictionary with an optimiser for the first site of a source; `scope` owns both, and their random stream. */
+export const newTrainee = async (source: RowSource, input: TraineeInput, scope: Scope): Promise<Trainee> => {
   const { dictionary_size, seed = 0, device = "auto", dtype = "float32", autocast = null, signal: _, ...train } = input;
   const settings = parseTrain({ steps: null, ...train });
   const [widths] = source.widths;
   if (widths === undefined) throw new ConfigError("The buffer has no site to train on.");
   const { worker } = source;
+  const on = resolveDevice(worker, device);
   const { generator } = await worker.call("generator.create", { seed: deriveSeed(seed, "dictionary") });
+  scope.own(worker, generator, "random stream");
   const shape = { inputWidth: widths.input, outputWidth: widths.output, size: dictionary_size, dtype };
-  const dictionary = await AutoEncoder.create(worker, shape, { device: resolveDevice(worker, device), generator });
-  return await Trainee.create(dictionary, { name: "sae", site: 0, settings, autocast, generator });
+  const dictionary = scope.use(await AutoEncoder.create(worker, shape, { device: on, generator }));
+  return scope.use(await Trainee.create(dictionary, { name: "sae", site: 0, settings, autocast, generator }));
 };
 
 /** Before its first step: finds the scale of its rows, where that is asked for. */

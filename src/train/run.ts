@@ -3,7 +3,7 @@ import { type ResolvedRun, type RunConfig, requireAvailable } from "../config/in
 import { DictlearnError } from "../errors.ts";
 import { JsonlSink } from "../metrics/index.ts";
 import { resolveDevice } from "../nnsight/index.ts";
-import type { Worker } from "../worker/index.ts";
+import { Scope, type Worker } from "../worker/index.ts";
 import { createTrainees, Generators, openSource, type RunSource } from "./assemble.ts";
 import type { Observer } from "./events.ts";
 import { evaluateRun } from "./final-evaluation.ts";
@@ -65,18 +65,20 @@ const trainOnce = async (
   const device = resolveDevice(worker, config.device);
   await worker.call("configure", { tf32: config.tf32, deterministic: config.deterministic });
   observe({ type: "worker", pid: worker.pid, device });
-  const generators = await Generators.create(worker, config);
+  await using scope = new Scope();
+  const generators = scope.use(await Generators.create(worker, config));
   const sites = config.activations ? [] : distinctSites(dictionaries);
-  await using source = await openSource(worker, config, {
+  const source = await openSource(worker, config, {
     sites,
     generators,
+    scope,
     device,
     observe,
     events: log.bufferEvents,
     signal,
     approve: (rows) => requireResources(estimateResources(run, sites, rows), run, worker),
   });
-  const trainees = await createTrainees(source, dictionaries, { config, sites, device, generators });
+  const trainees = await createTrainees(source, dictionaries, { config, sites, device, generators, scope });
 
   const output = await folder.claim();
   const onDisk = await openRun(output, config, { worker, device, observe });
@@ -89,7 +91,7 @@ const trainOnce = async (
   rewindFolders(onDisk, trainees, { output, folders });
   const sinks = folders.map(({ metrics }, index) => new JsonlSink(metrics, trainees[index]?.name ?? ""));
   using _sinks = log.open(sinks);
-  const keeper = createKeeper(source, trainees, { config, output, onDisk, generators, sinks, observe });
+  await using keeper = createKeeper(source, trainees, { config, output, onDisk, generators, sinks, observe });
   const checkpointPath = (trainee: Trainee, step: number) => folders[trainees.indexOf(trainee)]?.checkpoint(step) ?? "";
   try {
     const result = await trainLoop(source, trainees, { observe, signal, checkpointPath, from, keeper });

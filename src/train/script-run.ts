@@ -141,7 +141,8 @@ export class ScriptRun implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#folder[Symbol.asyncDispose]();
+    await using _folder = this.#folder;
+    await this.keeper[Symbol.asyncDispose]();
   }
 }
 

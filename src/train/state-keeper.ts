@@ -3,7 +3,7 @@ import { withoutRows } from "../buffer/index.ts";
 import type { ResumeFolder, ResumeState, RunRecord } from "../checkpoint/index.ts";
 import type { JsonlSink } from "../metrics/index.ts";
 import type { HandleRef, Result } from "../protocol/index.ts";
-import type { CallWindow } from "../worker/index.ts";
+import { type CallWindow, Handle } from "../worker/index.ts";
 import type { Generators } from "./assemble.ts";
 import type { Observer } from "./events.ts";
 import { type ResumeEvery, saveIsDue, stepsUntilSave } from "./resume-policy.ts";
@@ -29,7 +29,7 @@ export interface Progress {
 }
 
 interface Pending {
-  readonly write: HandleRef;
+  readonly write: Handle;
   readonly state: Omit<ResumeState, "file">;
 }
 
@@ -37,7 +37,7 @@ interface Pending {
  * Saves the run's state while it trains. The worker writes its tensors into the system's cache between two steps, and waits
  * for the disk on a thread of its own; this side asks from time to time whether it is done, and then makes the state valid.
  */
-export class StateKeeper {
+export class StateKeeper implements AsyncDisposable {
   readonly #source: ResumableSource;
   readonly #trainees: readonly Trainee[];
   readonly #options: StateKeeperOptions;
@@ -74,7 +74,7 @@ export class StateKeeper {
     if (pending !== undefined) {
       if (this.#looking) return;
       this.#looking = true;
-      const params = { write: pending.write, wait: false };
+      const params = { write: pending.write.ref, wait: false };
       await window.push("state.written", params, (written) => this.#look(pending, written));
       return;
     }
@@ -98,11 +98,19 @@ export class StateKeeper {
   async settle(): Promise<void> {
     const pending = this.#pending;
     if (pending !== undefined) {
-      const params = { write: pending.write, wait: true };
+      const params = { write: pending.write.ref, wait: true };
       this.#look(pending, await this.#source.worker.call("state.written", params));
     }
     await this.#commit;
     if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Lets go of a state that is being written: after a failure nobody makes it valid. The window must be drained. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    await this.#commit;
+    await pending?.write.release();
   }
 
   #params({ step }: Progress) {
@@ -136,7 +144,7 @@ export class StateKeeper {
     const { sinks } = this.#options;
     const trainees = state.trainees.map((each, index) => ({ ...each, metrics: sinks[index]?.bytes ?? 0 }));
     this.#starting = false;
-    this.#pending = { write, state: { ...state, trainees } };
+    this.#pending = { write: new Handle(this.#source.worker, write, "resume state"), state: { ...state, trainees } };
   }
 
   #look(pending: Pending, { done, bytes, sha256 }: Result<"state.written">): void {
@@ -150,7 +158,7 @@ export class StateKeeper {
 
   async #finish({ write, state }: Pending, written: { bytes: number; sha256: string }): Promise<void> {
     const { folder, sinks, observe, approve } = this.#options;
-    await this.#source.worker.call("release", { handles: [write] });
+    await write.release();
     await Promise.all(sinks.map(async (sink) => await sink.sync()));
     approve();
     await folder.commit(state, written);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { RowSource } from "../buffer/index.ts";
 import { staleCheckpoints } from "../checkpoint/index.ts";
 import type { AutoEncoder } from "../dictionary/index.ts";
+import { Scope } from "../worker/index.ts";
 import type { Observer, RunEvent, StepMetrics } from "./events.ts";
 import { trainLoop } from "./loop.ts";
 import { newTrainee, normalize, restoreScale, type TraineeInput } from "./new-trainee.ts";
@@ -21,7 +22,8 @@ export interface TrainSAEOptions extends TraineeInput, ResumeOptions {
 /**
  * Trains a sparse autoencoder on a buffer's activations and returns it. `steps` is null unless given: training goes on
  * until the text ends. Nothing is written but checkpoints and, with `resume`, the state; call `save` on the result. When
- * `signal` fires, the state is kept, and the dictionary comes back as it is then.
+ * `signal` fires, the state is kept, and the dictionary comes back as it is then. The dictionary stays in the worker until
+ * its `close`; nothing else of the training does.
  *
  * @throws {ConfigError} for options that are none or do not go together, and where `save_dir` has the state of a training
  * with other ones.
@@ -34,7 +36,8 @@ export const trainSAE = async (source: RowSource, options: TrainSAEOptions): Pro
     onEvent?.(event);
   };
   const resumable = requireResumable(source, options, "trainSAE");
-  const trainee = await newTrainee(source, input);
+  await using scope = new Scope();
+  const trainee = await newTrainee(source, input, scope);
   const checkpoints = save_dir === undefined ? undefined : join(save_dir, "checkpoints");
   if (checkpoints !== undefined) mkdirSync(checkpoints, { recursive: true });
   const loop = {
@@ -55,7 +58,7 @@ export const trainSAE = async (source: RowSource, options: TrainSAEOptions): Pro
     if (reason !== "interrupted") run.finish();
   }
   await restoreScale(trainee);
-  return trainee.dictionary;
+  return scope.give(trainee.dictionary);
 };
 
 /** Checkpoints that come after the step at which the training goes on: they are made again. */

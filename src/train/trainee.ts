@@ -27,8 +27,8 @@ export interface TraineePosition {
   readonly scale: number;
 }
 
-/** One dictionary in training: its settings, and the numbers that its next steps take. */
-export class Trainee {
+/** One dictionary in training: its settings, and the numbers that its next steps take. It owns the optimiser alone. */
+export class Trainee implements AsyncDisposable {
   readonly name: string;
   readonly site: number;
   readonly settings: TrainSettings;
@@ -64,6 +64,11 @@ export class Trainee {
 
   get ref(): HandleRef {
     return this.#handle.ref;
+  }
+
+  /** Frees the optimiser's state; the dictionary stays. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handle.release();
   }
 
   get loss(): StepNumbers["loss"] {

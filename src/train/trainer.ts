@@ -1,6 +1,6 @@
 import type { RowSource } from "../buffer/index.ts";
 import type { AutoEncoder } from "../dictionary/index.ts";
-import { CallWindow } from "../worker/index.ts";
+import { CallWindow, Scope } from "../worker/index.ts";
 import type { Observer, RunEvent, StepMetrics } from "./events.ts";
 import { metricsParams, resampleParams } from "./loop.ts";
 import { newTrainee, normalize, restoreScale, type TraineeInput } from "./new-trainee.ts";
@@ -30,10 +30,14 @@ export interface TrainerOptions extends TraineeInput, ResumeOptions {
  *     await using trainer = await Trainer.create(buffer, { dictionary_size: 8192, save_dir: "runs/own", resume: "exact" });
  *     while (trainer.steps < 100_000 && (await trainer.step({ lr: rate(trainer.steps), sparsity_penalty: 1e-3 })));
  *     const ae = await trainer.finish();
+ *
+ * The dictionary that `finish` returns is the caller's. A trainer that is left before takes its dictionary with it.
  */
 export class Trainer implements AsyncDisposable {
   readonly #source: RowSource;
   readonly #trainee: Trainee;
+  /** Owns the dictionary, its optimiser and its random stream, until it is finished. */
+  readonly #scope: Scope;
   /** What keeps its state, if anything does, until it is finished. */
   #run: ScriptRun | undefined;
   readonly #window: CallWindow;
@@ -43,9 +47,14 @@ export class Trainer implements AsyncDisposable {
   #looked: number;
   #lr = 0;
 
-  private constructor(source: RowSource, trainee: Trainee, run: ScriptRun | undefined) {
+  private constructor(
+    source: RowSource,
+    trainee: Trainee,
+    { run, scope }: { readonly run: ScriptRun | undefined; readonly scope: Scope },
+  ) {
     this.#source = source;
     this.#trainee = trainee;
+    this.#scope = scope;
     this.#run = run;
     this.#window = new CallWindow(source.worker, 1);
     this.#step = run?.from.step ?? 0;
@@ -60,13 +69,16 @@ export class Trainer implements AsyncDisposable {
   static async create(source: RowSource, options: TrainerOptions): Promise<Trainer> {
     const { save_dir: _, resume: __, resume_every: ___, onEvent, ...input } = options;
     const resumable = requireResumable(source, options, "Trainer.create");
-    const trainee = await newTrainee(source, input);
+    await using scope = new Scope();
+    const trainee = await newTrainee(source, input, scope);
+    let run: ScriptRun | undefined;
     if (resumable === undefined) {
       await normalize(trainee, source, input.signal);
-      return new Trainer(source, trainee, undefined);
+    } else {
+      const observe: Observer = (event) => onEvent?.(event);
+      run = await ScriptRun.open(resumable, trainee, { input, loop: "own", observe });
     }
-    const observe: Observer = (event) => onEvent?.(event);
-    return new Trainer(source, trainee, await ScriptRun.open(resumable, trainee, { input, loop: "own", observe }));
+    return new Trainer(source, trainee, { run, scope: scope.move() });
   }
 
   /** The dictionary as it is now; while it trains on scaled rows (`normalize_activations`), it is one for these. */
@@ -132,22 +144,25 @@ export class Trainer implements AsyncDisposable {
     await this.#run?.keeper.save(this.#progress);
   }
 
-  /** Ends the training: the dictionary, made one for the rows as they are. Its state is removed. */
+  /** Ends the training: the dictionary, made one for the rows as they are. Its state is removed, and all else is freed. */
   async finish(): Promise<AutoEncoder> {
     if (this.#run !== undefined) {
       await this.#settle(this.#run);
       this.#run.finish();
-      await this[Symbol.asyncDispose]();
     }
     await restoreScale(this.#trainee);
-    return this.dictionary;
+    const dictionary = this.#scope.give(this.dictionary);
+    await this.close();
+    return dictionary;
   }
 
   /**
-   * For a script that leaves before the end: a state that is being written becomes whole, and `save_dir` is given back to
-   * other scripts. Without `resume` there is nothing to do.
+   * For a script that leaves before the end: a state that is being written becomes whole, `save_dir` is given back to
+   * other scripts, and the dictionary and its optimiser are freed. What `await using` does at the end of its block.
    */
-  async [Symbol.asyncDispose](): Promise<void> {
+  async close(): Promise<void> {
+    await using _scope = this.#scope;
+    await using _window = this.#window;
     const run = this.#run;
     this.#run = undefined;
     try {
@@ -156,6 +171,10 @@ export class Trainer implements AsyncDisposable {
     } finally {
       await run?.[Symbol.asyncDispose]();
     }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   async #settle(run: ScriptRun): Promise<void> {

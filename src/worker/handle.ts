@@ -26,7 +26,7 @@ export class Handle implements AsyncDisposable {
     if (this.#released) return;
     this.#released = true;
     try {
-      await this.worker.call("release", { handles: [this.#ref] });
+      await this.worker.release(this.#ref);
     } catch (error) {
       // A worker that is gone has released everything, and why it is gone is for others to say.
       if (this.worker.alive) throw error;

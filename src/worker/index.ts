@@ -10,5 +10,6 @@ export {
   WorkerStartError,
 } from "./errors.ts";
 export { Handle } from "./handle.ts";
+export { Scope } from "./scope.ts";
 export { CallWindow } from "./window.ts";
 export { Worker, type WorkerOptions } from "./worker.ts";

@@ -5,9 +5,10 @@ type DataName = Exclude<MethodName, "ping" | "cancel" | "shutdown">;
 
 /**
  * A pipeline of calls: up to `depth` are in flight, so the worker never waits for us, and the first failure stops
- * everything behind it on both sides. Call `drain` before relying on anything that was pushed.
+ * everything behind it on both sides. Call `drain` before relying on anything that was pushed; with `await using`, nothing is
+ * in flight after the block, whatever failed in it.
  */
-export class CallWindow {
+export class CallWindow implements AsyncDisposable {
   readonly #worker: Worker;
   readonly #depth: number;
   readonly #number: number;
@@ -40,6 +41,11 @@ export class CallWindow {
   async drain(): Promise<void> {
     await Promise.all(this.#inFlight);
     this.#throwIfFailed();
+  }
+
+  /** Waits until nothing is in flight; throws nothing. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#inFlight);
   }
 
   #throwIfFailed(): void {

@@ -1,5 +1,5 @@
 import { CancelledError } from "../errors.ts";
-import type { controlMethods, MethodName, Params, Progress, Result } from "../protocol/index.ts";
+import type { controlMethods, HandleRef, MethodName, Params, Progress, Result } from "../protocol/index.ts";
 import { schemaHash } from "../protocol/index.ts";
 import { Channel } from "./channel.ts";
 import { encode } from "./codec.ts";
@@ -8,6 +8,7 @@ import { ProtocolMismatchError, WorkerDiedError, WorkerStartError } from "./erro
 import { PendingCalls, type Reply } from "./pending.ts";
 import { WorkerProcess } from "./process.ts";
 import { Pulse } from "./pulse.ts";
+import { Releases } from "./releases.ts";
 
 export interface WorkerOptions {
   /** The interpreter that runs the worker. */
@@ -53,6 +54,7 @@ export class Worker implements AsyncDisposable {
   #hello: Result<"hello"> | undefined;
   #closing: Promise<void> | undefined;
   #windows = 0;
+  readonly #releases = new Releases(async (handles) => await this.call("release", { handles }));
   readonly #further: Channel[] = [];
   #endedBy: ((error: Error) => void) | undefined;
   /** Settles with the reason when the process is gone or the worker closed; never rejects. */
@@ -146,6 +148,11 @@ export class Worker implements AsyncDisposable {
     } finally {
       signal?.removeEventListener("abort", cancel);
     }
+  }
+
+  /** Frees one object, together with all that are released at the same moment. */
+  async release(handle: HandleRef): Promise<void> {
+    await this.#releases.add(handle);
   }
 
   /** One more channel to the process, for `bridge.open`; it is closed with the worker. */

@@ -20,7 +20,7 @@ from .trace import *
 from .train import *
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "325c2fed4c2eda10"
+SCHEMA_HASH = "9f15a9fb79daaa91"
 
 DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "hello": (HelloParams, HelloResult),

@@ -51,6 +51,7 @@ class StatusParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class StatusResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     handles: int
+    objects: dict[str, int]
     resident_bytes: int
     peak_resident_bytes: int
 
