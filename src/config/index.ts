@@ -1,6 +1,7 @@
 export { notices, requireAvailable } from "./availability.ts";
 export { evaluationDefaults } from "./defaults.ts";
 export { checkFits, type Estimate, estimateRun } from "./estimate.ts";
+export { kindsOf } from "./key-kinds.ts";
 export { loadConfig, parseConfig } from "./load.ts";
 export {
   type BufferInput,

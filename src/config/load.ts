@@ -4,6 +4,7 @@ import { ConfigError } from "../errors.ts";
 import { errorCode, reasonOf } from "../system-errors.ts";
 import { withDefaults } from "./defaults.ts";
 import { configError, suggestion } from "./errors.ts";
+import { kindsOf } from "./key-kinds.ts";
 import { type RunConfig, RunInput } from "./schema.ts";
 
 /** Values by dotted path, as they were typed: `{"train.lr": "1e-3"}`. */
@@ -79,12 +80,20 @@ const override = (root: Node, key: string, text: string): void => {
     const here = parts.slice(0, index + 1).join(".");
     if (next !== undefined && next !== null && typeof next === "object") node = next as Node;
     else if (Array.isArray(node)) throw outOfRange(here, node);
-    else if (next === undefined && GROUPS.has(here)) node = node[part] = {} as Node;
+    else if ((next === undefined || next === null) && GROUPS.has(here)) node = node[part] = {} as Node;
     else if (here === "data" && typeof next === "string") node = node[part] = { path: next };
     else throw new ConfigError(`--${key} is no key of the config.`, { hint: suggestion([...parts, leaf]) });
   }
   if (Array.isArray(node) && !(Number(leaf) in node)) throw outOfRange(key, node);
-  node[leaf] = parseText(text, `--${key}`);
+  node[leaf] = parseOverride(key, text);
+};
+
+/** A text needs no grammar: what was typed is what is meant, whatever YAML would make of it. */
+const parseOverride = (key: string, text: string): unknown => {
+  const kinds = kindsOf(key);
+  if (!kinds.has("text")) return parseText(text, `--${key}`);
+  if (kinds.has("null") && text === "null") return null;
+  return kinds.has("group") && /^\s*\{.*:.*\}\s*$/s.test(text) ? parseText(text, `--${key}`) : text;
 };
 
 /** Groups that an override may create. */

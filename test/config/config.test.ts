@@ -75,6 +75,9 @@ describe("the defaults", () => {
   });
 });
 
+/** Keys that `null` switches off. */
+const NULLABLE = new Set(["model", "revision", "data", "data.name", "data.revision"]);
+
 describe("overrides", () => {
   it.each([
     ["train.lr", "1e-3", (config: RunConfig) => config.train.lr, 1e-3],
@@ -85,6 +88,52 @@ describe("overrides", () => {
     ["data.split", "test", (config: RunConfig) => config.data?.split, "test"],
   ] as const)("--%s %s", (key, text, read, expected) => {
     expect(read(parseConfig(least, { overrides: { [key]: text } }))).toEqual(expected);
+  });
+
+  const texts = [
+    "runs/out #2",
+    "on",
+    "1e3",
+    "0x10",
+    "[a]",
+    "{a}",
+    " leading space",
+    "a: b",
+    "~",
+    "&a",
+    "'q'",
+    "- a",
+    "!x",
+  ];
+  const textKeys = ["output", "model", "revision", "data", "data.path", "data.name", "data.split", "data.text_field"];
+  it.each([...textKeys, "data.revision", "dictionaries.0.submodule"])("--%s is a text that no grammar reads", (key) => {
+    for (const text of [...texts, ...(NULLABLE.has(key) ? [] : ["null"])]) {
+      const config: unknown = parseConfig(least, { overrides: { [key]: text } });
+      const at = (key === "data" ? "data.path" : key).split(".");
+      expect(at.reduce((node, part) => (node as Record<string, unknown>)[part] as never, config)).toBe(text);
+    }
+  });
+
+  it.each(["null", "on", "1e3", "0x10", "007"])("a dictionary may be called %s", (name) => {
+    const { dictionaries } = parseConfig(least, { overrides: { "dictionaries.0.name": name } });
+    expect(dictionaries[0]?.name).toBe(name);
+  });
+
+  it("a key inside a group that is switched off switches it on", () => {
+    const off = { ...least, evaluation: null, data: null };
+    const overrides = { "evaluation.contexts": "8", "data.path": "d" };
+    expect(parseConfig(off, { overrides })).toMatchObject({ evaluation: { contexts: 8 }, data: { path: "d" } });
+  });
+
+  it("data is a text or a group of keys, and null is what switches a key off", () => {
+    expect(parseConfig(least, { overrides: { data: "{path: x, split: y}" } }).data).toMatchObject({
+      path: "x",
+      split: "y",
+    });
+    expect(parseConfig(least, { overrides: { revision: "null", data: "null" } })).toMatchObject({
+      revision: null,
+      data: null,
+    });
   });
 });
 
