@@ -7,6 +7,7 @@ import { removeMarker, writeMarker } from "./managed.ts";
 import { PipOutput, type SetupProgress } from "./pip-output.ts";
 import { interpreterIn, type Places, pins } from "./places.ts";
 import type { Interpreter } from "./probe.ts";
+import { withoutIgnored } from "./python-variables.ts";
 
 interface Build {
   readonly base: Interpreter;
@@ -16,10 +17,8 @@ interface Build {
   readonly report: (progress: SetupProgress) => void;
 }
 
-/** Settings of the user's shell that would lead pip or Python away from the new environment; the rest of pip's hold. */
+/** Settings of the user's shell that would lead pip away from the new environment; the rest of pip's hold. */
 const ENVIRONMENT = {
-  PYTHONHOME: undefined,
-  PYTHONPATH: undefined,
   PYTHONUNBUFFERED: "1",
   PYTHONSAFEPATH: "1",
   PIP_DISABLE_PIP_VERSION_CHECK: "1",
@@ -147,7 +146,7 @@ const run = async (
     all: true,
     buffer: false,
     cancelSignal: signal,
-    env: { ...ENVIRONMENT, ...env },
+    env: { ...withoutIgnored(), ...ENVIRONMENT, ...env },
     reject: false,
     stdin: "ignore",
   });

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import prettyBytes from "pretty-bytes";
 import type { Findings } from "./inspect.ts";
+import { ignoredVariables } from "./python-variables.ts";
 
 /** One thing that was looked at. */
 export interface Check {
@@ -69,6 +70,13 @@ export const deviceCheck = ({ devices, cuda_error: error }: Findings): Check => 
     (gpu) => `${gpu.name} ${gpu.kind}, ${prettyBytes(gpu.free_bytes)} of ${prettyBytes(gpu.total_bytes)} free`,
   );
   return { name, ok: true, value: value.join("; ") || "none, the CPU is used" };
+};
+
+/** What the shell says to another Python than ours, and whether the worker hears it; always in order. */
+export const variablesCheck = (managed: boolean): Check => {
+  const names = ignoredVariables();
+  const what = managed ? "the managed environment ignores" : "this Python runs with";
+  return { name: "variables", ok: true, value: names.length === 0 ? "none for Python" : `${what} ${names.join(", ")}` };
 };
 
 /** The memory that this process may still use, within the limits of its container. */

@@ -9,6 +9,7 @@ import {
   packageChecks,
   REPAIR,
   SETUP_DISK,
+  variablesCheck,
   zeromqCheck,
 } from "./checks.ts";
 import { type Findings, inspect } from "./inspect.ts";
@@ -39,7 +40,7 @@ export const diagnose = async (
   let devices: Findings["devices"] = [];
   if (python !== null && check.ok) {
     try {
-      const found = await inspect(python);
+      const found = await inspect({ python, managed });
       checks[2] = { ...check, value: `${found.python}, ${check.value}` };
       checks.push(...packageChecks(found, pins(places), managed), deviceCheck(found));
       versions.python = found.python;
@@ -55,7 +56,11 @@ export const diagnose = async (
       };
     }
   }
-  checks.push(memoryCheck(), await diskCheck("disk of the cache", places.cache, check.ok ? LEAST_DISK : SETUP_DISK));
+  checks.push(
+    variablesCheck(managed),
+    memoryCheck(),
+    await diskCheck("disk of the cache", places.cache, check.ok ? LEAST_DISK : SETUP_DISK),
+  );
   checks.push(await diskCheck("disk of this folder", process.cwd(), LEAST_DISK));
   return { ok: checks.every(({ ok }) => ok), python, versions, devices, checks };
 };

@@ -2,6 +2,7 @@ import { execa } from "execa";
 import { z } from "zod";
 import { EnvironmentError } from "../errors.ts";
 import { pythonVariables } from "./python-variables.ts";
+import type { PythonEnvironment } from "./setup.ts";
 
 const findings = z.object({
   python: z.string(),
@@ -22,9 +23,10 @@ const TIMEOUT_MS = 180_000;
  *
  * @throws {EnvironmentError} It ended without an answer.
  */
-export const inspect = async (python: string): Promise<Findings> => {
+export const inspect = async (environment: PythonEnvironment): Promise<Findings> => {
+  const { python } = environment;
   const result = await execa(python, ["-m", "dictlearn_worker.doctor"], {
-    env: pythonVariables(python),
+    env: pythonVariables(environment),
     reject: false,
     stdin: "ignore",
     timeout: TIMEOUT_MS,

@@ -5,6 +5,7 @@ import { writeWhole } from "../write-whole.ts";
 import { environmentFolder, interpreterIn, type Places } from "./places.ts";
 import { type Interpreter, isUsable, probe } from "./probe.ts";
 import { ALLOWED } from "./python.ts";
+import { withoutIgnored } from "./python-variables.ts";
 
 /** Written last: an environment without it is half made, whatever else it holds. */
 const MARKER = "dictlearn.json";
@@ -29,6 +30,7 @@ export const works = async (folder: string, { modules }: Places): Promise<boolea
   const found = await probe(
     interpreterIn(folder),
     modules.map(({ module }) => module),
+    withoutIgnored(),
   );
   return isUsable(found) && found.missing.length === 0;
 };

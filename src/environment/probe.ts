@@ -36,14 +36,21 @@ print(json.dumps({"version": list(sys.version_info[:3]), "missing": [n for n in 
 `;
 const PROBE_TIMEOUT_MS = 20_000;
 
-/** Asks an interpreter for its version and which of `modules` it lacks, in some 30 ms and without importing them. */
-export const probe = async (path: string, modules: readonly string[]): Promise<Interpreter | Unusable> => {
+/**
+ * Asks an interpreter for its version and which of `modules` it lacks, in some 30 ms and without importing them.
+ * `variables`: changes to this process's; it is asked under those with which it will run.
+ */
+export const probe = async (
+  path: string,
+  modules: readonly string[],
+  variables: NodeJS.ProcessEnv = {},
+): Promise<Interpreter | Unusable> => {
   const result = await execa(path, ["-c", PROBE, ...modules], {
     reject: false,
     stdin: "ignore",
     timeout: PROBE_TIMEOUT_MS,
     // The folder that the user happens to be in must not look like a module.
-    env: { PYTHONSAFEPATH: "1" },
+    env: { ...variables, PYTHONSAFEPATH: "1" },
   });
   if (result.timedOut) return { path, reason: "does not answer" };
   if (result.failed) return { path, reason: "does not start", cause: result };

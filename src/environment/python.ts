@@ -9,6 +9,7 @@ import {
   probe,
   type Unusable,
 } from "./probe.ts";
+import { withoutIgnored } from "./python-variables.ts";
 
 /** Versions that all pinned packages exist for, the preferred ones first. */
 export const ALLOWED: readonly PythonVersion[] = [
@@ -88,7 +89,7 @@ export const findBasePython = async (): Promise<Interpreter> => {
   const given = process.env.DICTLEARN_BASE_PYTHON;
   const looked: (Interpreter | Unusable)[] = [];
   for (const path of given ? [findExecutable(given) ?? given] : candidates()) {
-    const found = await probe(path, VENV_MODULES);
+    const found = await probe(path, VENV_MODULES, withoutIgnored());
     if (isUsable(found) && isAllowed(found.minor) && found.missing.length === 0) return found;
     looked.push(found);
   }

@@ -36,7 +36,7 @@ export class WorkerProcess {
     python: string,
     /** How it finds its channels. */
     endpoints: Readonly<Record<string, string>>,
-    options: { command?: readonly string[]; environment?: NodeJS.ProcessEnv } = {},
+    options: { managed?: boolean; command?: readonly string[]; environment?: NodeJS.ProcessEnv } = {},
   ) {
     this.#child = spawn(python, [...(options.command ?? ["-m", "dictlearn_worker"])], {
       // Its own session: Ctrl-C in the terminal is ours to handle.
@@ -44,7 +44,7 @@ export class WorkerProcess {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         ...waiting(process.env),
-        ...pythonVariables(python),
+        ...pythonVariables({ python, managed: options.managed ?? false }),
         ...options.environment,
         PYTHONUNBUFFERED: "1",
         ...endpoints,

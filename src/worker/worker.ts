@@ -1,3 +1,4 @@
+import { ignoredVariables } from "../environment/index.ts";
 import { CancelledError } from "../errors.ts";
 import type { controlMethods, HandleRef, MethodName, Params, Progress, Result } from "../protocol/index.ts";
 import { schemaHash } from "../protocol/index.ts";
@@ -13,6 +14,8 @@ import { Releases } from "./releases.ts";
 export interface WorkerOptions {
   /** The interpreter that runs the worker. */
   readonly python: string;
+  /** Whether dictlearn made its environment, which then runs without the shell's variables for other Pythons. */
+  readonly managed?: boolean;
   /** Arguments of the interpreter instead of `-m dictlearn_worker`; for tests with fake workers. */
   readonly command?: readonly string[];
   readonly environment?: NodeJS.ProcessEnv;
@@ -38,6 +41,14 @@ type DataName = Exclude<MethodName, ControlName>;
 
 const START_TIMEOUT_MS = 120_000;
 let generations = 0;
+
+/** What to do when an interpreter does not become a worker. Only an environment of ours can be made again. */
+const startHint = ({ python, managed }: WorkerOptions): string => {
+  if (managed) return "Run `dictlearn doctor` to see what is wrong, or `dictlearn setup --repair` to make it again.";
+  const variables = ignoredVariables();
+  const runs = variables.length === 0 ? "" : ` It runs with ${variables.join(", ")}: try without.`;
+  return `Run \`dictlearn doctor --python ${python}\` to see what is wrong.${runs}`;
+};
 
 /**
  * One Python worker process and the two channels to it. Calls run in order, one at a time, on the thread that owns
@@ -208,8 +219,7 @@ export class Worker implements AsyncDisposable {
 
   async #greet(options: WorkerOptions): Promise<void> {
     const limit = options.startTimeout ?? START_TIMEOUT_MS;
-    const hint =
-      "Run `dictlearn doctor` to see what is wrong, or `dictlearn setup --repair` to make the environment anew.";
+    const hint = startHint(options);
     const timer = setTimeout(() => {
       this.#shut(
         new WorkerStartError(`The worker of ${options.python} did not answer within ${limit / 1000} s.`, { hint }),
