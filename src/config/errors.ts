@@ -1,6 +1,7 @@
 import { closest, distance } from "fastest-levenshtein";
 import type { z } from "zod";
 import { ConfigError } from "../errors.ts";
+import { allowed, deepest, shown } from "../options/index.ts";
 import { knownPaths } from "./schema.ts";
 
 /** What other libraries call our keys. */
@@ -56,45 +57,6 @@ export const configError = (
     return new ConfigError(`--${path} is ${typed === "" ? "empty" : typed}, but allowed is ${allowed(issue)}.`);
   }
   return new ConfigError(`${source} sets ${path} to ${shown(value)}, but allowed is ${allowed(issue)}.`);
-};
-
-/** JSON has no NaN and no infinity, which are what a mistaken number may be. */
-const shown = (value: unknown): string => (typeof value === "number" ? String(value) : JSON.stringify(value));
-
-/** A union's own issue says little; the branch that came furthest says what was meant. */
-const deepest = (issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined => {
-  const [issue] = issues;
-  if (issue?.code !== "invalid_union") return issue;
-  const branches = issue.errors.map((branch) => deepest(branch)).filter((branch) => branch !== undefined);
-  const inner = branches.find((branch) => branch.path.length > 0 || branch.code === "unrecognized_keys");
-  if (inner !== undefined) return { ...inner, path: [...issue.path, ...inner.path] };
-  return { ...issue, message: branches.map((branch) => allowed(branch)).join(" or ") };
-};
-
-const allowed = (issue: z.core.$ZodIssue): string => {
-  switch (issue.code) {
-    case "invalid_type":
-      return TYPES[issue.expected] ?? `a ${issue.expected}`;
-    case "invalid_value":
-      return issue.values.map((value) => JSON.stringify(value)).join(", ");
-    case "too_small":
-      if (issue.origin === "string") return "a text that is not empty";
-      if (issue.origin === "array") return `a list of at least ${issue.minimum}`;
-      return `a number ${issue.inclusive ? "of at least" : "above"} ${issue.minimum}`;
-    case "too_big":
-      return `a number ${issue.inclusive ? "of at most" : "below"} ${issue.maximum}`;
-    default:
-      return issue.message;
-  }
-};
-
-const TYPES: Readonly<Record<string, string>> = {
-  int: "a whole number",
-  number: "a number",
-  string: "a text",
-  boolean: "true or false",
-  array: "a list",
-  object: "a group of keys",
 };
 
 /** The known key nearest to an unknown one: by another library's name, by its own name elsewhere, or by spelling. */

@@ -1,9 +1,10 @@
 import { DictlearnError } from "../errors.ts";
+import { checkArguments, checkOptions, kinds, optionsOf, shown } from "../options/index.ts";
 import type { LanguageModel } from "./language-model.ts";
 import type { Prompts } from "./prompts.ts";
 import type { SavedTensor } from "./saved-tensor.ts";
-import type { SiteSpec } from "./site.ts";
-import type { Site, TraceDictionary, TraceInvoke, TraceOptions, Value } from "./trace/index.ts";
+import { io as ioKind, type SiteSpec } from "./site.ts";
+import { type Site, type TraceDictionary, type TraceInvoke, type TraceOptions, Value } from "./trace/index.ts";
 
 /** Where a dictionary reads and writes: a module by its path; its output, its first input, or from its input to its output. */
 export interface FeatureSite {
@@ -23,6 +24,9 @@ export interface Attribution extends AsyncDisposable {
   readonly metric: SavedTensor;
 }
 
+const PLACE = optionsOf<FeatureSite>({ submodule: kinds.name(), io: ioKind() }, ["submodule"]);
+const DICTIONARY = kinds.having<TraceDictionary>("a dictionary, as AutoEncoder.load gives", "worker", "ref", "shape");
+
 /**
  * The features of a dictionary at one place of a model. With x the activations that it reads, y those that it stands for
  * (x itself, or with `in_to_out` the output of the module of which x is the input), f = encode(x) and the error
@@ -41,7 +45,10 @@ export class ModelFeatures {
    * `model.features` makes these. Throws a `ConfigError` for an unknown module, and `DictlearnError` with code
    * `wrong_dictionary` where a dictionary writes rows of another width than it reads, but `io` names one place for both.
    */
-  constructor(model: LanguageModel, { submodule, io = "out" }: FeatureSite, dictionary: TraceDictionary) {
+  constructor(model: LanguageModel, place: FeatureSite, dictionary: TraceDictionary) {
+    checkOptions(PLACE, place, "features");
+    checkArguments("features", { dictionary: [dictionary, DICTIONARY] });
+    const { submodule, io = "out" } = place;
     const { inputWidth, outputWidth } = dictionary.shape;
     if (io !== "in_to_out" && inputWidth !== outputWidth) {
       throw new DictlearnError(
@@ -76,6 +83,7 @@ export class ModelFeatures {
    * nodes of their own likewise. Gradient × activation: Nanda 2023, "Attribution patching".
    */
   async attribution(prompts: Prompts, metric: (t: TraceInvoke) => Value, options?: TraceOptions): Promise<Attribution> {
+    checkArguments("attribution", { metric: [metric, kinds.callback()] });
     const { dictionary } = this;
     return await this.model.trace(
       prompts,
@@ -84,7 +92,16 @@ export class ModelFeatures {
         const site = this.site(t);
         const error = site.sub(features.decode(dictionary)).variable();
         site.replace(features.decode(dictionary).add(error));
-        const value = metric(t);
+        const value: unknown = metric(t);
+        if (!(value instanceof Value)) {
+          const message = `the metric must return a value of the trace, but returns ${shown(value)}`;
+          throw t.recorder.error(
+            "attribution",
+            "trace_misuse",
+            message,
+            "Return t.logits.position(-1).feature(id), for example.",
+          );
+        }
         const [byFeatures, byError] = t.gradient(value, [features, error]) as [Value, Value];
         return {
           features: byFeatures.mul(features).save(),
@@ -113,6 +130,7 @@ export class ModelFeatures {
    * instead: that is `clamp`.
    */
   steer(feature: number | readonly number[], strength: number): (t: TraceInvoke) => void {
+    this.#check("steer", feature, { strength });
     return (t) => this.#change(t, (f) => f.put("feature", feature, f.feature(feature).add(strength)));
   }
 
@@ -121,6 +139,7 @@ export class ModelFeatures {
    * Source: Templeton et al. 2024, "Scaling Monosemanticity", feature steering.
    */
   clamp(feature: number | readonly number[], value: number): (t: TraceInvoke) => void {
+    this.#check("clamp", feature, { value });
     return (t) => this.#change(t, (f) => f.put("feature", feature, value));
   }
 
@@ -129,6 +148,15 @@ export class ModelFeatures {
    */
   site(t: TraceInvoke): Site {
     return this.#side(t, this.io === "in" ? "input" : "output");
+  }
+
+  #check(caller: string, feature: number | readonly number[], amount: Readonly<Record<string, number>>): void {
+    const { size } = this.dictionary.shape;
+    const known = (each: unknown) => Number.isSafeInteger(each) && (each as number) >= 0 && (each as number) < size;
+    const words = `the number of a feature, from 0 to ${size - 1}, or a list of them`;
+    const amounts = Object.entries(amount).map(([key, each]) => [key, [each, kinds.finite()]] as const);
+    const features = kinds.that(words, (value) => [value].flat().every(known));
+    checkArguments(caller, { feature: [feature, features], ...Object.fromEntries(amounts) });
   }
 
   /** Where the features are read. */

@@ -1,4 +1,5 @@
 import { ConfigError } from "../errors.ts";
+import { checkOptions, kinds, optionsOf } from "../options/index.ts";
 import type { HandleRef, Params, Progress } from "../protocol/index.ts";
 import type { Worker } from "../worker/index.ts";
 import { type Prompts, toPrompts } from "./prompts.ts";
@@ -13,6 +14,8 @@ import {
   type TraceInvoke,
   tensorsOf,
 } from "./trace/index.ts";
+
+const DEFAULT_TOKENS = 20;
 
 /** `T`: what `intervene` returns, which is nothing unless it saves values. */
 export interface GenerateOptions<T = void> {
@@ -121,15 +124,7 @@ const generationProgram = (recording: Recording<unknown>): Program => {
 const toNumbers = (
   options: GenerateOptions<unknown>,
 ): Omit<Params<"model.generate">, "model" | "prompts" | "program"> => {
-  const { maxNewTokens = 20, minNewTokens = 0, stop = [], sample } = options;
-  requireNumber("maxNewTokens", maxNewTokens, Number.isSafeInteger(maxNewTokens) && maxNewTokens > 0);
-  requireNumber("minNewTokens", minNewTokens, minNewTokens >= 0 && minNewTokens <= maxNewTokens);
-  if (sample !== undefined) {
-    requireNumber("sample.seed", sample.seed, Number.isSafeInteger(sample.seed) && sample.seed >= 0);
-    requireNumber("sample.temperature", sample.temperature ?? 1, (sample.temperature ?? 1) > 0);
-    requireNumber("sample.topK", sample.topK ?? 1, Number.isSafeInteger(sample.topK ?? 1) && (sample.topK ?? 1) > 0);
-    requireNumber("sample.topP", sample.topP ?? 1, (sample.topP ?? 1) > 0 && (sample.topP ?? 1) <= 1);
-  }
+  const { maxNewTokens = DEFAULT_TOKENS, minNewTokens = 0, stop = [], sample } = options;
   return {
     max_new_tokens: maxNewTokens,
     min_new_tokens: minNewTokens,
@@ -146,15 +141,39 @@ const toNumbers = (
   };
 };
 
-const RANGES: Readonly<Record<string, string>> = {
-  maxNewTokens: "a whole number above 0",
-  minNewTokens: "between 0 and maxNewTokens",
-  "sample.seed": "a whole number of at least 0",
-  "sample.temperature": "above 0",
-  "sample.topK": "a whole number above 0",
-  "sample.topP": "above 0 and at most 1",
+/** Throws a `ConfigError` for unknown options and those of the wrong kind. */
+export const checkGenerateOptions = (options: GenerateOptions<unknown>): void => {
+  checkOptions(OPTIONS, options, "generate");
+  const { maxNewTokens = DEFAULT_TOKENS, minNewTokens = 0 } = options;
+  if (minNewTokens > maxNewTokens) {
+    throw new ConfigError(`generate: minNewTokens is ${minNewTokens}, but maxNewTokens is ${maxNewTokens}.`);
+  }
 };
 
-const requireNumber = (name: string, value: number, allowed: boolean): void => {
-  if (!allowed) throw new ConfigError(`generate: ${name} is ${value}, but must be ${RANGES[name]}.`);
-};
+type Sampling = NonNullable<GenerateOptions["sample"]>;
+
+const OPTIONS = optionsOf<GenerateOptions<unknown>>({
+  maxNewTokens: kinds.that<number>(
+    "a whole number above 0",
+    (value) => Number.isSafeInteger(value) && (value as number) > 0,
+  ),
+  minNewTokens: kinds.whole(0),
+  stop: kinds.that("a text, or a list of texts, that are not empty", (value) =>
+    [value].flat().every((each) => typeof each === "string" && each !== ""),
+  ),
+  sample: optionsOf<Sampling>(
+    {
+      seed: kinds.seed(),
+      temperature: kinds.aboveZero(),
+      topK: kinds.whole(1),
+      topP: kinds.that<number>(
+        "a number above 0 and at most 1",
+        (value) => Number.isFinite(value) && (value as number) > 0 && (value as number) <= 1,
+      ),
+    },
+    ["seed"],
+  ),
+  intervene: kinds.callback(),
+  signal: kinds.signal(),
+  onProgress: kinds.callback(),
+});

@@ -1,13 +1,20 @@
 import { cacheFolder, ensureEnvironment } from "../environment/index.ts";
+import { checkArguments, checkOptions, kinds, optionsOf } from "../options/index.ts";
 import type { HandleRef, Progress, Result } from "../protocol/index.ts";
 import { Handle, Worker } from "../worker/index.ts";
 import { resolveDevice } from "./device.ts";
 import { type FeatureSite, ModelFeatures } from "./features.ts";
-import { type Continuation, type GenerateOptions, type Generation, generate } from "./generate.ts";
+import {
+  type Continuation,
+  checkGenerateOptions,
+  type GenerateOptions,
+  type Generation,
+  generate,
+} from "./generate.ts";
 import { knownPath } from "./module-path.ts";
 import { type ModuleInfo, readModules } from "./modules.ts";
 import { type Prompts, toPrompts } from "./prompts.ts";
-import type { SiteSpec, Widths } from "./site.ts";
+import { checkSites, type SiteSpec, type Widths } from "./site.ts";
 import { Tokenizer } from "./tokenizer.ts";
 import {
   CallSite,
@@ -39,6 +46,19 @@ export interface LanguageModelOptions {
   readonly onProgress?: (progress: Progress) => void;
 }
 
+const OPTIONS = optionsOf<LanguageModelOptions>({
+  device: kinds.device(),
+  dtype: kinds.dtype().nullable(),
+  revision: kinds.name().nullable(),
+  trustRemoteCode: kinds.flag(),
+  worker: kinds.made(Worker, "a Worker, as Worker.start gives"),
+  python: kinds.name(),
+  signal: kinds.signal(),
+  onProgress: kinds.callback(),
+});
+const TRACE = optionsOf<TraceOptions>({ signal: kinds.signal() });
+const PATH = kinds.name("a hub id, a folder or a .gguf file, as a text");
+
 type Facts = Result<"model.load">;
 
 /** A Hugging Face causal language model, loaded through nnsight in the worker. */
@@ -68,6 +88,8 @@ export class LanguageModel implements AsyncDisposable {
    * Throws `RemoteError` with code `unknown_model` or `hub_unreachable`, among others.
    */
   static async load(path: string, options: LanguageModelOptions = {}): Promise<LanguageModel> {
+    checkArguments("LanguageModel.load", { path: [path, PATH] });
+    checkOptions(OPTIONS, options, "LanguageModel.load");
     const worker = options.worker ?? (await Worker.start(await ensureEnvironment({ python: options.python })));
     try {
       const device = resolveDevice(worker, options.device ?? "auto");
@@ -102,6 +124,7 @@ export class LanguageModel implements AsyncDisposable {
    * nearest ones.
    */
   at(submodule: string): string {
+    checkArguments("LanguageModel.at", { submodule: [submodule, kinds.text()] });
     return knownPath(submodule, this.#facts.modules);
   }
 
@@ -139,6 +162,7 @@ export class LanguageModel implements AsyncDisposable {
     prompts: Prompts,
     options: GenerateOptions<unknown> = {},
   ): Promise<Continuation[] | Generation<unknown>> {
+    checkGenerateOptions(options);
     const { intervene } = options;
     if (intervene === undefined) return await generate(this, prompts, options);
     const site = new CallSite();
@@ -175,14 +199,17 @@ export class LanguageModel implements AsyncDisposable {
   ): Promise<unknown> {
     const site = new CallSite();
     const recorder = new Recorder(this.worker, await this.modules(), site);
+    const [callback, options = {}] = typeof first === "function" ? [first, second] : [second, third];
+    checkArguments("trace", { callback: [callback, kinds.callback()] });
+    checkOptions(TRACE, options, "trace");
     if (typeof first === "function") {
       const returned = recording(() => first(new TraceInvokes(recorder)));
-      return await runTrace(this, { recorder, returned, site }, (second as TraceOptions | undefined) ?? {});
+      return await runTrace(this, { recorder, returned, site }, options as TraceOptions);
     }
     recorder.invokes.push(toPrompts(first));
-    const callback = second as (t: TraceInvoke) => unknown;
-    const returned = recording(() => callback(new TraceInvoke(recorder, 0)));
-    return await runTrace(this, { recorder, returned, site }, third ?? {});
+    const record = second as (t: TraceInvoke) => unknown;
+    const returned = recording(() => record(new TraceInvoke(recorder, 0)));
+    return await runTrace(this, { recorder, returned, site }, options as TraceOptions);
   }
 
   /** The features of a dictionary at one place: their activations, what a metric owes to them, steering. */
@@ -192,6 +219,7 @@ export class LanguageModel implements AsyncDisposable {
 
   /** Widths of the rows of each site, by one short forward pass. An unknown path throws with the nearest ones. */
   async widths(sites: readonly SiteSpec[]): Promise<Widths[]> {
+    checkSites("LanguageModel.widths", sites);
     const { widths } = await this.worker.call("model.widths", { model: this.ref, sites: [...sites] });
     return widths.map(({ input_width, output_width }) => ({ input: input_width, output: output_width }));
   }
@@ -204,6 +232,8 @@ export class LanguageModel implements AsyncDisposable {
     sites: readonly SiteSpec[],
     ctxLen: number,
   ): Promise<{ readonly partial: number; readonly full: number }> {
+    checkSites("LanguageModel.flops", sites);
+    checkArguments("LanguageModel.flops", { ctxLen: [ctxLen, kinds.whole(1)] });
     return await this.worker.call("model.flops", { model: this.ref, sites: [...sites], ctx_len: ctxLen });
   }
 

@@ -1,3 +1,4 @@
+import { checkArguments, kinds } from "../options/index.ts";
 import type { HandleRef, Params, Result } from "../protocol/index.ts";
 import { Handle, type Worker } from "../worker/index.ts";
 
@@ -76,12 +77,18 @@ export class SavedTensor implements AsyncDisposable {
 
   /** Where the largest entry of a dimension stands. */
   async argmax(dim = -1): Promise<HostTensor> {
+    checkArguments("argmax", { dim: [dim, this.#dimension] });
     const [found] = await this.#compute([{ op: "along", id: 1, function: "argmax", input: 0, dim }], [1]);
     return found as HostTensor;
   }
 
   /** The k largest entries of a dimension, in order, and where they stand. */
   async topk(k: number, dim = -1): Promise<{ values: HostTensor; indices: HostTensor }> {
+    checkArguments("topk", { dim: [dim, this.#dimension] });
+    const size = this.shape.at(dim) ?? 1;
+    const words = `a whole number from 1 to the dimension's ${size}`;
+    const fits = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= size;
+    checkArguments("topk", { k: [k, kinds.that(words, fits)] });
     const topk = { op: "topk", id: 1, indices: 2, input: 0, k, dim, largest: true } as const;
     const [values, indices] = await this.#compute([topk], [1, 2]);
     return { values: values as HostTensor, indices: indices as HostTensor };
@@ -95,11 +102,21 @@ export class SavedTensor implements AsyncDisposable {
     await this.release();
   }
 
+  /** What is a dimension of it; torch lets a single number have dimension 0 too. */
+  get #dimension() {
+    const count = Math.max(1, this.shape.length);
+    return kinds.that<number>(
+      `a dimension's number, from ${-count} to ${count - 1}`,
+      (value) => Number.isSafeInteger(value) && (value as number) >= -count && (value as number) < count,
+    );
+  }
+
   async #fetch(): Promise<HostTensor> {
     return await fetchTensor(this.worker, this.ref);
   }
 
   async #reduce(name: Reduction, dims: number | readonly number[] | undefined): Promise<HostTensor> {
+    for (const dim of [dims ?? []].flat()) checkArguments(name, { dims: [dim, this.#dimension] });
     const list = dims === undefined ? null : typeof dims === "number" ? [dims] : [...dims];
     const reduce = { op: "reduce", id: 1, function: name, input: 0, dims: list, keep: false } as const;
     const [found] = await this.#compute([reduce], [1]);

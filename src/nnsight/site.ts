@@ -1,3 +1,5 @@
+import { checkArguments, checkOptions, kinds, optionsOf } from "../options/index.ts";
+
 /** Where activations are read: a module's dotted path, and its output, its input, or both as (input, target). */
 export interface SiteSpec {
   readonly submodule: string;
@@ -9,3 +11,13 @@ export interface Widths {
   readonly input: number;
   readonly output: number;
 }
+
+export const io = () => kinds.oneOf("out", "in", "in_to_out");
+
+const SITE = optionsOf<SiteSpec>({ submodule: kinds.name(), io: io() }, ["submodule", "io"]);
+
+/** Throws a `ConfigError` for what is no list of sites. */
+export const checkSites = (caller: string, sites: readonly SiteSpec[]): void => {
+  checkArguments(caller, { sites: [sites, kinds.listOf("sites { submodule, io }", () => true)] });
+  for (const site of sites) checkOptions(SITE, site, `a site of ${caller}`);
+};

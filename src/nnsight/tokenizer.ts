@@ -1,3 +1,4 @@
+import { checkArguments, checkOptions, kinds, optionsOf } from "../options/index.ts";
 import type { HandleRef, Result } from "../protocol/index.ts";
 import type { Worker } from "../worker/index.ts";
 import { type Prompts, toPrompts } from "./prompts.ts";
@@ -14,6 +15,18 @@ export interface TokenBatch {
   readonly positions: readonly (readonly number[])[] | null;
 }
 
+const ENCODE = optionsOf<{ specialTokens?: boolean }>({ specialTokens: kinds.flag() });
+const DECODE = optionsOf<{ skipSpecialTokens?: boolean }>({ skipSpecialTokens: kinds.flag() });
+
+const isId = (id: unknown): boolean => (typeof id === "bigint" || Number.isSafeInteger(id)) && Number(id) >= 0;
+
+const numbersOf = (ids: TokenIds): number[] => {
+  const given: unknown = ids;
+  const list = typeof given === "object" && given !== null && Symbol.iterator in given ? [...ids] : given;
+  checkArguments("Tokenizer.decode", { ids: [list, kinds.listOf("token ids", isId)] });
+  return Array.from(list as TokenIds, Number);
+};
+
 /** The tokenizer of a language model. It stays in the worker. */
 export class Tokenizer {
   readonly #worker: Worker;
@@ -26,6 +39,8 @@ export class Tokenizer {
 
   /** The ids of one text; `specialTokens: false` leaves out those that the tokenizer adds by itself. */
   async encode(text: string, options: { readonly specialTokens?: boolean } = {}): Promise<number[]> {
+    checkArguments("Tokenizer.encode", { text: [text, kinds.text()] });
+    checkOptions(ENCODE, options, "Tokenizer.encode");
     const params = { model: this.#model(), texts: [text], special_tokens: options.specialTokens ?? true };
     const { ids } = await this.#worker.call("tokenizer.encode", params);
     return [...(ids[0] ?? [])];
@@ -33,6 +48,7 @@ export class Tokenizer {
 
   /** The text of some ids. Ids outside the vocabulary are a `RemoteError` with code `unknown_token`. */
   async decode(ids: TokenIds, options: { readonly skipSpecialTokens?: boolean } = {}): Promise<string> {
+    checkOptions(DECODE, options, "Tokenizer.decode");
     const { texts } = await this.#decode(ids, { skip: options.skipSpecialTokens ?? false, pieces: false });
     return texts[0] ?? "";
   }
@@ -52,7 +68,7 @@ export class Tokenizer {
   }
 
   async #decode(ids: TokenIds, how: { skip: boolean; pieces: boolean }): Promise<Result<"tokenizer.decode">> {
-    const params = { model: this.#model(), ids: [Array.from(ids, Number)], skip_special_tokens: how.skip };
+    const params = { model: this.#model(), ids: [numbersOf(ids)], skip_special_tokens: how.skip };
     return await this.#worker.call("tokenizer.decode", { ...params, pieces: how.pieces });
   }
 }

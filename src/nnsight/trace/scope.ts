@@ -1,9 +1,11 @@
 import { DictlearnError } from "../../errors.ts";
+import { kinds, shown } from "../../options/index.ts";
 import { knownPath } from "../module-path.ts";
 import { type Prompts, toPrompts } from "../prompts.ts";
 import type { HostArray, Nested, SavedTensor } from "../saved-tensor.ts";
+import { requireArguments } from "./checks.ts";
 import type { Recorder } from "./recorder.ts";
-import { describeShape } from "./shape.ts";
+import { describeShape, ShapeMistake } from "./shape.ts";
 import { Site, TraceModule } from "./site.ts";
 import { applied, type Operand, operandOf, recordValue, Value } from "./value.ts";
 
@@ -21,7 +23,8 @@ export class TraceTools {
   /** A tensor of the script's numbers; nested arrays become float32. */
   tensor(input: TensorInput): Value {
     const { recorder } = this;
-    const { data, shape } = typeof input === "object" && "data" in input ? input : fromNested(input);
+    const { data, shape } = isHostTensor(input) ? input : recorder.check("tensor", () => fromNested(input));
+    requireArguments(recorder, "tensor", { data: [data, ARRAY], shape: [shape, SHAPE] });
     if (shape.reduce((product, size) => product * size, 1) !== data.length) {
       throw recorder.error("tensor", "trace_shape", `${describeShape(shape)} does not hold ${data.length} numbers`);
     }
@@ -40,7 +43,11 @@ export class TraceTools {
   /** `a` where the condition holds, `b` elsewhere. */
   where(condition: Value, a: Operand, b: Operand): Value {
     const { recorder } = this;
-    return applied(recorder, "where", [condition, operandOf(recorder, a, "where"), operandOf(recorder, b, "where")]);
+    return applied(recorder, "where", [
+      operandOf(recorder, condition, "where"),
+      operandOf(recorder, a, "where"),
+      operandOf(recorder, b, "where"),
+    ]);
   }
 
   /** Joins along a dimension that is there. */
@@ -59,6 +66,7 @@ export class TraceTools {
   gradient(of: Value, by: Value | readonly Value[]): Value | Value[] {
     const { recorder } = this;
     const list = by instanceof Value ? [by] : by;
+    requireArguments(recorder, "gradient", { of: [of, VALUE], by: [list, VALUES] });
     if (of.shape?.some((size) => size !== 1 && size !== null)) {
       const message = `a gradient is taken of one number, but this has shape ${describeShape(of.shape)}`;
       throw recorder.error("gradient", "trace_gradient", message, "Select one, or take the sum.");
@@ -78,6 +86,10 @@ export class TraceTools {
 
   #join(name: "cat" | "stack", values: readonly (Value | SavedTensor)[], dim: number): Value {
     const { recorder } = this;
+    requireArguments(recorder, name, {
+      values: [values, OPERANDS],
+      dim: [dim, kinds.that("a whole number", Number.isSafeInteger)],
+    });
     const inputs = values.map((each) => operandOf(recorder, each, name).id);
     const join = { op: "join", function: name, inputs, dim } as const;
     return recordValue(recorder, { name, takes: inputs, shape: null }, (id) => ({ ...join, id }));
@@ -97,6 +109,7 @@ export class TraceInvoke extends TraceTools {
   /** A module by its path, `layers[1].mlp` or `layers.1.mlp`. An unknown one throws with the nearest ones. */
   at(path: string): TraceModule {
     const { recorder } = this;
+    requireArguments(recorder, "at", { path: [path, kinds.text()] });
     const known = [...recorder.modules.keys()].filter((each) => each !== "");
     try {
       return this.#module(knownPath(path, known));
@@ -131,9 +144,41 @@ export class TraceInvokes extends TraceTools {
   }
 }
 
+const isHostTensor = (input: unknown): input is { readonly data: HostArray; readonly shape: readonly number[] } =>
+  typeof input === "object" && input !== null && "data" in input;
+
 const fromNested = (input: Nested): { data: Float32Array; shape: number[] } => {
   const shape: number[] = [];
-  for (let level = input; typeof level === "object"; level = level[0] ?? 0) shape.push(level.length);
-  const flat = ([input] as unknown[]).flat(Number.POSITIVE_INFINITY);
-  return { data: Float32Array.from(flat, Number), shape };
+  for (let level: unknown = input; Array.isArray(level); level = level[0]) shape.push(level.length);
+  const flat: number[] = [];
+  const collect = (part: unknown, depth: number): void => {
+    if (depth === shape.length) {
+      if (typeof part !== "number" || Number.isNaN(part)) {
+        throw new ShapeMistake(`${shown(part)} stands where a number should`);
+      }
+      flat.push(part);
+      return;
+    }
+    if (!Array.isArray(part) || part.length !== shape[depth]) {
+      const found = Array.isArray(part) ? `a list of ${part.length}` : shown(part);
+      throw new ShapeMistake(`the lists are not all of one length: ${found} stands beside a list of ${shape[depth]}`);
+    }
+    for (const each of part) collect(each, depth + 1);
+  };
+  collect(input, 0);
+  return { data: Float32Array.from(flat), shape };
 };
+
+const ARRAY = kinds.that<HostArray>(
+  "a Float32Array, a Float64Array or a BigInt64Array without NaN",
+  (value) =>
+    value instanceof BigInt64Array ||
+    ((value instanceof Float32Array || value instanceof Float64Array) && !value.some(Number.isNaN)),
+);
+const SHAPE = kinds.listOf("whole numbers", (size) => Number.isSafeInteger(size) && (size as number) >= 0);
+const VALUE = kinds.made(Value, "a value of this trace");
+const VALUES = kinds.listOf("values of this trace", (each) => each instanceof Value);
+const OPERANDS = kinds.that<readonly unknown[]>(
+  "a list of at least one value",
+  (value) => Array.isArray(value) && value.length > 0,
+);

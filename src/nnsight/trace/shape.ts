@@ -1,3 +1,4 @@
+import { shown } from "../../options/index.ts";
 import type { Dimension } from "../modules.ts";
 
 /** What is known of a value's shape before a trace runs; null: not even the number of dimensions. */
@@ -27,6 +28,9 @@ export const axisOf = (shape: Shape, axis: Axis): number => {
       throw new ShapeMistake(`${describeShape(shape)} has no dimension ${axis}`);
     }
     return axis;
+  }
+  if (axis !== "batch" && axis !== "position") {
+    throw new ShapeMistake(`${shown(axis)} is no axis: give its number, "batch", "position" or "feature"`);
   }
   const found = shape?.indexOf(axis) ?? -1;
   if (found < 0) {

@@ -1,4 +1,6 @@
+import { kinds } from "../../options/index.ts";
 import type { ModuleInfo } from "../modules.ts";
+import { requireArguments, requireDictionary, requireFeatures, requireIndex } from "./checks.ts";
 import type { Recorder } from "./recorder.ts";
 import { type Axis, axisOf, describeShape, type Index, requireFits, type Shape, ShapeMistake } from "./shape.ts";
 import { type Operand, operandOf, Value } from "./value.ts";
@@ -76,6 +78,7 @@ export class Site extends Value {
 
   /** A part of a tuple, by its index, or of a dict, by its key. */
   element(key: number | string): Site {
+    requireArguments(this.recorder, "element", { key: [key, ELEMENT] });
     return Site.at(this.recorder, { ...this.#place, at: [...this.#place.at, String(key)] });
   }
 
@@ -89,7 +92,10 @@ export class Site extends Value {
     return this.select("feature", index);
   }
   override select(axis: Axis, index: Index): Site {
-    const dim = this.recorder.check("select", () => axisOf(this.shape, axis));
+    const dim = this.recorder.check("select", () => {
+      requireIndex(index);
+      return axisOf(this.shape, axis);
+    });
     const selections = [...this.#selections, { dim, index }];
     return new Site(this.recorder, super.select(dim, index), { place: this.#place, whole: this.#whole, selections });
   }
@@ -120,6 +126,7 @@ export class Site extends Value {
 
   /** Adds `strength` times a vector. Source: activation addition, Turner et al. 2023. */
   steer(vector: Operand, strength = 1): void {
+    requireArguments(this.recorder, "steer", { strength: [strength, kinds.finite()] });
     const scaled = strength === 1 ? vector : operandOf(this.recorder, vector, "steer").mul(strength);
     this.replace(this.add(scaled));
   }
@@ -130,6 +137,8 @@ export class Site extends Value {
    * Source: Templeton et al. 2024, "Scaling Monosemanticity", feature steering.
    */
   clampFeature(dictionary: TraceDictionary, feature: number | readonly number[], value: Operand): void {
+    requireDictionary(this.recorder, "clampFeature", dictionary);
+    this.recorder.check("clampFeature", () => requireFeatures(feature, dictionary.shape.size));
     const features = this.encode(dictionary);
     const error = this.sub(features.decode(dictionary));
     this.replace(features.put("feature", feature, value).decode(dictionary).add(error));
@@ -169,6 +178,11 @@ export class Site extends Value {
     return whole.put(first.dim, first.index, inner);
   }
 }
+
+const ELEMENT = kinds.that<number | string>(
+  "the index of a tuple or the key of a dict",
+  (value) => typeof value === "string" || (Number.isSafeInteger(value) && (value as number) >= 0),
+);
 
 interface SiteParts {
   readonly place: Place;

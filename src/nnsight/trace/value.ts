@@ -1,5 +1,7 @@
+import { kinds, optionsOf, shown } from "../../options/index.ts";
 import type { TraceOperation } from "../../protocol/index.ts";
 import { SavedTensor } from "../saved-tensor.ts";
+import { requireArguments, requireDictionary, requireIndex, requireOptions, requireReduceOptions } from "./checks.ts";
 import type { Recorder } from "./recorder.ts";
 import {
   type Axis,
@@ -23,6 +25,13 @@ type Apply = Extract<TraceOperation, { op: "apply" }>["function"];
 type Reduce = Extract<TraceOperation, { op: "reduce" }>["function"];
 type Along = Extract<TraceOperation, { op: "along" }>["function"];
 type CastType = Extract<TraceOperation, { op: "cast" }>["dtype"];
+
+interface TopkOptions {
+  /** The last one unless given. */
+  readonly axis?: Axis;
+  /** Whether the largest entries are wanted, or the smallest; true unless given. */
+  readonly largest?: boolean;
+}
 
 /**
  * A tensor of a recorded trace. Its methods compute nothing; they record what the worker will compute, and give new
@@ -79,6 +88,7 @@ export class Value {
   select(axis: Axis, index: Index): Value {
     const { recorder } = this;
     const [dim, shape] = recorder.check("select", () => {
+      requireIndex(index);
       const dim = axisOf(this.shape, axis);
       return [dim, pickedShape(this.shape, dim, index)];
     });
@@ -91,6 +101,7 @@ export class Value {
     const { recorder } = this;
     const value = operandOf(recorder, part, "put");
     const dim = recorder.check("put", () => {
+      requireIndex(index);
       const dim = axisOf(this.shape, axis);
       requireFits(value.shape, pickedShape(this.shape, dim, index));
       return dim;
@@ -210,16 +221,14 @@ export class Value {
   }
 
   /** The k largest entries (or smallest), in order, and where they stand. */
-  topk(
-    k: number,
-    options: { readonly axis?: Axis; readonly largest?: boolean } = {},
-  ): {
-    values: Value;
-    indices: Value;
-  } {
+  topk(k: number, options: TopkOptions = {}): { values: Value; indices: Value } {
     const { recorder } = this;
+    requireArguments(recorder, "topk", { k: [k, kinds.whole(1)] });
+    requireOptions(recorder, "topk", TOPK, options);
     const [dim, shape] = recorder.check("topk", () => {
       const dim = axisOf(this.shape, options.axis ?? -1);
+      const size = this.shape?.at(dim);
+      if (typeof size === "number" && k > size) throw new ShapeMistake(`k is ${k}, but the dimension has ${size}`);
       return [dim, this.shape === null ? null : this.shape.with(dim, k)];
     });
     const topk = { op: "topk", input: this.id, k, dim, largest: options.largest ?? true } as const;
@@ -235,12 +244,14 @@ export class Value {
   }
 
   reshape(shape: readonly number[]): Value {
+    requireArguments(this.recorder, "reshape", { shape: [shape, SIZES] });
     const known = shape.map((each) => (each < 0 ? null : each));
     return this.#made("reshape", known, (id) => ({ op: "reshape", id, input: this.id, shape: [...shape] }));
   }
 
   /** The dimensions in another order. */
   permute(dims: readonly number[]): Value {
+    requireArguments(this.recorder, "permute", { dims: [dims, WHOLE_NUMBERS] });
     const shape = this.recorder.check("permute", () =>
       dims.map((dim) => this.shape?.at(axisOf(this.shape, dim)) ?? null),
     );
@@ -249,6 +260,7 @@ export class Value {
 
   /** In another dtype. */
   to(dtype: CastType): Value {
+    requireArguments(this.recorder, "to", { dtype: [dtype, CAST_TYPE] });
     return this.#made("to", this.shape, (id) => ({ op: "cast", id, input: this.id, dtype }));
   }
 
@@ -264,11 +276,13 @@ export class Value {
 
   /** The dictionary's features of these activations, (…, size), in the dictionary's dtype. */
   encode(dictionary: TraceDictionary): Value {
+    requireDictionary(this.recorder, "encode", dictionary);
     return this.#through("encode", dictionary, dictionary.shape.inputWidth, dictionary.shape.size);
   }
 
   /** The reconstruction of these features, (…, outputWidth). */
   decode(dictionary: TraceDictionary): Value {
+    requireDictionary(this.recorder, "decode", dictionary);
     return this.#through("decode", dictionary, dictionary.shape.size, dictionary.shape.outputWidth);
   }
 
@@ -283,9 +297,11 @@ export class Value {
     return applied(recorder, name, [this, ...others]);
   }
 
-  #reduce(name: Reduce, axes: Axis | readonly Axis[] | undefined, { keep = false }: ReduceOptions = {}): Value {
+  #reduce(name: Reduce, axes: Axis | readonly Axis[] | undefined, options: ReduceOptions = {}): Value {
     const { recorder } = this;
-    const list = axes === undefined ? null : typeof axes === "object" ? axes : [axes];
+    requireReduceOptions(recorder, name, options);
+    const { keep = false } = options;
+    const list = axes === undefined ? null : Array.isArray(axes) ? (axes as readonly Axis[]) : [axes as Axis];
     const dims = recorder.check(name, () => list?.map((axis) => axisOf(this.shape, axis)) ?? null);
     const shape = reducedShape(this.shape, dims, keep);
     return this.#made(name, shape, (id) => ({ op: "reduce", id, function: name, input: this.id, dims, keep }));
@@ -323,6 +339,20 @@ export class Value {
   }
 }
 
+const TOPK = optionsOf<TopkOptions>({
+  axis: kinds.that<Axis>("the number or name of an axis", (value) => ["number", "string"].includes(typeof value)),
+  largest: kinds.flag(),
+});
+const WHOLE_NUMBERS = kinds.listOf("whole numbers", Number.isSafeInteger);
+const SIZES = kinds.that<readonly number[]>(
+  "a list of sizes, of which one may be -1",
+  (value) =>
+    Array.isArray(value) &&
+    value.every((size) => Number.isSafeInteger(size) && size >= -1) &&
+    value.filter((size) => size === -1).length <= 1,
+);
+const CAST_TYPE = kinds.oneOf<CastType>("float32", "float64", "bfloat16", "float16", "int64", "bool");
+
 /** Records an operation that makes one value, of this shape. */
 export const recordValue = (
   recorder: Recorder,
@@ -355,11 +385,13 @@ export const operandOf = (recorder: Recorder, operand: Operand, name: string): V
     );
   }
   if (typeof operand === "number") {
+    if (Number.isNaN(operand)) throw recorder.error(name, "trace_misuse", "NaN is no number to compute with");
     return recordValue(recorder, { name, shape: [] }, (id) => ({ op: "number", id, value: operand }));
   }
   if (operand instanceof SavedTensor) {
     requireSameWorker(recorder, operand.worker, name, "tensor");
     return recordValue(recorder, { name, shape: operand.shape }, (id) => ({ op: "held", id, tensor: operand.ref }));
   }
-  throw recorder.error(name, "trace_misuse", "this is neither a value of the trace, nor a saved tensor, nor a number");
+  const message = `${shown(operand)} is neither a value of the trace, nor a saved tensor, nor a number`;
+  throw recorder.error(name, "trace_misuse", message, "Numbers in lists come in with t.tensor(numbers).");
 };
