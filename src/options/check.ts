@@ -145,7 +145,7 @@ const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
 /** The key that an unknown one stands for: written in another way, called by another library's name, or a slip. */
 export const nearestKey = (unknown: string, keys: readonly string[]): string | undefined => {
   const bareOf = (key: string) => key.replaceAll(/[^A-Za-z0-9]/g, "").toLowerCase();
-  const lettersOf = (key: string) => [...key].sort().join("");
+  const lettersOf = (key: string) => Array.from(key).sort().join("");
   const wanted = bareOf(unknown);
   const same =
     keys.find((key) => bareOf(key) === wanted) ?? keys.find((key) => lettersOf(bareOf(key)) === lettersOf(wanted));
