@@ -12,6 +12,7 @@ interface EvaluateArguments extends DictionaryArguments, MeasuringArguments {
   readonly activations?: string | undefined;
   readonly "frequency-tokens"?: string | undefined;
   readonly plot?: readonly string[] | undefined;
+  readonly output?: string | undefined;
   readonly json: boolean;
 }
 
@@ -20,9 +21,9 @@ export const evaluateCommand: CommandModule<object, EvaluateArguments> = {
   describe: "Say how good dictionaries are, on text they were not trained on",
   builder: (yargs) =>
     dictionaryOptions(yargs)
-      .option("contexts", { type: "string", describe: "Contexts to measure on (128)" })
-      .option("alive-tokens", { type: "string", describe: "Tokens on which a feature must fire to be alive (8192)" })
-      .option("frequency-tokens", { type: "string", describe: "Tokens on which frequencies are counted (16384)" })
+      .option("contexts", { type: "string", describe: "Contexts to measure on (the run's, or 128)" })
+      .option("alive-tokens", { type: "string", describe: "Tokens on which a feature must fire to be alive (the run's, or 8192)" })
+      .option("frequency-tokens", { type: "string", describe: "Tokens on which frequencies are counted (the run's, or 16384)" })
       .option("activations", { type: "string", describe: "Cached rows to evaluate on; without a model, no losses" })
       .option("compat", {
         choices: ["none", "ddac948"] as const,
@@ -35,12 +36,17 @@ export const evaluateCommand: CommandModule<object, EvaluateArguments> = {
         array: true,
         describe: "Write the frequency histograms to this .svg or .png; may be given twice",
       })
+      .option("output", {
+        type: "string",
+        describe: "Write all evaluations to this JSON file, and none beside the dictionaries",
+      })
       .option("json", { type: "boolean", default: false, describe: "Print the evaluations as one JSON object" })
       .strictOptions()
       .example("$0 evaluate runs/quickstart", "On the documents that its training left out")
-      .example("$0 evaluate runs/pythia --contexts 512 --plot pythia.svg", "Every dictionary of a run, in one figure")
+      .example("$0 evaluate runs/pythia --plot pythia.svg", "Every dictionary of a run, in one figure")
+      .example("$0 evaluate runs/pythia --contexts 512 --output more.json", "With other settings than the run's own")
       .example("$0 evaluate ae.pt --model M --submodule S --data text.jsonl", "A dictionary from elsewhere")
-      .epilogue("docs/statistics.md defines every number. Each evaluation is written beside its dictionary.") as never,
+      .epilogue("docs/statistics.md defines every number. Each evaluation is written beside its dictionary; one with other settings is not replaced.") as never,
   handler: async (argv) => {
     const { runEvaluate } = await import("./run-evaluate.ts");
     process.exitCode = await runEvaluate({

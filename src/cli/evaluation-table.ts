@@ -28,7 +28,7 @@ export const evaluationTable = (results: readonly EvaluatedDictionary[]): string
   return [
     aligned([["dictionary", ...SET.map(([, label]) => label)], ...rows]),
     "",
-    `On ${count(Math.min(...notes))}${Math.max(...notes) > Math.min(...notes) ? ` to ${count(Math.max(...notes))}` : ""} tokens each; recovered: of the loss that zero ablation costs. evaluation.json has the rest.`,
+    `On ${count(Math.min(...notes))}${Math.max(...notes) > Math.min(...notes) ? ` to ${count(Math.max(...notes))}` : ""} tokens each; recovered: of the loss that zero ablation costs. --json prints the rest.`,
   ].join("\n");
 };
 
@@ -40,7 +40,8 @@ const single = ({ name, subject, evaluation }: EvaluatedDictionary): string => {
     return [[label, shown(statistic, percent), range(statistic, percent), count(statistic.tokens)]];
   });
   const where = subject.submodule === null ? "" : ` at ${subject.submodule} (${subject.io})`;
-  const text = subject.reserved ? `${subject.data}, documents not trained on` : subject.data;
+  const amount = subject.submodule === null ? "" : `${count(evaluation.contexts)} contexts of `;
+  const text = `${amount}${subject.data}${subject.reserved ? ", documents not trained on" : ""}`;
   const table = aligned([["", "", "95 % interval", "tokens"], ...rows]);
   const reference = evaluation.reference === undefined ? [] : ["", ...referenceLines(evaluation.reference)];
   return [`${name}${where}, on ${text}`, "", table, ...reference].join("\n");

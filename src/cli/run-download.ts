@@ -23,7 +23,7 @@ export interface DownloadArguments {
 
 /** Fetches released dictionaries. A name that is not known is found before anything is fetched. */
 export const download = async ({
-  sets,
+  sets: named,
   layers: given,
   checkpoints,
   to,
@@ -31,6 +31,7 @@ export const download = async ({
   json,
   python,
 }: DownloadArguments): Promise<void> => {
+  const sets = [...new Set(named)];
   const layers = given.flatMap((each) => each.split(",")).filter((each) => each !== "");
   for (const set of sets) publishedDictionaries(publishedSet(set), layers);
   await using worker = await Worker.start(await ensureEnvironment({ python, onProgress: setupProgress() }));

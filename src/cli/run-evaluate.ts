@@ -1,9 +1,10 @@
-import { extname } from "node:path";
-import { writeFile } from "../checkpoint/index.ts";
+import { extname, resolve } from "node:path";
+import { writeFile, writeJson } from "../checkpoint/index.ts";
 import { ConfigError } from "../errors.ts";
 import { evaluateFolders } from "../evaluate/evaluate-folders.ts";
 import type { EvaluationChoices } from "../evaluate/plan.ts";
-import { dictionariesAt, distinctNames } from "../evaluate/targets.ts";
+import { requireReplaceable } from "../evaluate/own-statistics.ts";
+import { dictionariesIn, type DictionaryOnDisk } from "../evaluate/targets.ts";
 import { frequencyBars, frequencyPlot, type NamedHistogram, rasterize } from "../report/index.ts";
 import { evaluationTable } from "./evaluation-table.ts";
 import { requireOutputFile } from "./output-file.ts";
@@ -14,36 +15,56 @@ interface Options {
   readonly choices: EvaluationChoices;
   readonly device: string;
   readonly plot?: readonly string[] | undefined;
+  /** A file for all evaluations, instead of one beside each dictionary. */
+  readonly output?: string | undefined;
   readonly json: boolean;
   readonly python?: string | undefined;
 }
 
 /** Evaluates, writes and prints; returns the exit code. */
 export const runEvaluate = async (options: Options): Promise<number> => {
-  const { paths, choices, device, json, plot = [] } = options;
+  const { paths, choices, device, json, output, plot = [] } = options;
   for (const path of plot) checkPlot(path);
-  const dictionaries = distinctNames(paths.flatMap(dictionariesAt));
+  const dictionaries = dictionariesIn(paths);
+  if (output === undefined) for (const each of dictionaries) requireReplaceable(each, choices);
+  else checkOutput(output, dictionaries);
   const stopping = "Stopping. What is finished is written.";
   const done = await withWorker({ python: options.python, stopping }, async ({ worker, signal, progress }) => {
     const { onProgress } = progress;
-    const results = await evaluateFolders(dictionaries, worker, { choices, device, signal, onProgress });
+    const results = await evaluateFolders(dictionaries, worker, {
+      choices,
+      device,
+      signal,
+      onProgress,
+      write: output === undefined,
+    });
     progress[Symbol.dispose]();
     const histograms = results.map(({ name, evaluation }) => ({ name, frequencies: evaluation.frequencies }));
     await writePlots(plot, histograms);
-    if (json) {
-      const objects = results.map(({ name, weights, subject, evaluation }) => ({
-        name,
-        weights,
-        ...subject,
-        ...evaluation,
-      }));
-      process.stdout.write(`${JSON.stringify({ evaluations: objects })}\n`);
-    } else {
+    const evaluations = results.map(({ name, weights, subject, evaluation }) => ({
+      name,
+      weights,
+      ...subject,
+      ...evaluation,
+    }));
+    if (output !== undefined) await writeJson(output, { evaluations });
+    if (json) process.stdout.write(`${JSON.stringify({ evaluations })}\n`);
+    else {
       process.stdout.write(`${evaluationTable(results)}\n\n${frequencyBars(histograms)}\n`);
     }
     return true;
   });
   return done === undefined ? 130 : 0;
+};
+
+/** What `--output` writes is no evaluation.json of one dictionary, so it may not take the place of one. */
+const checkOutput = (path: string, dictionaries: readonly DictionaryOnDisk[]): void => {
+  requireOutputFile("--output", path, "other.json");
+  const taken = dictionaries.find(({ evaluation }) => resolve(evaluation) === resolve(path));
+  if (taken === undefined) return;
+  throw new ConfigError(`--output is ${path}, which is for the statistics of ${taken.name}'s own run.`, {
+    hint: "Name another file.",
+  });
 };
 
 const checkPlot = (path: string): void => {

@@ -2,7 +2,7 @@ import prettyBytes from "pretty-bytes";
 import { writeFile } from "../checkpoint/index.ts";
 import { CancelledError } from "../errors.ts";
 import type { EvaluationChoices } from "../evaluate/plan.ts";
-import { dictionariesAt } from "../evaluate/targets.ts";
+import { dictionariesIn } from "../evaluate/targets.ts";
 import { createReport, isThere, type ReportData, type ReportOptions } from "../report/index.ts";
 import { count } from "./format.ts";
 import { requireOutputFile } from "./output-file.ts";
@@ -23,7 +23,7 @@ export const runReport = async (options: Options): Promise<number> => {
   const { paths, output, choices, amounts, device, json } = options;
   requireOutputFile("--output", output, "report.html");
   // A path without a dictionary is found before Python is started.
-  for (const path of paths) dictionariesAt(path);
+  dictionariesIn(paths);
   const stopping = "Stopping. No page is written.";
   const report = await withWorker({ python: options.python, stopping }, async ({ worker, signal, progress }) => {
     const { onProgress } = progress;

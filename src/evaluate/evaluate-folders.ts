@@ -1,20 +1,21 @@
 import { writeJson } from "../checkpoint/index.ts";
 import { AutoEncoder } from "../dictionary/index.ts";
 import { DictlearnError } from "../errors.ts";
-import { version } from "../version.ts";
 import { Scope, type Worker } from "../worker/index.ts";
 import { evaluate } from "./evaluate.ts";
 import type { Evaluation } from "./evaluation.ts";
 import type { EvaluationProgress } from "./measurement.ts";
 import { Models } from "./models.ts";
-import { type EvaluationChoices, type EvaluationPlan, planEvaluation } from "./plan.ts";
+import { requireReplaceable } from "./own-statistics.ts";
+import { type EvaluationChoices, planEvaluation } from "./plan.ts";
+import { type EvaluationSubject, subjectOf } from "./subject.ts";
 import type { DictionaryOnDisk } from "./targets.ts";
 
 export interface EvaluateFoldersOptions {
   readonly choices?: EvaluationChoices;
   /** Where the model and the dictionaries are: `auto`, `cpu`, `cuda`, `cuda:1`. */
   readonly device?: string;
-  /** Write each evaluation beside its dictionary. */
+  /** Write each evaluation beside its dictionary, unless that would replace one with other settings: then it throws. */
   readonly write?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Where models are kept that are used again afterwards; without it, they are released at the end. */
@@ -33,21 +34,6 @@ export interface EvaluatedDictionary {
   readonly evaluation: Evaluation;
 }
 
-/** What an evaluation is of: written into `evaluation.json` with it. */
-export interface EvaluationSubject {
-  readonly dictlearn: string;
-  readonly model: string | null;
-  readonly submodule: string | null;
-  readonly io: string | null;
-  /** The text's path, or the file of rows. */
-  readonly data: string | null;
-  /** Whether the text is the part of the run's own that was never trained on. */
-  readonly reserved: boolean;
-  readonly ctx_len: number | null;
-  readonly seed: number;
-  readonly compat: "none" | "ddac948";
-}
-
 /** Evaluates dictionaries one after the other; a model that several of them read is loaded once. */
 export const evaluateFolders = async (
   dictionaries: readonly DictionaryOnDisk[],
@@ -57,6 +43,7 @@ export const evaluateFolders = async (
   const { choices = {}, device = "auto", write = true, signal, onProgress = () => {}, onResult = () => {} } = options;
   // Whatever a config lacks is found before the first model is loaded.
   const plans = dictionaries.map((each) => planEvaluation(each, choices));
+  if (write) for (const each of dictionaries) requireReplaceable(each, choices);
   await using scope = new Scope();
   const models = options.models ?? scope.use(new Models(worker, device, signal));
   const results: EvaluatedDictionary[] = [];
@@ -81,19 +68,6 @@ export const evaluateFolders = async (
   }
   return results;
 };
-
-/** The facts of a plan that go into `evaluation.json`. */
-export const subjectOf = ({ model, site, data, options }: EvaluationPlan): EvaluationSubject => ({
-  dictlearn: version,
-  model: model?.path ?? null,
-  submodule: site?.submodule ?? null,
-  io: site?.io ?? null,
-  data: data?.path ?? options.activations ?? null,
-  reserved: data?.part?.take === "evaluation",
-  ctx_len: options.buffer?.ctx_len ?? null,
-  seed: options.seed ?? 0,
-  compat: options.compat ?? "none",
-});
 
 /** A failure of one dictionary of several says which one it was. */
 const named = async <T>(name: string, work: Promise<T>): Promise<T> => {

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { DictlearnError } from "../errors.ts";
-import type { EvaluationSubject } from "./evaluate-folders.ts";
 import type { Evaluation } from "./evaluation.ts";
+import type { EvaluationSubject } from "./subject.ts";
 
 /** JSON has no NaN: a number that is not defined lies there as null. */
 const Float = z

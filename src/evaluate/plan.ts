@@ -1,3 +1,4 @@
+import { evaluationDefaults } from "../config/index.ts";
 import type { BufferSettings } from "../config/parts.ts";
 import { ConfigError } from "../errors.ts";
 import type { SiteSpec } from "../nnsight/index.ts";
@@ -55,19 +56,18 @@ export const planEvaluation = (
   text: "reserved" | "all" = "reserved",
 ): EvaluationPlan => {
   const { run } = config;
-  const compat = choices.compat ?? run?.compat ?? "none";
+  const compat = choices.compat ?? ownCompat(run);
+  requireEffect(choices, compat);
   const seed = choices.seed ?? run?.seed ?? 0;
   const options = {
-    contexts: choices.contexts ?? DEFAULT_CONTEXTS,
+    contexts: choices.contexts ?? run?.evaluation?.contexts ?? DEFAULT_CONTEXTS,
     compat,
     seed,
-    buffer: bufferSettings(config, choices),
-    ...defined({
-      activations: choices.activations,
-      batchSize: choices.batch_size,
-      aliveTokens: choices.alive_tokens ?? run?.evaluation?.alive_tokens,
-      frequencyTokens: choices.frequency_tokens ?? run?.evaluation?.frequency_tokens,
-    }),
+    buffer: bufferSettings(config, choices, compat),
+    aliveTokens: choices.alive_tokens ?? run?.evaluation?.alive_tokens ?? evaluationDefaults.alive_tokens,
+    frequencyTokens:
+      choices.frequency_tokens ?? run?.evaluation?.frequency_tokens ?? evaluationDefaults.frequency_tokens,
+    ...defined({ activations: choices.activations, batchSize: choices.batch_size }),
   };
   if (choices.activations !== undefined && choices.model === undefined) {
     return { model: null, site: null, data: null, options };
@@ -79,7 +79,8 @@ export const planEvaluation = (
   return {
     model: {
       path: model,
-      revision: choices.revision ?? run?.revision ?? null,
+      // A revision is one of the run's model, not of another.
+      revision: choices.revision ?? (choices.model === undefined ? run?.revision : undefined) ?? null,
       dtype: choices.model_dtype ?? run?.model_dtype ?? null,
     },
     site: { submodule, io: choices.io ?? config.io ?? "out" },
@@ -88,10 +89,32 @@ export const planEvaluation = (
   };
 };
 
+/** The sampling of the evaluation that the run itself ends with, or else the one that goes with its training. */
+const ownCompat = (run: DictionaryOnDisk["config"]["run"]): "none" | "ddac948" => {
+  const reserves = typeof run?.data?.evaluation_every === "number";
+  return run === undefined || (run.evaluation !== null && reserves) ? "none" : run.compat;
+};
+
+/** Choices that would change nothing are mistakes. */
+const requireEffect = (choices: EvaluationChoices, compat: "none" | "ddac948"): void => {
+  const idle = (["text_field", "split", "skip"] as const).find((key) => choices[key] !== undefined);
+  if (idle !== undefined && choices.data === undefined) {
+    throw new ConfigError(`--${idle.replace("_", "-")} says how other text is read, but none is named.`, {
+      hint: "Name it with --data PATH.",
+    });
+  }
+  if (choices.n_ctxs !== undefined && compat === "none") {
+    throw new ConfigError("--buffer-contexts is for the reference's sampling, which this is not.", {
+      hint: "Add --compat ddac948, or leave it out.",
+    });
+  }
+};
+
 /** How the run cut its text into contexts; how it filled a buffer matters to the reference's sampling alone. */
 const bufferSettings = (
   { run, ctxLen }: DictionaryOnDisk["config"],
   choices: EvaluationChoices,
+  compat: "none" | "ddac948",
 ): Partial<BufferSettings> => {
   const own = defined({
     ctx_len: choices.ctx_len ?? ctxLen,
@@ -101,7 +124,7 @@ const bufferSettings = (
   });
   if (run === undefined) return own;
   const { n_ctxs, ctx_len, in_batch_size, out_batch_size } = run.buffer;
-  if (choices.compat !== undefined && choices.compat !== run.compat) {
+  if (compat !== run.compat) {
     return { n_ctxs, ctx_len, in_batch_size, out_batch_size, ...own };
   }
   return { ...run.buffer, ...own };

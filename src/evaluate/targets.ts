@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError } from "../errors.ts";
+import { realPath } from "../real-path.ts";
 import { type FolderConfig, readFolderConfig } from "./folder-config.ts";
 
 /** A dictionary on disk. */
@@ -63,6 +64,16 @@ const weightsBelow = (folder: string, depth: number): string[] =>
       if (existsSync(join(inside, WEIGHTS))) return [join(inside, WEIGHTS)];
       return depth > 1 ? weightsBelow(inside, depth - 1) : [];
     });
+
+/** The dictionaries at several paths, each once however it is reached, under names that tell them apart. */
+export const dictionariesIn = (paths: readonly string[]): DictionaryOnDisk[] => {
+  const found = new Map<string, DictionaryOnDisk>();
+  for (const each of paths.flatMap(dictionariesAt)) {
+    const place = realPath(each.weights);
+    if (!found.has(place)) found.set(place, each);
+  }
+  return distinctNames([...found.values()]);
+};
 
 /** Dictionaries of several runs may share a name; then their folders tell them apart, or where these do not, their paths. */
 export const distinctNames = (dictionaries: readonly DictionaryOnDisk[]): DictionaryOnDisk[] => {

@@ -46,7 +46,9 @@ const DEFAULT_TOKENS = 65_536;
  * what is already found come over, so memory and traffic depend on `count` and not on how much is searched.
  */
 export const topContexts = async (dictionary: AutoEncoder, options: TopContextsOptions): Promise<FeatureContexts[]> => {
-  const { model, submodule, io = "out", part, buffer = {}, features, count = DEFAULT_COUNT, signal } = options;
+  const { model, submodule, io = "out", part, buffer = {}, count = DEFAULT_COUNT, signal } = options;
+  // One that is named twice is searched for once.
+  const features = [...new Set(options.features)];
   const { tokens: wanted = DEFAULT_TOKENS, batchSize = DEFAULT_BATCH_SIZE, onProgress = () => {} } = options;
   checkFeatures(features, dictionary.shape.size);
   const contexts = { ...contextsOptions(parseBuffer(buffer)), dropPartialBatch: false };
@@ -82,7 +84,7 @@ export const topContexts = async (dictionary: AutoEncoder, options: TopContextsO
       onProgress({ stage: "Searching contexts", done: Math.min(tokens, wanted), total: wanted });
     }
   });
-  return features.map((feature) => ({ feature, contexts: best.get(feature) ?? [] }));
+  return options.features.map((feature) => ({ feature, contexts: best.get(feature) ?? [] }));
 };
 
 const checkFeatures = (features: readonly number[], size: number): void => {

@@ -4,7 +4,7 @@ import { ConfigError } from "../errors.ts";
 import { DEFAULT_LOSS_CONTEXTS } from "../evaluate/loss-effects.ts";
 import { Models } from "../evaluate/models.ts";
 import type { EvaluationChoices } from "../evaluate/plan.ts";
-import { type DictionaryOnDisk, dictionariesAt, distinctNames } from "../evaluate/targets.ts";
+import { type DictionaryOnDisk, dictionariesIn } from "../evaluate/targets.ts";
 import { Worker } from "../worker/index.ts";
 import { readDictionary } from "./gather/read-dictionary.ts";
 import { reportPage } from "./page.ts";
@@ -48,13 +48,13 @@ const DEFAULT_TOKENS = 32_768;
 /**
  * A page about the dictionaries at `paths` (folders of runs or dictionaries, `ae.pt` files, checkpoints): statistics, curves,
  * frequencies, and the features with the contexts in which they fire. A dictionary without an `evaluation.json` is evaluated,
- * which writes one. The same folders give the same bytes.
+ * which writes one unless `choices` ask for something else than its run. The same folders give the same bytes.
  *
  * @throws {ConfigError} for a path without a dictionary, numbers that are none, and features that a dictionary does not have.
  */
 export const createReport = async (paths: readonly string[], options: ReportOptions = {}): Promise<Report> => {
   const { contexts = DEFAULT_CONTEXTS, tokens = DEFAULT_TOKENS, lossContexts = DEFAULT_LOSS_CONTEXTS } = options;
-  const dictionaries = distinctNames(paths.flatMap(dictionariesAt));
+  const dictionaries = dictionariesIn(paths);
   const addFeatures = [...new Set(options.addFeatures)];
   const features = options.features ?? defaultFeatures(dictionaries.length);
   for (const [key, value] of Object.entries({ features, contexts, tokens, lossContexts })) {

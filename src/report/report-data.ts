@@ -1,5 +1,5 @@
-import type { EvaluationSubject } from "../evaluate/evaluate-folders.ts";
 import type { Evaluation } from "../evaluate/evaluation.ts";
+import type { EvaluationSubject } from "../evaluate/subject.ts";
 
 /** Everything that a report says; the page is a pure function of it. */
 export interface ReportData {
@@ -26,6 +26,8 @@ export interface ReportedDictionary {
 
 export interface Evaluated {
   readonly subject: Partial<EvaluationSubject>;
+  /** Contexts that were measured. */
+  readonly contexts: number;
   readonly statistics: Evaluation["statistics"];
   readonly frequencies: Evaluation["frequencies"];
 }

@@ -4,8 +4,8 @@ import type { ResolvedRun } from "../config/index.ts";
 import { AutoEncoder } from "../dictionary/index.ts";
 import { CancelledError, DictlearnError } from "../errors.ts";
 import { evaluate } from "../evaluate/evaluate.ts";
-import { subjectOf } from "../evaluate/evaluate-folders.ts";
 import { planEvaluation } from "../evaluate/plan.ts";
+import { subjectOf } from "../evaluate/subject.ts";
 import type { Observer } from "./events.ts";
 
 interface Options {
@@ -33,7 +33,7 @@ export const evaluateRun = async (
     const folder = folders[index];
     if (folder === undefined || submodule === undefined) continue;
     const of = { name, config: { run: config, submodule, io } };
-    const plan = planEvaluation(of, { contexts: config.evaluation.contexts, compat: "none" });
+    const plan = planEvaluation(of, {});
     if (plan.data === null) continue;
     try {
       // The saved weights hold for rows as they are; those in training may be for rows that are scaled.

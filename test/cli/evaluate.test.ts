@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { makeDictionaries } from "../evaluate/support.ts";
@@ -92,6 +92,36 @@ describe("dictlearn evaluate", () => {
     expect(evaluation.reserved).toBe(false);
   });
 
+  const evaluationOf = (name: string) => readFileSync(join(run.output, name, "evaluation.json"), "utf8");
+
+  it("replaces statistics with the run's own settings only, byte for byte, and writes others to --output", async () => {
+    const before = [evaluationOf("mlp"), evaluationOf("stretcher")];
+    const same = await dictlearn(["evaluate", run.output, "--batch-size", "8"]);
+    expect(same.exitCode, same.stderr).toBe(0);
+    expect([evaluationOf("mlp"), evaluationOf("stretcher")]).toEqual(before);
+    const other = ["--data", TEXTS, "--contexts", "2"];
+    const noPython = { DICTLEARN_PYTHON: "/no/python" };
+    const refused = await dictlearn(["evaluate", run.output, ...other], noPython);
+    expect(refused.exitCode).toBe(2);
+    expect(refused.stderr).toMatch(/mlp\/evaluation\.json has other statistics and is not replaced: .*reserved is true/);
+    expect(refused.stderr).toContain("with --output FILE");
+    const own = await dictlearn(
+      ["evaluate", run.output, ...other, "--output", join(run.output, "mlp", "evaluation.json")],
+      noPython,
+    );
+    expect(own.stderr).toContain("which is for the statistics of mlp's own run");
+    // One dictionary by four ways is measured once.
+    const link = join(temporaryFolder(), "link");
+    symlinkSync(join(run.output, "mlp"), link);
+    const output = join(run.output, "other.json");
+    const paths = [join(run.output, "mlp"), `${run.output}/./mlp/`, join(run.output, "mlp", "ae.pt"), link];
+    const written = await dictlearn(["evaluate", ...paths, ...other, "--output", output]);
+    expect(written.exitCode, written.stderr).toBe(0);
+    expect(written.stdout).toContain("on 2 contexts of");
+    expect(json(output).evaluations).toMatchObject([{ name: "mlp", contexts: 2, reserved: false, data: TEXTS }]);
+    expect([evaluationOf("mlp"), evaluationOf("stretcher")]).toEqual(before);
+  });
+
   it("gives the reference's numbers under its own names", async () => {
     const compat = await dictlearn([
       "evaluate",
@@ -101,6 +131,8 @@ describe("dictlearn evaluate", () => {
       "--contexts",
       "8",
       "--json",
+      "--output",
+      join(run.output, "compat.json"),
     ]);
     expect(compat.exitCode, compat.stderr).toBe(0);
     const [{ reference, statistics }] = JSON.parse(compat.stdout).evaluations;

@@ -1,8 +1,9 @@
 import { ensureEnvironment } from "../../environment/index.ts";
 import { ConfigError, DictlearnError } from "../../errors.ts";
-import { type EvaluationSubject, evaluateFolders } from "../../evaluate/evaluate-folders.ts";
+import { evaluateFolders } from "../../evaluate/evaluate-folders.ts";
 import { Models } from "../../evaluate/models.ts";
 import type { EvaluationChoices } from "../../evaluate/plan.ts";
+import type { EvaluationSubject } from "../../evaluate/subject.ts";
 import type { DictionaryOnDisk } from "../../evaluate/targets.ts";
 import { Worker } from "../../worker/index.ts";
 import type { PublishedDictionary, PublishedStatistics } from "../published-set.ts";

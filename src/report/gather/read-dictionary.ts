@@ -4,7 +4,9 @@ import { AutoEncoder } from "../../dictionary/index.ts";
 import { ConfigError, DictlearnError } from "../../errors.ts";
 import { evaluateFolders } from "../../evaluate/evaluate-folders.ts";
 import { readEvaluation } from "../../evaluate/evaluation-file.ts";
+import type { Evaluation } from "../../evaluate/index.ts";
 import type { Models } from "../../evaluate/models.ts";
+import { hasOwn, isOwn } from "../../evaluate/own-statistics.ts";
 import { type EvaluationChoices, type EvaluationPlan, planEvaluation } from "../../evaluate/plan.ts";
 import type { DictionaryOnDisk } from "../../evaluate/targets.ts";
 import type { Worker } from "../../worker/index.ts";
@@ -53,22 +55,28 @@ const folderOf = ({ weights }: DictionaryOnDisk): string => {
   return basename(here) === "checkpoints" ? dirname(here) : here;
 };
 
-/** The evaluation that lies beside the dictionary, or else one that is made now and put there. */
+/** The evaluation that lies beside the dictionary, or else one that is measured now, and put there if it is of the run's own settings. */
 const evaluationOf = async (on: DictionaryOnDisk, options: ReadDictionaryOptions): Promise<Evaluated | WhyNot> => {
   const there = readEvaluation(on.evaluation);
-  if (there !== null) return { subject: there, statistics: there.statistics, frequencies: there.frequencies };
+  if (there !== null) return evaluated(there, there);
   const plan = planned(() => planEvaluation(on, options.choices), MEASURE);
   if ("whyNot" in plan) return plan;
   const { worker, models, device, choices, signal, onProgress } = options;
   try {
-    const [result] = await evaluateFolders([on], worker, { choices, device, signal, onProgress, models });
+    // A page on other text puts nothing beside the dictionary that would pass for its run's own statistics.
+    const write = !hasOwn(on) || isOwn(on, plan);
+    const [result] = await evaluateFolders([on], worker, { choices, device, signal, onProgress, models, write });
     if (result === undefined) throw new Error("One dictionary was evaluated, and none came out.");
-    const { subject, evaluation } = result;
-    return { subject, statistics: evaluation.statistics, frequencies: evaluation.frequencies };
+    return evaluated(result.subject, result.evaluation);
   } catch (error) {
     if (error instanceof DictlearnError && error.code === "no_tokens") return { whyNot: error.message };
     throw error;
   }
+};
+
+const evaluated = (subject: Evaluated["subject"], evaluation: Evaluation): Evaluated => {
+  const { contexts, statistics, frequencies } = evaluation;
+  return { subject, contexts, statistics, frequencies };
 };
 
 /** What to do about a folder that does not say what is needed; what `dictlearn evaluate` writes is taken from there. */

@@ -32,14 +32,23 @@ ${
 
 /** On what was measured. */
 const whereFrom = (rows: readonly Row[]): string => {
-  const texts = [...new Set(rows.map(({ evaluation: { subject } }) => subject.data ?? "text"))].map(shortName);
-  const reserved = rows.every(({ evaluation: { subject } }) => subject.reserved === true);
-  const tokens = [...new Set(rows.map(({ evaluation }) => evaluation.statistics.l0?.tokens ?? 0))];
-  const amount =
-    tokens.length === 1 ? count(tokens[0] ?? 0) : `${count(Math.min(...tokens))} to ${count(Math.max(...tokens))}`;
-  return `Measured on ${amount} tokens of ${texts.join(", ")}${
-    reserved ? ", documents that training left out" : ""
-  }; ranges are 95 % confidence intervals, from a bootstrap over contexts.`;
+  const texts = [...new Set(rows.map(({ evaluation: { subject } }) => textOf(subject)))];
+  const tokens = amount(rows.map(({ evaluation }) => evaluation.statistics.l0?.tokens ?? 0));
+  const contexts = amount(rows.map(({ evaluation }) => evaluation.contexts));
+  // Cached rows come without contexts.
+  const read = rows.some(({ evaluation: { subject } }) => subject.submodule === null)
+    ? `${tokens} rows`
+    : `${tokens} tokens in ${contexts} contexts`;
+  return `Measured on ${read} of ${texts.join(" and of ")}; ranges are 95 % confidence intervals, from a bootstrap over contexts.`;
+};
+
+/** The text of an evaluation, and whether the dictionary was trained on what was read of it. */
+const textOf = ({ data, reserved }: Evaluated["subject"]): string =>
+  `${shortName(data ?? "text")}${reserved === true ? ", documents that training left out" : ""}`;
+
+const amount = (values: readonly number[]): string => {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  return least === most ? count(least) : `${count(least)} to ${count(most)}`;
 };
 
 const table = (rows: readonly Row[]): Html => {

@@ -1,0 +1,44 @@
+import { version } from "../version.ts";
+import type { EvaluationPlan } from "./plan.ts";
+
+/** What an evaluation is of: written into `evaluation.json` with it. */
+export interface EvaluationSubject {
+  readonly dictlearn: string;
+  readonly model: string | null;
+  readonly revision: string | null;
+  readonly model_dtype: string | null;
+  readonly submodule: string | null;
+  readonly io: string | null;
+  /** The text's path, or the file of rows. */
+  readonly data: string | null;
+  readonly split: string | null;
+  readonly text_field: string | null;
+  /** Documents that were left out at the beginning. */
+  readonly skip: number;
+  /** Whether the text is the part of the run's own that was never trained on. */
+  readonly reserved: boolean;
+  readonly ctx_len: number | null;
+  readonly seed: number;
+  readonly compat: "none" | "ddac948";
+  /** Contexts that the reference drew its rows from; null without `compat`. */
+  readonly buffer_contexts: number | null;
+}
+
+/** The facts of a plan that go into `evaluation.json`. */
+export const subjectOf = ({ model, site, data, options }: EvaluationPlan): EvaluationSubject => ({
+  dictlearn: version,
+  model: model?.path ?? null,
+  revision: model?.revision ?? null,
+  model_dtype: model?.dtype ?? null,
+  submodule: site?.submodule ?? null,
+  io: site?.io ?? null,
+  data: data?.path ?? options.activations ?? null,
+  split: data?.split ?? null,
+  text_field: data?.textField ?? null,
+  skip: data?.skip ?? 0,
+  reserved: data?.part?.take === "evaluation",
+  ctx_len: options.buffer?.ctx_len ?? null,
+  seed: options.seed ?? 0,
+  compat: options.compat ?? "none",
+  buffer_contexts: options.compat === "ddac948" ? (options.buffer?.n_ctxs ?? null) : null,
+});
