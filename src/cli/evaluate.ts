@@ -22,8 +22,14 @@ export const evaluateCommand: CommandModule<object, EvaluateArguments> = {
   builder: (yargs) =>
     dictionaryOptions(yargs)
       .option("contexts", { type: "string", describe: "Contexts to measure on (the run's, or 128)" })
-      .option("alive-tokens", { type: "string", describe: "Tokens on which a feature must fire to be alive (the run's, or 8192)" })
-      .option("frequency-tokens", { type: "string", describe: "Tokens on which frequencies are counted (the run's, or 16384)" })
+      .option("alive-tokens", {
+        type: "string",
+        describe: "Tokens on which a feature must fire to be alive (the run's, or 8192)",
+      })
+      .option("frequency-tokens", {
+        type: "string",
+        describe: "Tokens on which frequencies are counted (the run's, or 16384)",
+      })
       .option("activations", { type: "string", describe: "Cached rows to evaluate on; without a model, no losses" })
       .option("compat", {
         choices: ["none", "ddac948"] as const,
@@ -46,7 +52,9 @@ export const evaluateCommand: CommandModule<object, EvaluateArguments> = {
       .example("$0 evaluate runs/pythia --plot pythia.svg", "Every dictionary of a run, in one figure")
       .example("$0 evaluate runs/pythia --contexts 512 --output more.json", "With other settings than the run's own")
       .example("$0 evaluate ae.pt --model M --submodule S --data text.jsonl", "A dictionary from elsewhere")
-      .epilogue("docs/statistics.md defines every number. Each evaluation is written beside its dictionary; one with other settings is not replaced.") as never,
+      .epilogue(
+        "docs/statistics.md defines every number. Each evaluation is written beside its dictionary; one with other settings is not replaced.",
+      ) as never,
   handler: async (argv) => {
     const { runEvaluate } = await import("./run-evaluate.ts");
     process.exitCode = await runEvaluate({

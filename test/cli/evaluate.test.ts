@@ -103,7 +103,9 @@ describe("dictlearn evaluate", () => {
     const noPython = { DICTLEARN_PYTHON: "/no/python" };
     const refused = await dictlearn(["evaluate", run.output, ...other], noPython);
     expect(refused.exitCode).toBe(2);
-    expect(refused.stderr).toMatch(/mlp\/evaluation\.json has other statistics and is not replaced: .*reserved is true/);
+    expect(refused.stderr).toMatch(
+      /mlp\/evaluation\.json has other statistics and is not replaced: .*reserved is true/,
+    );
     expect(refused.stderr).toContain("with --output FILE");
     const own = await dictlearn(
       ["evaluate", run.output, ...other, "--output", join(run.output, "mlp", "evaluation.json")],
