@@ -7,7 +7,7 @@ const dataKeys = {
     .string()
     .min(1)
     .describe(
-      "A text file (.txt .jsonl .jsonl.gz .jsonl.zst .parquet), a folder of them, a Hugging Face dataset, or python-docs.",
+      "A text file (.txt .jsonl .json, also with .gz or .zst, .parquet), a folder of them, a Hugging Face dataset, or python-docs.",
     ),
   name: z.nullable(z.string()).describe("Configuration of a Hugging Face dataset that has several."),
   split: z.string().describe("Split of a Hugging Face dataset."),

@@ -107,4 +107,4 @@ export class TextStream implements AsyncDisposable {
 const isLocal = (path: string): boolean =>
   path === PYTHON_DOCS || existsSync(path) || !/^[\w.-]+(\/[\w.-]+)?$/.test(path) || FILE_ENDING.test(path);
 
-const FILE_ENDING = /\.(txt|jsonl|json|zst|gz|parquet)$/;
+const FILE_ENDING = /\.(txt|jsonl|ndjson|json|zst|gz|parquet)$/i;

@@ -1,45 +1,66 @@
-"""Lines of bytes from plain, gzip and zstandard files; what is cut off or damaged is an error, never a shorter file."""
+"""Bytes and lines of plain, gzip and zstandard files; a cut or damaged one is an error, never a shorter file."""
 
 from __future__ import annotations
 
-import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import zstandard
 
+from ..errors import WorkerError
+
 BYTES_PER_READ = 1 << 17
+# The most that one read of a gzip file may become.
+MOST_BYTES = 1 << 20
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# What the decompressors raise; BadGzipFile is an OSError, so it has to be named before that one is caught.
-DAMAGED = (zstandard.ZstdError, gzip.BadGzipFile, zlib.error, EOFError)
+# The most that the zstandard library decodes, and with that every file that `zstd --long` writes.
+MOST_WINDOW = 1 << 31
+GZIP_MAGIC = b"\x1f\x8b"
+# zlib's code for a gzip header and trailer around the data.
+GZIP_FORMAT = 16 + zlib.MAX_WBITS
+# What the decompressors raise.
+DAMAGED = (zstandard.ZstdError, zlib.error, EOFError)
 
 
 def byte_lines(file: Path, start: int = 0) -> Iterator[tuple[bytes, int]]:
-    """The lines from byte `start` of the decompressed file on, with their ends, each with the byte behind it.
+    """The lines from byte `start` of the decompressed file on, with their ends, each with the byte after it.
 
-    Raises one of `DAMAGED`, or OSError.
+    A line ends at a line feed, a carriage return, or both. Byte order marks at the start of a line are left out: they
+    are where files that begin with one were joined. Raises one of `DAMAGED`, OSError, or `broken_file`.
     """
     with file.open("rb") as raw:
         offset = start
-        for line in opened(file, raw, start):
-            text = line if offset else line.removeprefix(BYTE_ORDER_MARK)
-            offset += len(line)
-            if text:
-                yield text, offset
+        for group in grouped_lines(file, raw, start):
+            for line in group.splitlines(keepends=True) if b"\r" in group else (group,):
+                offset += len(line)
+                text = line
+                while text.startswith(BYTE_ORDER_MARK):
+                    text = text.removeprefix(BYTE_ORDER_MARK)
+                if text:
+                    yield text, offset
 
 
-def opened(file: Path, raw: BinaryIO, start: int) -> Iterator[bytes]:
-    """Decompresses by the file's ending. A plain file skips to `start`; the others are decompressed up to it."""
-    if file.name.endswith(".gz"):
-        unpacked = gzip.GzipFile(fileobj=raw)
-        unpacked.seek(start)
-        return iter(unpacked)
-    if file.name.endswith(".zst"):
-        return split_lines(without(start, zstd_chunks(raw)))
+def grouped_lines(file: Path, raw: BinaryIO, start: int) -> Iterator[bytes]:
+    """What stands between line feeds. A plain file skips to `start`; the others are decompressed up to it."""
+    decompress = decompressor(file)
+    if decompress is not None:
+        return split_lines(without(start, decompress(raw)))
     raw.seek(start)
     return iter(raw)
+
+
+def byte_chunks(file: Path) -> Iterator[bytes]:
+    """The decompressed file in parts of any size. Raises as `byte_lines`."""
+    decompress = decompressor(file)
+    with file.open("rb") as raw:
+        yield from iter(lambda: raw.read(BYTES_PER_READ), b"") if decompress is None else decompress(raw)
+
+
+def decompressor(file: Path) -> Callable[[BinaryIO], Iterator[bytes]] | None:
+    """By the file's ending; None for a plain file."""
+    return {".gz": gzip_chunks, ".zst": zstd_chunks}.get(file.suffix.lower())
 
 
 def without(count: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -50,29 +71,65 @@ def without(count: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
         count = max(0, count - len(chunk))
 
 
+def gzip_chunks(raw: BinaryIO) -> Iterator[bytes]:
+    """The decompressed bytes of all members. What follows the last one and is no member is ignored, as gzip does."""
+    packed = raw.read(BYTES_PER_READ)
+    while packed:
+        member = zlib.decompressobj(GZIP_FORMAT)
+        while not member.eof:
+            packed = packed or raw.read(BYTES_PER_READ)
+            if not packed:
+                raise EOFError
+            yield member.decompress(packed, MOST_BYTES)
+            packed = member.unconsumed_tail
+        # Zeros may fill the file up to the end of a block.
+        packed = member.unused_data.lstrip(b"\0")
+        while len(packed) < len(GZIP_MAGIC) and (more := raw.read(BYTES_PER_READ)):
+            packed = (packed + more).lstrip(b"\0")
+        if not packed.startswith(GZIP_MAGIC):
+            return
+
+
 def zstd_chunks(raw: BinaryIO) -> Iterator[bytes]:
-    """The decompressed bytes of all frames. zstandard's own reader takes a cut-off frame for a shorter one."""
-    frame = zstandard.ZstdDecompressor().decompressobj()
+    """The decompressed bytes of all frames. zstandard's own reader takes a cut-off frame for a shorter one.
+
+    Raises `broken_file` for a frame whose window is larger than the library or the memory allows.
+    """
+    frame = zstandard.ZstdDecompressor(max_window_size=MOST_WINDOW).decompressobj()
     started = False
     while packed := raw.read(BYTES_PER_READ):
         while packed:
-            yield frame.decompress(packed)
+            try:
+                yield frame.decompress(packed)
+            except zstandard.ZstdError as error:
+                raise too_much_memory(raw) if "memory" in str(error) else error from None
             started = not frame.eof
             packed = frame.unused_data if frame.eof else b""
             if frame.eof:
-                frame = zstandard.ZstdDecompressor().decompressobj()
+                frame = zstandard.ZstdDecompressor(max_window_size=MOST_WINDOW).decompressobj()
     if started:
         raise EOFError
 
 
+def too_much_memory(raw: BinaryIO) -> WorkerError:
+    """The file is whole, but it was written with a window that is too large here."""
+    return WorkerError(
+        "broken_file",
+        f"{raw.name} needs more memory to decompress than zstandard may take here: it was written with a long window.",
+        hint="Decompress it with `zstd -d --long=31` where there is more memory, and compress it again without --long.",
+    )
+
+
 def split_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Lines out of chunks that were cut anywhere."""
-    rest = bytearray()
+    rest: list[bytes] = []
     for chunk in chunks:
-        rest += chunk
-        if b"\n" in chunk:
-            *lines, last = rest.split(b"\n")
-            yield from (bytes(line) + b"\n" for line in lines)
-            rest = bytearray(last)
-    if rest:
-        yield bytes(rest)
+        first, *lines = chunk.split(b"\n")
+        rest.append(first)
+        if not lines:
+            continue
+        whole, rest = b"".join(rest), [lines.pop()]
+        yield whole + b"\n"
+        yield from (line + b"\n" for line in lines)
+    if last := b"".join(rest):
+        yield last

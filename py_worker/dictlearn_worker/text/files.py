@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-
 from ..errors import WorkerError
-from .compressed import DAMAGED, byte_lines
+from .compressed import DAMAGED, byte_chunks, byte_lines
+from .records import NotJson, field_reader, json_records, text_of
 from .stream import Documents, State
 
-ENDINGS = (".txt", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
-ROWS_PER_READ = 256
+KINDS = (".txt", ".jsonl", ".ndjson", ".json")
+COMPRESSIONS = (".gz", ".zst")
+ENDINGS = (*KINDS, *(kind + packed for kind in KINDS for packed in COMPRESSIONS), ".parquet")
+# Rows of a Parquet file that are held at once: fewer where they are long.
+ROWS_PER_READ, BYTES_OF_ROWS = 256, 1 << 20
 
 
 class Place(NamedTuple):
@@ -57,18 +59,20 @@ def find_files(path: str) -> list[Path]:
     if not root.exists():
         raise WorkerError("no_such_file", f"There is no file or folder {path}.", hint="Check data.path.")
     if root.is_file():
-        if not root.name.endswith(ENDINGS):
+        if kind_of(root) is None:
             raise WorkerError(
                 "no_text",
                 f"{path} is not a kind of file that can be read as text.",
-                hint=f"Its name must end in {', '.join(ENDINGS)}.",
+                hint=f"Its name must end in {', '.join(KINDS)}, with or without .gz or .zst, or in .parquet.",
             )
         return [root]
-    files = sorted(file for file in root.rglob("*") if file.is_file() and file.name.endswith(ENDINGS))
+    found = sorted(file for file in root.rglob("*") if file.is_file() and kind_of(file) is not None)
+    # Beside files of other kinds a .json describes them, as dataset_infos.json does.
+    files = [file for file in found if kind_of(file) != ".json"] or found
     if not files:
         raise WorkerError(
             "no_text",
-            f"The folder {path} holds no text: no file in it ends in {', '.join(ENDINGS)}.",
+            f"The folder {path} holds no text: no file in it ends in {', '.join(KINDS)} or .parquet.",
             hint="Check data.path, or convert the files.",
         )
     return files
@@ -97,12 +101,23 @@ def read_files(files: list[Path], field: str, txt_documents: str, start: Place) 
 
 def read_file(file: Path, field: str, txt_documents: str, start: Place) -> Iterator[tuple[str, Place]]:
     """The documents of one file behind `start`, each with the place behind it."""
-    if file.name.endswith(".txt"):
-        yield from read_txt(file, txt_documents, start)
-    elif file.name.endswith(".parquet"):
-        yield from read_parquet(file, field, start)
-    else:
-        yield from read_jsonl(file, field, start)
+    match kind_of(file):
+        case ".txt":
+            yield from read_txt(file, txt_documents, start)
+        case ".parquet":
+            yield from read_parquet(file, field, start)
+        case ".json":
+            yield from read_json(file, field, start)
+        case _:
+            yield from read_jsonl(file, field, start)
+
+
+def kind_of(file: Path) -> str | None:
+    """The ending that says how a file is read, without that of its compression; None for what is no text."""
+    name = file.name.lower()
+    if not name.endswith(ENDINGS):
+        return None
+    return Path(name.removesuffix(".gz").removesuffix(".zst")).suffix
 
 
 def utf8(line: bytes, number: int, file: Path) -> str:
@@ -110,13 +125,14 @@ def utf8(line: bytes, number: int, file: Path) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        raise WorkerError(
-            "broken_file",
-            f"Line {number} of {file} is not UTF-8 text.",
-            hint="Convert the file to UTF-8.",
-            file=str(file),
-            line=number,
-        ) from error
+        raise not_utf8(f"line {number} of {file}") from error
+
+
+def not_utf8(where: str) -> WorkerError:
+    """One sentence on text in another encoding."""
+    return WorkerError(
+        "broken_file", f"{where[0].upper()}{where[1:]} is not UTF-8 text.", hint="Convert the file to UTF-8."
+    )
 
 
 def lines_behind(file: Path, start: Place) -> Iterator[tuple[str, Place]]:
@@ -127,7 +143,7 @@ def lines_behind(file: Path, start: Place) -> Iterator[tuple[str, Place]]:
 
 def read_txt(file: Path, documents: str, start: Place) -> Iterator[tuple[str, Place]]:
     """A document is a line, a paragraph (blank lines between), or the file. Whatever ends a line becomes a newline."""
-    lines = ((line.replace("\r\n", "\n"), place) for line, place in lines_behind(file, start))
+    lines = ((line.replace("\r\n", "\n").replace("\r", "\n"), place) for line, place in lines_behind(file, start))
     if documents == "file":
         yield "".join(line for line, _ in lines), Place(start.file + 1)
     elif documents == "line":
@@ -146,52 +162,54 @@ def read_txt(file: Path, documents: str, start: Place) -> Iterator[tuple[str, Pl
 
 def read_jsonl(file: Path, field: str, start: Place) -> Iterator[tuple[str, Place]]:
     """One JSON object a line. A malformed line names its file and number."""
-    decode = msgspec.json.Decoder().decode
-    for line, place in lines_behind(file, start):
-        if not line.strip():
+    read = field_reader(field)
+    for number, (line, offset) in enumerate(byte_lines(file, start.offset), start=start.line + 1):
+        if line.isspace():
             continue
         try:
-            row = decode(line)
-        except msgspec.DecodeError as error:
-            raise WorkerError(
-                "malformed_line",
-                f"Line {place.line} of {file} is not valid JSON: {str(error).rstrip('.')}.",
-                hint="Mend or remove the line.",
-                file=str(file),
-                line=place.line,
-            ) from error
-        yield text_of(row, field, f"line {place.line} of {file}"), place
+            row = read(line)
+        except UnicodeDecodeError as error:
+            raise not_utf8(f"line {number} of {file}") from error
+        except NotJson as error:
+            raise malformed(f"{error} (character {error.place + 1})", number, file) from error
+        yield text_of(row, field, f"line {number} of {file}"), Place(start.file, number, offset)
 
 
-def text_of(row: Any, field: str, where: str) -> str:
-    """The text of one record, empty for null; a record without the field says which fields it has."""
-    if not isinstance(row, dict):
-        raise WorkerError(
-            "malformed_line",
-            f"A record must be a JSON object, but {where} is not one.",
-            hint=f'Write one object a line, such as {{"{field}": "..."}}.',
-        )
-    if field not in row:
-        fields = list(map(str, row))
-        raise WorkerError(
-            "missing_field",
-            f"There is no field {field!r} in {where}.",
-            hint=f"Set data.text_field to one of its fields: {', '.join(fields) or 'none'}.",
-            fields=fields,
-        )
-    text = row[field]
-    if text is None:
-        return ""
-    if not isinstance(text, str):
-        raise not_text(f"The field {field!r} in {where}", type(text).__name__)
-    return text
+def read_json(file: Path, field: str, start: Place) -> Iterator[tuple[str, Place]]:
+    """The records of a list, or one after the other. Those before `start` are read again."""
+    records = json_records(byte_chunks(file), field)
+    number = 0
+    while True:
+        try:
+            row, line = next(records)
+        except StopIteration:
+            return
+        except UnicodeDecodeError as error:
+            raise not_utf8(f"a field of {file}") from error
+        except NotJson as error:
+            raise malformed(str(error), error.place, file) from error
+        number += 1
+        if number > start.line:
+            yield text_of(row, field, f"line {line} of {file}"), Place(start.file, number)
 
 
-def not_text(what: str, kind: str) -> WorkerError:
-    """One sentence on a field of numbers, lists or bytes."""
+def malformed(reason: str, line: int, file: Path) -> WorkerError:
+    """One sentence on a line that is not JSON."""
     return WorkerError(
-        "missing_field", f"{what} is not text but {kind}.", hint="Set data.text_field to a field that holds text."
+        "malformed_line",
+        f"Line {line} of {file} is not valid JSON: {reason}.",
+        hint="Mend or remove the line.",
+        file=str(file),
+        line=line,
     )
+
+
+def value_of(scalar: Any, where: str) -> Any:
+    """The value of one cell; text that is not UTF-8 names its row."""
+    try:
+        return scalar.as_py()
+    except UnicodeDecodeError as error:
+        raise not_utf8(where) from error
 
 
 def read_parquet(file: Path, field: str, start: Place) -> Iterator[tuple[str, Place]]:
@@ -211,17 +229,18 @@ def read_parquet(file: Path, field: str, start: Place) -> Iterator[tuple[str, Pl
             )
         row = 0
         for group in range(table.num_row_groups):
-            rows = table.metadata.row_group(group).num_rows
-            if row + rows <= start.line:
-                row += rows
+            facts = table.metadata.row_group(group)
+            if row + facts.num_rows <= start.line:
+                row += facts.num_rows
                 continue
-            for batch in table.iter_batches(batch_size=ROWS_PER_READ, columns=[field], row_groups=[group]):
-                for text in batch.column(0).to_pylist():
+            size = facts.total_byte_size // max(1, facts.num_rows)
+            at_once = max(1, min(ROWS_PER_READ, BYTES_OF_ROWS // max(1, size)))
+            for batch in table.iter_batches(batch_size=at_once, columns=[field], row_groups=[group]):
+                for value in batch.column(0):
                     row += 1
-                    if text is not None and not isinstance(text, str):
-                        raise not_text(f"The column {field!r} in {file}", type(text).__name__)
                     if row > start.line:
-                        yield text or "", Place(start.file, row)
+                        where = f"row {row} of {file}"
+                        yield text_of({field: value_of(value, where)}, field, where), Place(start.file, row)
     except (pyarrow.ArrowException, OSError) as error:
         # pyarrow says "not a Parquet file" and "corrupt page" with either.
         raise WorkerError(

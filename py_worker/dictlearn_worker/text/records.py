@@ -1,0 +1,166 @@
+"""Records of JSON, and the text in one of their fields. Nothing else in a record needs to be sound."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from ..errors import WorkerError
+
+SURROGATES = re.compile("[\ud800-\udfff]")
+# What stands between the values of a file, or of the list that is its only value.
+BETWEEN = re.compile(r"[\s,\ufeff]*")
+# The least that is read of a file at once. A longer value doubles it.
+CHARACTERS_PER_READ = 1 << 16
+# So close to the end of what was read, a mistake may be the end alone: the longest word of JSON is -Infinity.
+END = 16
+# Some numbers have more digits than Python takes, and no number is text.
+TOLERANT = json.JSONDecoder(strict=False, parse_int=lambda _: 0, parse_float=lambda _: 0.0)
+
+
+class NotJson(ValueError):
+    """`place`: the character where it shows. `cut`: it may be that the text only ends too early."""
+
+    def __init__(self, reason: str, place: int, *, cut: bool = False) -> None:
+        super().__init__(reason)
+        self.place = place
+        self.cut = cut
+
+
+def field_reader(field: str) -> Callable[[bytes], Any]:
+    """A function from the bytes of one record to the record, or to what of it is needed to find `field`.
+
+    The function raises NotJson, and UnicodeDecodeError where the field is not UTF-8.
+    """
+    try:
+        shape: Any = msgspec.defstruct(
+            "Record", [("text", str | msgspec.UnsetType, msgspec.UNSET)], rename={"text": field}
+        )
+    except ValueError:
+        # msgspec knows no names with quotes or backslashes.
+        return lambda line: whole_record(line, field)
+    decode = msgspec.json.Decoder(shape).decode
+
+    def read(line: bytes) -> Any:
+        # The quick way skips the other fields. What it cannot read is read again.
+        try:
+            text = decode(line).text
+        except (ValueError, RecursionError):
+            return whole_record(line, field)
+        return whole_record(line, field) if text is msgspec.UNSET else {field: text}
+
+    return read
+
+
+def whole_record(line: bytes, field: str) -> Any:
+    """One record, which may have NaN, infinities, control characters and bytes that are not UTF-8 in other fields."""
+    try:
+        text, broken = line.decode().strip(), None
+    except UnicodeDecodeError as error:
+        text, broken = line.decode(errors="surrogateescape").strip(), error
+    value, end = decode_value(text, 0)
+    if end != len(text):
+        raise NotJson("something stands after the end of the record", end)
+    return sound(value, field, broken)
+
+
+def sound(value: Any, field: str, broken: UnicodeDecodeError | None) -> Any:
+    """The record with U+FFFD for every half of a surrogate pair in `field`. `broken`: the halves are not UTF-8."""
+    text = value.get(field) if isinstance(value, dict) else None
+    if isinstance(text, str) and SURROGATES.search(text):
+        if broken is not None:
+            raise broken
+        value[field] = SURROGATES.sub("\ufffd", text)
+    return value
+
+
+def decode_value(text: str, start: int) -> tuple[Any, int]:
+    """The JSON value at `start`, and where it ends. Raises NotJson."""
+    try:
+        return TOLERANT.raw_decode(text, start)
+    except RecursionError:
+        raise NotJson("it is nested too deeply", start) from None
+    except json.JSONDecodeError as error:
+        reason = error.msg[:1].lower() + error.msg[1:]
+        cut = error.pos > len(text) - END or reason.startswith("unterminated string")
+        raise NotJson(reason, error.pos, cut=cut) from None
+
+
+def json_records(chunks: Iterator[bytes], field: str) -> Iterator[tuple[Any, int]]:
+    """Every value of a JSON file with its line: the items of one list, or values one after the other.
+
+    Raises NotJson with the line as its place, and UnicodeDecodeError where the field is not UTF-8.
+    """
+    decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
+    text, at, line, first, listed, ended = "", 0, 1, True, False, False
+    broken: UnicodeDecodeError | None = None
+    while True:
+        between = BETWEEN.match(text, at)
+        assert between is not None, "the expression matches nothing too"
+        line, at = line + text.count("\n", at, between.end()), between.end()
+        if at < len(text):
+            if first and text[at] == "[":
+                first, listed, at = False, True, at + 1
+                continue
+            if listed and text[at] == "]":
+                listed, at = False, at + 1
+                continue
+            try:
+                value, end = decode_value(text, at)
+            except NotJson as error:
+                if ended or not error.cut:
+                    raise NotJson(str(error), line + text.count("\n", at, error.place)) from None
+            else:
+                yield sound(value, field, broken), line
+                line, at, first = line + text.count("\n", at, end), end, False
+                continue
+        elif ended:
+            if listed:
+                raise NotJson("the list does not end", line)
+            return
+        parts, wanted = [text[at:]], max(CHARACTERS_PER_READ, len(text) - at)
+        while wanted > 0 and not ended:
+            chunk = next(chunks, None)
+            ended = chunk is None
+            part = decode(chunk or b"", ended)
+            if not part.isascii() and SURROGATES.search(part):
+                broken = UnicodeDecodeError("utf-8", b"", 0, 1, "a byte that is not UTF-8")
+            parts.append(part)
+            wanted -= len(part)
+        text, at = "".join(parts), 0
+
+
+def text_of(row: Any, field: str, where: str) -> str:
+    """The text of one record, empty for null; a record without the field says which fields it has."""
+    if not isinstance(row, dict):
+        raise WorkerError(
+            "malformed_line",
+            f"A record must be a JSON object, but {where} is not one.",
+            hint=f'Write one object a line, such as {{"{field}": "..."}}.',
+        )
+    if field not in row:
+        fields = list(map(str, row))
+        raise WorkerError(
+            "missing_field",
+            f"There is no field {field!r} in {where}.",
+            hint=f"Set data.text_field to one of its fields: {', '.join(fields) or 'none'}.",
+            fields=fields,
+        )
+    text = row[field]
+    if text is None:
+        return ""
+    if not isinstance(text, str):
+        raise not_text(f"The field {field!r} in {where}", type(text).__name__)
+    return text
+
+
+def not_text(what: str, kind: str) -> WorkerError:
+    """One sentence on a field of numbers, lists or bytes."""
+    return WorkerError(
+        "missing_field", f"{what} is not text but {kind}.", hint="Set data.text_field to a field that holds text."
+    )
