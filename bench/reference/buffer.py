@@ -29,6 +29,14 @@ class ActivationBuffer:
     def remember(self, _: Any, inputs: Any, output: Any) -> None:
         self.seen = {"in": inputs[0], "out": output[0] if isinstance(output, tuple) else output}
 
+    @torch.no_grad()
+    def widths(self) -> tuple[int, int]:
+        """Of inputs and targets, from one pass over one token."""
+        self.model(input_ids=torch.zeros(1, 1, dtype=torch.int64))
+        kinds = {"in": ("in", "in"), "out": ("out", "out"), "in_to_out": ("in", "out")}[self.io]
+        inputs, targets = (self.seen[kind].shape[-1] for kind in kinds)
+        return inputs, targets
+
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         while True:
             if int((~self.read).sum()) < self.capacity // 2 and not self.refresh():
@@ -60,4 +68,5 @@ class ActivationBuffer:
         ).input_ids
         self.model(input_ids=ids, attention_mask=torch.ones_like(ids))
         kinds = ["in", "out"] if self.io == "in_to_out" else [self.io]
-        return [self.seen[kind][ids != self.tokenizer.pad_token_id] for kind in kinds]
+        rows = [self.seen[kind][ids != self.tokenizer.pad_token_id] for kind in kinds]
+        return [each.to(torch.get_default_dtype()) for each in rows]

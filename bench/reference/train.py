@@ -46,9 +46,9 @@ class ConstrainedAdam(torch.optim.Adam):
             self.columns /= self.columns.norm(dim=0, keepdim=True)
 
 
-def train(batches: Iterable[tuple[torch.Tensor, torch.Tensor]], width: int, s: Settings) -> Trained:
-    """Trains on (input, target) batches, which are the same tensor but for in_to_out."""
-    ae = AutoEncoder(width, s.dictionary_size)
+def train(batches: Iterable[tuple[torch.Tensor, torch.Tensor]], widths: tuple[int, int], s: Settings) -> Trained:
+    """Trains on (input, target) batches of these widths, which are the same tensor but for in_to_out."""
+    ae = AutoEncoder(*widths, s.dictionary_size)
     optimiser = ConstrainedAdam(ae, s.lr)
 
     def warm(step: int) -> float:
@@ -65,7 +65,7 @@ def train(batches: Iterable[tuple[torch.Tensor, torch.Tensor]], width: int, s: S
         (reconstruction + s.sparsity_penalty * sparsity).backward()
         optimiser.step()
         scheduler.step()
-        entry: dict = {"step": step}
+        entry: dict = {"step": step, "elements": y.numel()}
         with torch.no_grad():
             if s.resample_steps is not None:
                 alive |= (ae.encode(x) != 0).any(dim=0)

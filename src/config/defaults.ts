@@ -72,7 +72,8 @@ export const withDefaults = (input: RunInput): RunConfig => {
     autocast: null,
     tf32: false,
     deterministic: false,
-    model_dtype: null,
+    // torch's default dtype, in which the reference makes everything, the model too.
+    model_dtype: compat ? (rest.dtype ?? "float32") : null,
     compat: "none",
     random_streams: compat ? "one" : "separate",
     output: "runs/demo",

@@ -32,8 +32,8 @@ class ConstrainedAdam:
     The moments are plain tensors, shaped as their parameters, and the update is torch's own function: the bookkeeping
     of torch.optim.Optimizer around it costs more than a small step.
 
-    There are two ways to step. `fused: false`: `step`, from the gradients that the parameters hold, in torch's plain
-    single-tensor arithmetic, which the reference uses, bit for bit. `fused: true`: `begin`, then `update_features` for
+    There are two ways to step. `fused: false`: `step`, from the gradients that the parameters hold, in the plain
+    arithmetic that torch.optim.Adam chooses, which the reference uses, bit for bit. `fused: true`: `begin`, then `update_features` for
     one block of features after the other, then `update_biases`, in torch's fused kernel. So the gradients of a block
     are used up while they are in the cache, and there is never more than a block of them.
 
@@ -89,8 +89,9 @@ class ConstrainedAdam:
             self.second_moments,
             [],
             self.counters,
-            foreach=False,
-            fused=False,
+            # torch chooses, as for torch.optim.Adam: one tensor after the other on a CPU, all at once on CUDA.
+            foreach=None,
+            fused=None,
             amsgrad=False,
             beta1=self.adam.beta1,
             beta2=self.adam.beta2,
