@@ -50,6 +50,8 @@ export const ResumeState = z.strictObject({
   step: count(),
   /** Rows trained on. */
   tokens: count(),
+  /** Of training, in all processes so far; states of earlier versions have none. */
+  seconds: z.number().min(0).optional(),
   source: SourcePosition,
   /** In the config's order. `metrics`: bytes of metrics.jsonl that were written. `resampledAt`: step; null: never. `scale`: of its rows. */
   trainees: z.array(

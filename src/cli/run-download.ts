@@ -10,6 +10,7 @@ import {
 } from "../published/index.ts";
 import { Worker } from "../worker/index.ts";
 import { Interrupt } from "./interrupt.ts";
+import { Pace, timeLeft } from "./pace.ts";
 
 export interface DownloadArguments {
   readonly sets: readonly string[];
@@ -79,19 +80,21 @@ const showProgress = (set: string): Shown => {
       [Symbol.dispose]: () => {},
     };
   }
-  const format = ` ${set} {bar} {there} of {all} · {rate}/s · {eta_formatted} left · {stage} {name}`;
+  const format = ` ${set} {bar} {there} of {all} · {rate}/s · {left} left · {stage} {name}`;
   const bar = new cliProgress.SingleBar(
-    { stream: stderr, format, hideCursor: true, clearOnComplete: true, barsize: 24, fps: 8, etaBuffer: 200 },
+    { stream: stderr, format, hideCursor: true, clearOnComplete: true, barsize: 24, fps: 8 },
     cliProgress.Presets.shades_classic,
   );
-  let since: { done: number; time: number } | undefined;
+  const fetching = new Pace();
+  let started = false;
   return {
-    show: ({ stage, name, done, total }) => {
-      if (since === undefined) bar.start(total, done);
-      since ??= { done, time: performance.now() };
-      const rate = (1000 * (done - since.done)) / Math.max(performance.now() - since.time, 1);
+    show: ({ stage, name, done, total, fetched }) => {
+      if (!started) bar.start(total, done);
+      started = true;
+      const pace = fetching.at(fetched);
+      const [there, all, rate] = [done, total, pace ?? 0].map((bytes) => prettyBytes(bytes));
       bar.setTotal(Math.max(total, 1));
-      bar.update(done, { stage, name, there: prettyBytes(done), all: prettyBytes(total), rate: prettyBytes(rate) });
+      bar.update(done, { stage, name, there, all, rate, left: timeLeft(total - done, pace) });
     },
     [Symbol.dispose]: () => bar.stop(),
   };

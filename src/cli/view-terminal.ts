@@ -3,6 +3,7 @@ import type { ResolvedRun } from "../config/index.ts";
 import type { Evaluation } from "../evaluate/index.ts";
 import type { Observer, RunResult, StepMetrics } from "../train/index.ts";
 import { count } from "./format.ts";
+import { Pace, timeLeft } from "./pace.ts";
 import { metricsLine, summary } from "./run-summary.ts";
 import type { View } from "./view.ts";
 
@@ -16,8 +17,8 @@ export class TerminalView implements View {
   #steps: cliProgress.SingleBar | undefined;
   /** A row of its own: cli-progress counts one for each bar, and a line break in a format would make the rows wander. */
   #statistics: cliProgress.SingleBar | undefined;
-  #stepsSince: { step: number; time: number } | undefined;
-  #filling: { tokens: number; time: number } | undefined;
+  readonly #stepping = new Pace();
+  readonly #filling = new Pace();
   readonly #evaluations = new Map<string, Evaluation>();
   #evaluation: cliProgress.SingleBar | undefined;
   #stage = "";
@@ -28,13 +29,12 @@ export class TerminalView implements View {
     this.#run = run;
     this.#stream = stream;
     this.#bars = new cliProgress.MultiBar(
-      { stream, hideCursor: true, clearOnComplete: false, forceRedraw: true, fps: 8, etaBuffer: 50, barsize: 24 },
+      { stream, hideCursor: true, clearOnComplete: false, forceRedraw: true, fps: 8, barsize: 24 },
       cliProgress.Presets.shades_classic,
     );
   }
 
   readonly observe: Observer = (event) => {
-    const now = performance.now() / 1000;
     switch (event.type) {
       case "stage":
         if (event.message !== this.#stage) this.note(event.message);
@@ -44,23 +44,22 @@ export class TerminalView implements View {
         this.note(`Note: ${event.message}`);
         break;
       case "filling": {
-        this.#filling ??= { tokens: event.tokens, time: now };
-        const rate = (event.tokens - this.#filling.tokens) / Math.max(now - this.#filling.time, 1e-3);
+        const rate = this.#filling.at(event.tokens);
         const format = " buffer {bar} {percentage} % · {rate} tokens/s";
         this.#buffer ??= this.#bars.create(event.capacity, 0, { rate: "…" }, { format });
-        this.#buffer.update(Math.min(event.unread, event.capacity), { rate: rate > 0 ? count(rate) : "…" });
+        this.#buffer.update(Math.min(event.unread, event.capacity), { rate: rate === undefined ? "…" : count(rate) });
         break;
       }
       case "refreshed":
-        this.#filling = undefined;
+        this.#filling.restart();
         break;
       case "step": {
-        this.#stepsSince ??= { step: event.step, time: now };
-        const rate = (event.step - this.#stepsSince.step) / Math.max(now - this.#stepsSince.time, 1e-3);
-        const format = ` steps  {bar} {percentage} % · {value} of {total} · {rate} steps/s · {eta_formatted} left`;
-        this.#steps ??= this.#bars.create(event.steps ?? event.step, 0, { rate: "…" }, { format });
+        const rate = this.#stepping.at(event.step);
+        const left = event.steps === null ? "" : ` · ${timeLeft(event.steps - event.step, rate)} left`;
+        const format = ` steps  {bar} {percentage} % · {value} of {total} · {rate} steps/s{left}`;
+        this.#steps ??= this.#bars.create(event.steps ?? event.step, 0, { rate: "…", left }, { format });
         if (event.steps === null) this.#steps.setTotal(event.step + 1);
-        this.#steps.update(event.step, { rate: rate > 0 ? rate.toFixed(1) : "…" });
+        this.#steps.update(event.step, { rate: rate === undefined ? "…" : rate.toFixed(1), left });
         break;
       }
       case "metrics": {
@@ -89,6 +88,8 @@ export class TerminalView implements View {
         this.#evaluations.set(event.dictionary, event.evaluation);
         break;
       case "resumed":
+        this.#stepping.restart();
+        this.#filling.restart();
         this.note(`Resumed after ${count(event.step)} steps`);
         break;
       case "kept":

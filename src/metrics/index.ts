@@ -1,1 +1,2 @@
 export { JsonlSink } from "./jsonl.ts";
+export { TrainingClock } from "./training-clock.ts";

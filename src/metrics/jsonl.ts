@@ -2,19 +2,25 @@ import { closeSync, fstatSync, fsync, openSync, writeSync } from "node:fs";
 import { promisify } from "node:util";
 import { cannotWrite } from "../checkpoint/index.ts";
 import type { RunEvent } from "../train/events.ts";
+import type { TrainingClock } from "./training-clock.ts";
 
 /**
  * `metrics.jsonl`: one object per logged step, and one per event. Everything but `seconds` and the two `_per_second`
- * fields is the same in every run of a config, resumed ones included: only a resume that is not exact leaves a line. NaN and the infinities, which JSON lacks, become null.
+ * fields is the same in every run of a config, resumed ones included: only a resume that is not exact leaves a line. NaN and
+ * the infinities, which JSON lacks, become null.
+ *
+ * `seconds` are those of training up to this line, in all processes that the run took; the rates are those of the present one
+ * (see `TrainingClock`).
  */
 export class JsonlSink implements Disposable {
   readonly #path: string;
   readonly #file: number;
   readonly #dictionary: string;
-  readonly #started = performance.now();
+  readonly #clock: TrainingClock;
   #bytes: number;
 
-  constructor(path: string, dictionary: string) {
+  constructor(path: string, dictionary: string, clock: TrainingClock) {
+    this.#clock = clock;
     this.#path = path;
     this.#dictionary = dictionary;
     try {
@@ -49,10 +55,8 @@ export class JsonlSink implements Disposable {
   #line(event: RunEvent): object | undefined {
     switch (event.type) {
       case "metrics": {
-        const seconds = (performance.now() - this.#started) / 1000;
         const { step, tokens_seen } = event.metrics;
-        const rates = { steps_per_second: (step + 1) / seconds, tokens_per_second: tokens_seen / seconds, seconds };
-        return { ...event.metrics, ...rates };
+        return { ...event.metrics, ...this.#clock.at({ step: step + 1, tokens: tokens_seen }) };
       }
       case "resampled": {
         const { step, features, fresh } = event;

@@ -111,7 +111,7 @@ export const createKeeper = (
     output,
     onDisk,
     ...rest
-  }: Pick<StateKeeperOptions, "generators" | "sinks" | "observe"> & {
+  }: Pick<StateKeeperOptions, "generators" | "sinks" | "clock" | "observe"> & {
     readonly config: RunConfig;
     readonly output: OutputFolder;
     readonly onDisk: RunOnDisk;

@@ -1,7 +1,7 @@
 import { OutputFolder } from "../checkpoint/index.ts";
 import { type ResolvedRun, type RunConfig, requireAvailable } from "../config/index.ts";
 import { DictlearnError } from "../errors.ts";
-import { JsonlSink } from "../metrics/index.ts";
+import { JsonlSink, TrainingClock } from "../metrics/index.ts";
 import { resolveDevice } from "../nnsight/index.ts";
 import { Scope, type Worker } from "../worker/index.ts";
 import { createTrainees, Generators, openSource, type RunSource } from "./assemble.ts";
@@ -89,9 +89,10 @@ const trainOnce = async (
   const folders = await prepareFolders(output, source, trainees, { run, device, fresh: onDisk.fresh });
   folder.keep();
   rewindFolders(onDisk, trainees, { output, folders });
-  const sinks = folders.map(({ metrics }, index) => new JsonlSink(metrics, trainees[index]?.name ?? ""));
+  const clock = new TrainingClock({ ...from, seconds: onDisk.last?.state.seconds ?? 0 });
+  const sinks = folders.map(({ metrics }, index) => new JsonlSink(metrics, trainees[index]?.name ?? "", clock));
   using _sinks = log.open(sinks);
-  await using keeper = createKeeper(source, trainees, { config, output, onDisk, generators, sinks, observe });
+  await using keeper = createKeeper(source, trainees, { config, output, onDisk, generators, sinks, clock, observe });
   const checkpointPath = (trainee: Trainee, step: number) => folders[trainees.indexOf(trainee)]?.checkpoint(step) ?? "";
   try {
     const result = await trainLoop(source, trainees, { observe, signal, checkpointPath, from, keeper });

@@ -1,7 +1,7 @@
 import type { ResumableSource } from "../buffer/index.ts";
 import { withoutRows } from "../buffer/index.ts";
 import type { ResumeFolder, ResumeState, RunRecord } from "../checkpoint/index.ts";
-import type { JsonlSink } from "../metrics/index.ts";
+import type { JsonlSink, TrainingClock } from "../metrics/index.ts";
 import type { HandleRef, Result } from "../protocol/index.ts";
 import { type CallWindow, Handle } from "../worker/index.ts";
 import type { Generators } from "./assemble.ts";
@@ -17,6 +17,8 @@ export interface StateKeeperOptions {
   readonly generators: Pick<Generators, "handles">;
   /** In the order of the trainees. */
   readonly sinks: readonly JsonlSink[];
+  /** Where the training's seconds are counted. */
+  readonly clock?: TrainingClock;
   readonly observe: Observer;
   /** Called before a state becomes valid; throws when it must not. */
   readonly approve: () => void;
@@ -141,10 +143,12 @@ export class StateKeeper implements AsyncDisposable {
 
   /** Answers come in order: what the metrics files hold now is what the steps before the copy have written. */
   #started(state: Omit<ResumeState, "file">, write: HandleRef): void {
-    const { sinks } = this.#options;
+    const { sinks, clock } = this.#options;
+    const time = clock === undefined ? {} : { seconds: clock.seconds };
     const trainees = state.trainees.map((each, index) => ({ ...each, metrics: sinks[index]?.bytes ?? 0 }));
     this.#starting = false;
-    this.#pending = { write: new Handle(this.#source.worker, write, "resume state"), state: { ...state, trainees } };
+    const handle = new Handle(this.#source.worker, write, "resume state");
+    this.#pending = { write: handle, state: { ...state, ...time, trainees } };
   }
 
   #look(pending: Pending, { done, bytes, sha256 }: Result<"state.written">): void {

@@ -1,7 +1,12 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type DownloadOptions, downloadPublished, type PublishedSet } from "../../src/published/index.ts";
+import {
+  type DownloadOptions,
+  type DownloadProgress,
+  downloadPublished,
+  type PublishedSet,
+} from "../../src/published/index.ts";
 import type { Worker } from "../../src/worker/index.ts";
 import { temporaryFolder } from "../cli/support.ts";
 import { rejection, startWorker } from "../support.ts";
@@ -161,8 +166,15 @@ describe("what a server does for the moment", () => {
     expect(filesIn(to)).not.toContain(ae(0));
     expect(statSync(partOf(to, 0)).size).toBe(cut);
     server.requests.length = 0;
-    await download({ layers: [0] });
+    const seen: DownloadProgress[] = [];
+    await download({ layers: [0], onProgress: (progress) => seen.push(progress) });
     expect(server.requests.find((request) => request.path === path)?.range).toBe(`bytes=${cut}-`);
+    // A rate is of what came over now: without the part that was there, and without what is there in a third call.
+    const { total = 0, fetched } = seen.at(-1) ?? {};
+    // (The config may have come in the first call.)
+    expect([statSync(join(there, ae(0))).size - cut, total - cut]).toContain(fetched);
+    await download({ layers: [0], onProgress: (progress) => seen.push(progress) });
+    expect(seen.at(-1)).toMatchObject({ done: total, fetched: 0 });
     expect(same(ae(0))).toBe(true);
     expect(filesIn(to).filter((name) => name.includes("part"))).toEqual([]);
 

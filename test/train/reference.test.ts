@@ -126,8 +126,15 @@ describe("compat: ddac948 against a plain PyTorch loop, bit for bit", () => {
       // A float32 dictionary of a float64 model is nothing that the reference could be asked for.
       if (kind.endsWith("float64") && dtype === "float32") continue;
       const least = kind === "rows" ? 20 : 4;
-      expect(count((each) => each.kind === kind && each.dtype === dtype), `${kind}, ${dtype}`).toBeGreaterThanOrEqual(least);
+      expect(
+        count((each) => each.kind === kind && each.dtype === dtype),
+        `${kind}, ${dtype}`,
+      ).toBeGreaterThanOrEqual(least);
     }
-    for (const io of ["in", "out", "in_to_out"]) expect(count((each) => each.io === io), io).toBeGreaterThan(10);
+    for (const io of ["in", "out", "in_to_out"])
+      expect(
+        count((each) => each.io === io),
+        io,
+      ).toBeGreaterThan(10);
   });
 });

@@ -37,6 +37,8 @@ export interface DownloadProgress {
   /** Bytes that are there, and about how many there will be. */
   readonly done: number;
   readonly total: number;
+  /** Bytes that came over in this call: of a rate, they are what counts. */
+  readonly fetched: number;
 }
 
 export interface DownloadedFile {
@@ -61,6 +63,7 @@ export class SetDownload {
   readonly patience: Patience;
   /** Bytes of each file that are there, and that there will be. */
   readonly #bytes = new Map<string, { done: number; total: number }>();
+  #fetched = 0;
 
   constructor(set: PublishedSet, dictionaries: readonly PublishedDictionary[], means: Means) {
     this.set = set;
@@ -127,7 +130,11 @@ export class SetDownload {
 
   /** What hears of the bytes of one file. */
   watch(stage: DownloadProgress["stage"], name: string, expected: number) {
+    // The first report is of what an earlier call brought over.
+    let before: number | undefined;
     return (done: number, total = expected): void => {
+      if (stage === "Downloading") this.#fetched += Math.max(0, done - (before ?? done));
+      before = done;
       this.#bytes.set(name, { done, total });
       this.report(stage, name);
     };
@@ -139,6 +146,6 @@ export class SetDownload {
       done += each.done;
       total += each.total;
     }
-    this.means.onProgress?.({ stage, name, done, total });
+    this.means.onProgress?.({ stage, name, done, total, fetched: this.#fetched });
   }
 }
