@@ -33,9 +33,9 @@ class ConstrainedAdam:
     of torch.optim.Optimizer around it costs more than a small step.
 
     There are two ways to step. `fused: false`: `step`, from the gradients that the parameters hold, in the plain
-    arithmetic that torch.optim.Adam chooses, which the reference uses, bit for bit. `fused: true`: `begin`, then `update_features` for
-    one block of features after the other, then `update_biases`, in torch's fused kernel. So the gradients of a block
-    are used up while they are in the cache, and there is never more than a block of them.
+    arithmetic that torch.optim.Adam chooses, which the reference uses, bit for bit. `fused: true`: `begin`, then
+    `update_features` for one block of features after the other, then `update_biases`, in torch's fused kernel. So the
+    gradients of a block are used up while they are in the cache, and there is never more than a block of them.
 
     A bfloat16 dictionary is the rounding of `masters`, which are float32, as are the moments: a bfloat16 weight cannot
     take a step smaller than 1/256 to 1/512 of itself, nor a moment a decay of 0.001. Otherwise `masters` are the
