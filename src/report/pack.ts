@@ -20,7 +20,7 @@ export interface PackedReport {
 
 interface PackedDictionary
   extends Pick<ReportedDictionary, "name" | "size">,
-    Pick<FeatureBrowser, "tokens" | "noDirectEffect"> {
+    Pick<FeatureBrowser, "tokens" | "firing" | "noDirectEffect"> {
   readonly features: readonly PackedFeature[];
 }
 
@@ -75,6 +75,7 @@ export const packReport = ({ dictionaries }: ReportData): PackedReport => {
             name,
             size,
             tokens: features.tokens,
+            firing: features.firing,
             noDirectEffect: features.noDirectEffect,
             features: features.features.map(packFeature),
           },

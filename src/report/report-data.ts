@@ -60,6 +60,8 @@ export interface FeatureBrowser {
   readonly tokens: number;
   /** Next tokens over which the loss effects are means. */
   readonly predictions: number;
+  /** Features that fired on one of these tokens; where as many are shown, all are. */
+  readonly firing: number;
   /** The text, and whether documents of the training are in it. */
   readonly data: string;
   readonly trainingText: boolean;
@@ -68,8 +70,8 @@ export interface FeatureBrowser {
   readonly features: readonly ReportedFeature[];
 }
 
-/** Why a feature is shown; `named`: it was asked for by its number. */
-export type FeatureGroup = "loss" | "frequent" | "random" | "named";
+/** Why a feature is shown; `named`: it was asked for by its number, `near`: others have it as a neighbour. */
+export type FeatureGroup = "loss" | "frequent" | "random" | "near" | "named";
 
 export interface ReportedFeature {
   readonly feature: number;

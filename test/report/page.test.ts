@@ -126,6 +126,11 @@ describe("the page", () => {
     expect(await page.locator("#statistics svg[aria-label='Histogram of feature frequencies']").count()).toBe(2);
     expect(await page.locator("#training svg").count()).toBe(6);
     expect(await page.locator("#config pre").textContent()).toContain("dictionary_size: 256");
+    const { tokens, contexts } = JSON.parse(readFileSync(join(run, "up", "evaluation.json"), "utf8"));
+    const measured = `Measured on ${tokens} tokens in ${contexts} contexts of ${FILE}, documents that training left out.`;
+    for (const part of ["#overview", "#statistics"]) {
+      expect(await page.locator(`${part} .about`).textContent()).toContain(measured);
+    }
   });
 
   it("is the same, byte for byte, from code", async () => {
@@ -213,6 +218,61 @@ describe("the feature browser", () => {
     expect(await listed(page)).toEqual([7]);
     expect(await page.locator("#detail .tags").textContent()).toContain("by number");
     expect(features(1).find(({ feature }) => feature === 7)?.groups).toContain("named");
+  });
+
+  it("links neighbours that are on the page, says so of others, and Back and Forward stay on it", async () => {
+    await using page = await open();
+    const there = new Set(features().map(({ feature }) => feature));
+    const all = features().flatMap(({ neighbours }) => neighbours.map(({ feature }) => feature));
+    const linked = all.filter((feature) => there.has(feature)).length / all.length;
+    // Of 256 features 61 are shown; by chance it would be a quarter.
+    expect(linked).toBeGreaterThan(0.4);
+    const mixed = features().find(({ neighbours }) => {
+      const known = neighbours.filter(({ feature }) => there.has(feature)).length;
+      return known > 0 && known < neighbours.length;
+    });
+    const start = await shown(page);
+    await page.locator(`#list [data-feature="${mixed?.feature}"]`).click();
+    for (const [index, { feature }] of (mixed?.neighbours ?? []).entries()) {
+      const item = page.locator("#detail .neighbours li").nth(index);
+      expect(await item.locator("a").count()).toBe(there.has(feature) ? 1 : 0);
+      expect(await item.textContent()).toContain(String(feature));
+    }
+    const absent = mixed?.neighbours.map(({ feature }) => feature).filter((feature) => !there.has(feature)) ?? [];
+    expect(await page.locator("#detail .neighbours p").textContent()).toBe(
+      `Numbers without a link are not in this report; --add-features ${absent.join(",")} adds them.`,
+    );
+    const link = page.locator("#detail .neighbours a").first();
+    const near = Number(await link.textContent());
+    await link.click();
+    expect(await shown(page)).toBe(near);
+    expect(page.url()).toMatch(new RegExp(`#feature-0-${near}$`));
+    // Steps from feature to feature are one entry together, left by one Back.
+    const next = page.getByRole("button", { name: "Next feature" });
+    const previous = page.getByRole("button", { name: "Previous feature" });
+    const way = (await next.isEnabled()) ? [next, previous, next] : [previous, next, previous];
+    for (const step of way) await step.click();
+    const stepped = await shown(page);
+    expect(stepped).not.toBe(near);
+    await page.locator("nav a", { hasText: "Statistics" }).click();
+    expect(await shown(page)).toBe(stepped);
+    const visited: number[] = [];
+    for (let each = 0; each < 4; each++) {
+      await page.goBack();
+      visited.push(await shown(page));
+    }
+    expect(visited).toEqual([stepped, near, mixed?.feature, start]);
+    expect(page.url()).toBe(pathToFileURL(output).href);
+    await page.goForward();
+    await page.goForward();
+    expect(await shown(page)).toBe(near);
+    await page.locator("#dictionary").selectOption("1");
+    await page.goBack();
+    expect(await page.locator("#dictionary").inputValue()).toBe("0");
+    expect(await shown(page)).toBe(near);
+    await using elsewhere = await open({}, `#feature-0-${absent[0]}`);
+    expect(await elsewhere.locator("#detail").textContent()).toContain(`Feature ${absent[0]} is not among the`);
+    expect([...page.errors, ...elsewhere.errors]).toEqual([]);
   });
 
   it("shows the features of one group, in another order, of another dictionary", async () => {

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type DictionaryOnDisk, dictionariesAt, distinctNames } from "../../src/evaluate/targets.ts";
 import { statistic } from "../../src/report/format.ts";
-import { chooseFeatures } from "../../src/report/gather/choose-features.ts";
+import { type ChosenFeature, chooseFeatures, withNeighbours } from "../../src/report/gather/choose-features.ts";
 import { cutContext } from "../../src/report/gather/read-features.ts";
 import { noDirectPath } from "../../src/report/gather/residual-stream.ts";
 import { readTrainingCurves } from "../../src/report/gather/training-curves.ts";
@@ -12,7 +12,7 @@ import { packReport } from "../../src/report/pack.ts";
 import { reportPage } from "../../src/report/page.ts";
 import { curvePanel } from "../../src/report/plots/curve-panel.ts";
 import { decimalTicks } from "../../src/report/plots/decimal-ticks.ts";
-import type { ReportedDictionary } from "../../src/report/report-data.ts";
+import type { FeatureGroup, ReportedDictionary } from "../../src/report/report-data.ts";
 import { temporaryFolder } from "../cli/support.ts";
 
 describe("chooseFeatures", () => {
@@ -41,12 +41,39 @@ describe("chooseFeatures", () => {
     expect(chooseFeatures({ fired, effects }, { named: [5, 2], count: 100, seed: 0 })).toHaveLength(7);
   });
 
+  it("says of none why it was chosen where all that fired are there", () => {
+    const all = chooseFeatures({ fired, effects }, { named: [5, 2], count: 5, seed: 0 });
+    expect(all.map(({ feature }) => feature)).toEqual([5, 2, 3, 6, 1, 7, 4]);
+    expect(all.filter(({ groups }) => groups.length > 0)).toEqual([
+      { feature: 5, groups: ["named"] },
+      { feature: 2, groups: ["named"] },
+    ]);
+  });
+
   it("depends on the seed alone, and shows as many as asked for", () => {
     const many = { fired: Array.from({ length: 500 }, () => 1), effects: Array.from({ length: 500 }, (_, i) => i) };
     const once = chooseFeatures(many, { count: 96, seed: 7 });
     expect(once).toHaveLength(96);
     expect(chooseFeatures(many, { count: 96, seed: 7 })).toEqual(once);
     expect(chooseFeatures(many, { count: 96, seed: 8 })).not.toEqual(once);
+  });
+});
+
+describe("withNeighbours", () => {
+  const chosen = [7, 1, 2, 3].map((feature): ChosenFeature => ({ feature, groups: ["loss"] }));
+  const lists = (...each: number[][]) => each.map((list) => list.map((feature) => ({ feature, cosine: 1 / feature })));
+  const fired = Array.from({ length: 20 }, (_, feature) => (feature === 9 ? 0 : 1));
+
+  it("puts the neighbour of most in the place of the last of four, and none that never fired", () => {
+    const found = withNeighbours(chosen, lists([9, 8, 12], [9, 12], [9, 1], [5]), { fired, count: 4 });
+    expect(found).toEqual([...chosen.slice(0, 3), { feature: 12, groups: ["near"] }]);
+  });
+
+  it("keeps what was chosen where there are too few, and both reasons of one that was chosen anyway", () => {
+    const [, , , last] = withNeighbours(chosen, lists([1], [2], [7], [5]), { fired, count: 4 });
+    expect(last).toEqual(chosen[3]);
+    expect(withNeighbours(chosen, lists([3], [2], [7], [5]), { fired, count: 4 })[3]?.groups).toEqual(["loss", "near"]);
+    expect(withNeighbours(chosen, lists([5], [5], [5], [5]), { fired, count: 3 })).toEqual(chosen);
   });
 });
 
@@ -204,6 +231,50 @@ describe("a dictionary without anything beside it", () => {
     expect(page).toContain("No features: There is no text.");
     expect(page).toContain("There is no config.json beside the dictionary.");
     expect(packReport({ dictionaries: [bare] }).dictionaries).toEqual([]);
+  });
+});
+
+describe("what is said of the features that are shown", () => {
+  const feature = (number: number, groups: readonly FeatureGroup[], fired = 1) => ({
+    feature: number,
+    groups,
+    fired,
+    lossEffect: 0,
+    lossEffectWhereItFires: null,
+    highest: fired,
+    contexts: [],
+    neighbours: [],
+    promoted: [],
+    suppressed: [],
+  });
+  const dictionary = (name: string, firing: number, features: ReturnType<typeof feature>[]): ReportedDictionary => {
+    const read = { tokens: 100, firing, predictions: 90, data: "a/t.txt", trainingText: false, noDirectEffect: null };
+    return { ...bare, name, features: { ...read, features } };
+  };
+  const all = dictionary("all", 2, [feature(1, []), feature(4, [])]);
+  const some = dictionary("some", 5, [feature(1, ["loss"]), feature(4, ["random", "near"])]);
+  const silent = dictionary("silent", 1, [feature(7, ["named"], 0), feature(1, [])]);
+
+  it.each<[string, ReportedDictionary[], RegExp, FeatureGroup[]]>([
+    ["all", [all], /All 2 of 8 features that fired in what was read\. Contexts/, []],
+    ["all, and one that never fired", [silent], /All 1 of 8 .* read and 1 of those that did not, asked for/, ["named"]],
+    ["all of two dictionaries", [all, all], /All 4 of 16 features/, []],
+    [
+      "some",
+      [some],
+      /2 of 8 features: those whose loss .* often, some at random, and nearest/,
+      ["loss", "random", "near"],
+    ],
+    [
+      "both",
+      [all, some],
+      /4 of 16 features: all that fired of all; of the others those whose/,
+      ["loss", "random", "near"],
+    ],
+  ])("%s", async (_, dictionaries, says, groups) => {
+    const page = await reportPage({ dictionaries });
+    expect(/<p class="about">([^<]*Contexts[^<]*)</.exec(page)?.[1]).toMatch(says);
+    expect([...page.matchAll(/data-group="(\w+)"/g)].map(([, group]) => group)).toEqual(groups);
   });
 });
 

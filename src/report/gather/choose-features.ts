@@ -16,8 +16,8 @@ export interface ChosenFeature {
 
 /**
  * The features that a report shows: those of `named`, whether they ever fired or not, and then in turn the next one by loss
- * effect, by frequency and at random, until there are `count` more or all that fired at all. A feature that several of
- * these come upon is in all their groups.
+ * effect, by frequency and at random, until there are `count` more. A feature that several of these come upon is in all
+ * their groups. Where all that fired are no more than `count`, nothing is chosen and they are in none.
  */
 export const chooseFeatures = (
   { fired, effects }: FeatureFacts,
@@ -26,18 +26,62 @@ export const chooseFeatures = (
   const alive = fired.flatMap((times, feature) => (times > 0 ? [feature] : []));
   const by = (values: readonly number[]) =>
     alive.toSorted((a, b) => (values[b] ?? 0) - (values[a] ?? 0) || a - b)[Symbol.iterator]();
+  const asked = new Map<number, FeatureGroup[]>(named.map((feature) => [feature, ["named"]]));
+  const others = alive.filter((feature) => !asked.has(feature));
+  if (others.length <= count) {
+    const rest = [...by(effects)].filter((feature) => !asked.has(feature));
+    return [...asked, ...rest.map((feature) => [feature, []] as const)].map(([feature, groups]) => ({
+      feature,
+      groups,
+    }));
+  }
   const lists: readonly (readonly [FeatureGroup, Iterator<number>])[] = [
     ["loss", by(effects)],
     ["frequent", by(fired)],
     ["random", shuffled(alive, seed)[Symbol.iterator]()],
   ];
-  const chosen = new Map<number, FeatureGroup[]>(named.map((feature) => [feature, ["named"]]));
-  const others = alive.filter((feature) => !chosen.has(feature)).length;
-  const total = chosen.size + Math.min(count, others);
+  const chosen = asked;
+  const total = chosen.size + count;
   while (chosen.size < total) {
     for (const [group, list] of lists) takeNext(chosen, { group, list, count: total });
   }
   return [...chosen].map(([feature, groups]) => ({ feature, groups }));
+};
+
+/** Of so many features one is there because it is a neighbour of others. */
+const ONE_NEIGHBOUR_OF = 4;
+
+/** How many of `count` chosen features are replaced by neighbours. */
+export const neighboursAmong = (count: number): number => Math.floor(count / ONE_NEIGHBOUR_OF);
+
+/**
+ * The chosen features with the last `neighboursAmong(count)` of them replaced by neighbours of the others, those of most
+ * features first, so that a reader who follows neighbours stays on the page. `neighbours` has the lists of the chosen
+ * features, in their order; what never fired is passed over.
+ */
+export const withNeighbours = (
+  chosen: readonly ChosenFeature[],
+  neighbours: readonly (readonly { readonly feature: number; readonly cosine: number }[])[],
+  { fired, count }: { readonly fired: readonly number[]; readonly count: number },
+): ChosenFeature[] => {
+  const kept = chosen.slice(0, chosen.length - neighboursAmong(count));
+  const there = new Set(kept.map(({ feature }) => feature));
+  const found = new Map<number, { times: number; closest: number }>();
+  for (const { feature, cosine } of neighbours.slice(0, kept.length).flat()) {
+    if (there.has(feature) || !((fired[feature] ?? 0) > 0)) continue;
+    const { times, closest } = found.get(feature) ?? { times: 0, closest: -1 };
+    found.set(feature, { times: times + 1, closest: Math.max(closest, cosine) });
+  }
+  const near = [...found]
+    .sort(([a, one], [b, other]) => other.times - one.times || other.closest - one.closest || a - b)
+    .slice(0, chosen.length - kept.length)
+    .map(([feature]): ChosenFeature => {
+      const groups = chosen.find((each) => each.feature === feature)?.groups ?? [];
+      return { feature, groups: [...groups, "near"] };
+    });
+  const added = new Set(near.map(({ feature }) => feature));
+  const rest = chosen.slice(kept.length).filter(({ feature }) => !added.has(feature));
+  return [...kept, ...near, ...rest].slice(0, chosen.length);
 };
 
 /** Takes the next of the list that nobody has taken; those that it passes over are in its group too. */

@@ -5,7 +5,7 @@ import type { SiteOptions } from "../../evaluate/options.ts";
 import type { TextSource } from "../../text/index.ts";
 import { deriveSeed } from "../../train/seeds.ts";
 import type { FeatureBrowser, ReportedContext, ReportedFeature, TokenEffect } from "../report-data.ts";
-import { type ChosenFeature, chooseFeatures } from "./choose-features.ts";
+import { type ChosenFeature, chooseFeatures, withNeighbours } from "./choose-features.ts";
 import { noDirectPath } from "./residual-stream.ts";
 
 /** How much is read, and how much of it is shown. */
@@ -49,21 +49,29 @@ export const readFeatures = async (dictionary: AutoEncoder, options: ReadFeature
   const counted = await featureFrequencies(dictionary, { ...at, ...how, tokens });
   const fired = counted.frequencies.map((share) => Math.round(share * counted.tokens));
   const losses = await lossEffects(dictionary, { ...at, ...how, contexts: options.lossContexts });
-  const chosen = chooseFeatures(
+  const firing = fired.filter((times) => times > 0).length;
+  const first = chooseFeatures(
     { fired, effects: losses.effects },
     { named: options.addFeatures, count: options.features, seed: deriveSeed(seed, "report") },
   );
+  const neighboursOf = async (those: readonly ChosenFeature[]) => {
+    const params = {
+      dictionary: dictionary.ref,
+      features: those.map(({ feature }) => feature),
+      count: NEIGHBOURS,
+    };
+    return (await dictionary.worker.call("features.neighbours", params, { signal: options.signal })).neighbours;
+  };
+  const all = first.filter(({ feature }) => (fired[feature] ?? 0) > 0).length === firing;
+  const chosen = all ? first : withNeighbours(first, await neighboursOf(first), { fired, count: options.features });
   const features = chosen.map(({ feature }) => feature);
   const found = await topContexts(dictionary, { ...at, ...how, features, count: options.contexts, tokens });
   const noDirectEffect = noDirectPath({ submodule: at.model.at(at.submodule), io: at.io ?? "out" });
   const effects = noDirectEffect === null ? await directEffects(dictionary, at, features) : null;
-  const { neighbours } = await dictionary.worker.call(
-    "features.neighbours",
-    { dictionary: dictionary.ref, features, count: NEIGHBOURS },
-    { signal: options.signal },
-  );
+  const neighbours = await neighboursOf(chosen);
   return {
     tokens: counted.tokens,
+    firing,
     predictions: losses.predictions,
     data: at.data.path,
     trainingText,

@@ -2,7 +2,7 @@
 {
   const { make, whole, short, percent, nats, visible, alone, pieces, shaded, strongest } = window.dictlearn;
 
-  const GROUPS = { loss: "loss effect", frequent: "frequent", random: "random", named: "by number" };
+  const GROUPS = { loss: "loss effect", frequent: "frequent", random: "random", near: "neighbour", named: "by number" };
   /** Tokens of a context that are shown at first, before and behind the strongest. */
   const [BEFORE, BEHIND] = [40, 16];
 
@@ -40,7 +40,7 @@
     );
   };
 
-  const effects = ({ promoted, suppressed, neighbours }, { data: { strings }, noDirectEffect, neighbour }) => {
+  const effects = ({ promoted, suppressed, neighbours }, { data: { strings }, noDirectEffect, neighbour, absent }) => {
     const tokens = (title, pairs, name) =>
       make(
         "section",
@@ -70,6 +70,7 @@
         { class: "neighbours" },
         make("h4", {}, "Nearest neighbours"),
         make("ol", {}, neighbours.map(neighbour)),
+        absent(neighbours),
       ),
     );
   };

@@ -110,13 +110,18 @@
     mark();
   };
 
+  /** Whether every feature that fired is on the page. */
+  const isComplete = () => dictionary().features.filter(({ fired }) => fired > 0).length === dictionary().firing;
+
   /** Where the search is the number of a feature that is not on the page: why, and what to do. */
   const notHere = () => {
     const number = state.query.replace(/^#/, "");
     const { size, features } = dictionary();
     if (!/^\d+$/.test(number) || find(Number(number)) !== undefined) return null;
     return Number(number) < size
-      ? `Feature ${Number(number)} is not among the ${features.length} of ${whole.format(size)} on this page; dictlearn report … --add-features ${Number(number)} adds it.`
+      ? isComplete()
+        ? `Feature ${Number(number)} fired nowhere in the text that was read; dictlearn report … --add-features ${Number(number)} shows it all the same.`
+        : `Feature ${Number(number)} is not among the ${features.length} of ${whole.format(size)} on this page; dictlearn report … --add-features ${Number(number)} adds it.`
       : `There is no feature ${number}: the last one is ${size - 1}.`;
   };
 
@@ -148,7 +153,7 @@
     const { tokens, noDirectEffect } = dictionary();
     const place = state.shown.indexOf(feature);
     const steps = [step(place - 1, "Previous feature", "‹"), step(place + 1, "Next feature", "›")];
-    detail.replaceChildren(...featureView(feature, { data, tokens, noDirectEffect, steps, neighbour }));
+    detail.replaceChildren(...featureView(feature, { data, tokens, noDirectEffect, steps, neighbour, absent }));
   };
 
   /** A button that goes to the feature at a place in the list, and keeps the focus there. */
@@ -164,47 +169,69 @@
     return button;
   };
 
+  /** A neighbour: a link to it, or its number where it is not on the page. */
   const neighbour = ([number, cosine]) => {
     const value = make("span", {}, `cos ${short(cosine, 2)}`);
-    if (find(number) === undefined) {
-      return make(
-        "li",
-        {},
-        make("code", { title: `not on this page; --add-features ${number} adds it` }, String(number)),
-        value,
-      );
-    }
-    const button = make("button", { type: "button", class: "link" }, String(number));
-    button.addEventListener("click", () => {
-      select(number);
+    if (find(number) === undefined) return make("li", { class: "absent" }, make("code", {}, String(number)), value);
+    const link = make("a", { href: address(number) }, String(number));
+    link.addEventListener("click", (event) => {
+      // With these keys the browser opens it elsewhere.
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+      event.preventDefault();
+      select(number, "jump");
       detail.focus({ preventScroll: true });
     });
-    return make("li", {}, button, value);
+    return make("li", {}, link, value);
   };
 
-  // What the reader does -----------------------------------------------------------------------------------------------
+  /** What to do about neighbours that are not on the page; null where all are. */
+  const absent = (neighbours) => {
+    const numbers = neighbours.map(([number]) => number).filter((number) => find(number) === undefined);
+    if (numbers.length === 0) return null;
+    return make(
+      "p",
+      { class: "absent" },
+      `Numbers without a link are not in this report; --add-features ${numbers.join(",")} adds them.`,
+    );
+  };
 
-  const address = () =>
-    data.dictionaries.length === 1 ? `#feature-${state.feature}` : `#feature-${state.dictionary}-${state.feature}`;
+  // The address and the history ----------------------------------------------------------------------------------------
 
-  const select = (number, { quiet = false } = {}) => {
+  const address = (number) =>
+    data.dictionaries.length === 1 ? `#feature-${number}` : `#feature-${state.dictionary}-${number}`;
+
+  /**
+   * Keeps the selection in the history. A `jump` is an entry of its own; `step`s that follow each other share one, so that
+   * Back leaves them all; `here` belongs to the entry that the reader is at.
+   */
+  const remember = (how) => {
+    const { dictionary: index, feature } = state;
+    const before = history.state;
+    const place = { dictionary: index, feature, stepped: how === "step" };
+    if (how === "here") history.replaceState({ ...place, stepped: false }, "");
+    else if (before?.dictionary === index && before.feature === feature) return;
+    else if (how === "step" && before?.stepped) history.replaceState(place, "", address(feature));
+    else history.pushState(place, "", address(feature));
+  };
+
+  const select = (number, how) => {
     state.feature = number;
     mark();
     showDetail();
-    if (!quiet) history.replaceState(null, "", address());
+    remember(how);
   };
 
-  const refresh = () => {
+  const refresh = (how = "step") => {
     showList();
     // The best match of a search comes first; without one, the selection stays while it is in the list.
     const kept = state.query === "" && state.shown.some(({ feature }) => feature === state.feature);
     if (kept || state.shown.length === 0) showDetail();
-    else select(state.shown[0].feature, { quiet: true });
+    else select(state.shown[0].feature, how);
   };
 
   const move = (to) => {
     const { length } = state.shown;
-    if (length > 0) select(state.shown[Math.max(0, Math.min(length - 1, to))].feature);
+    if (length > 0) select(state.shown[Math.max(0, Math.min(length - 1, to))].feature, "step");
   };
 
   const PAGE = 10;
@@ -240,18 +267,34 @@
     refresh();
   };
 
-  /** Shows the feature that the address names. */
+  /** Shows a feature of a dictionary, in the list as it is searched and grouped, or else in all of it. */
+  const show = ({ dictionary: index, feature }) => {
+    if (state.dictionary !== index && choice !== null) choice.value = String(index);
+    Object.assign(state, { dictionary: index, feature });
+    if (!matching().some((each) => each.feature === feature)) {
+      state.query = "";
+      search.value = "";
+      press("");
+    }
+    showList();
+    showDetail();
+  };
+
+  /** Shows the feature that the address names, or says why it is not here; false where it names none. */
   const follow = () => {
     const found = /^#feature-(?:(\d+)-)?(\d+)$/.exec(location.hash);
-    if (found === null) return false;
-    const [, index = "0", number] = found;
-    if (!data.dictionaries[Number(index)]?.features.some(({ feature }) => feature === Number(number))) return false;
+    const [, index = "0", number] = found ?? [];
+    const named = data.dictionaries[Number(index)];
+    if (found === null || named === undefined) return false;
+    if (named.features.some(({ feature }) => feature === Number(number))) {
+      show({ dictionary: Number(index), feature: Number(number) });
+      remember("here");
+      return true;
+    }
     state.dictionary = Number(index);
     if (choice !== null) choice.value = index;
-    Object.assign(state, { feature: Number(number), query: "" });
-    search.value = "";
-    press("");
-    refresh();
+    search.value = number;
+    onSearch();
     return true;
   };
 
@@ -266,7 +309,7 @@
     list.addEventListener("keydown", onKey);
     list.addEventListener("click", (event) => {
       const option = event.target.closest("[data-feature]");
-      if (option !== null) select(Number(option.dataset.feature));
+      if (option !== null) select(Number(option.dataset.feature), "jump");
     });
     sort.addEventListener("change", refresh);
     groups.addEventListener("click", (event) => {
@@ -277,7 +320,8 @@
     });
     choice?.addEventListener("change", () => {
       Object.assign(state, { dictionary: Number(choice.value), feature: null });
-      refresh();
+      if (!dictionary().features.some((each) => each.groups.includes(state.group))) press("");
+      refresh("jump");
     });
     document.addEventListener("keydown", (event) => {
       const { target } = event;
@@ -293,7 +337,11 @@
         detail.focus({ preventScroll: true });
       }
     });
-    addEventListener("hashchange", follow);
-    if (!follow()) refresh();
+    // Back and Forward come with what was remembered, an address that was typed without.
+    addEventListener("popstate", (event) => {
+      if (event.state === null) follow();
+      else show(event.state);
+    });
+    if (!follow()) refresh("here");
   }
 }

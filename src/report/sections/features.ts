@@ -1,14 +1,22 @@
 import { count, shortName } from "../format.ts";
 import { type Html, html } from "../html.ts";
-import { type FeatureBrowser, isThere, type ReportData } from "../report-data.ts";
+import {
+  type FeatureBrowser,
+  type FeatureGroup,
+  isThere,
+  type ReportData,
+  type ReportedFeature,
+} from "../report-data.ts";
 
 /** The frame of the feature browser; the page's script fills it. */
 export const featuresSection = ({ dictionaries }: ReportData): Html => {
-  const shown = dictionaries.flatMap(({ name, features }) => (isThere(features) ? [{ name, features }] : []));
+  const shown = dictionaries.flatMap(({ name, size, features }) =>
+    isThere(features) ? [{ name, size, features }] : [],
+  );
   const missing = dictionaries.flatMap(({ name, features }) => (isThere(features) ? [] : [{ name, features }]));
   return html`<section id="features" aria-labelledby="features-title">
 <h2 id="features-title">Features</h2>
-${shown[0] !== undefined ? html`<p class="about">${about(shown.map(({ features }) => features))}</p>${frame(shown)}` : null}
+${shown[0] !== undefined ? html`<p class="about">${about(shown)}</p>${frame(shown)}` : null}
 ${missing.map(
   ({ name, features: { whyNot } }) =>
     html`<p class="note">No features${dictionaries.length > 1 ? html` of <b>${name}</b>` : null}: ${whyNot}</p>`,
@@ -16,20 +24,54 @@ ${missing.map(
 </section>`;
 };
 
-/** What was read for it. */
-const about = (browsers: readonly FeatureBrowser[]): string => {
-  const shown = browsers.reduce((sum, { features }) => sum + features.length, 0);
+interface Shown {
+  readonly name: string;
+  readonly size: number;
+  readonly features: FeatureBrowser;
+}
+
+/** Which features are shown, and what was read for it. */
+const about = (shown: readonly Shown[]): string => {
+  const browsers = shown.map(({ features }) => features);
   const tokens = count(Math.max(...browsers.map((each) => each.tokens)));
   const texts = [...new Set(browsers.map(({ data }) => shortName(data)))].join(", ");
   const training = browsers.some(({ trainingText }) => trainingText) ? ", documents of the training included" : "";
   const predictions = count(Math.max(...browsers.map((each) => each.predictions)));
-  const named = browsers.some(({ features }) => features.some(({ groups }) => groups.includes("named")));
-  return `${count(shown)} features: ${named ? "those asked for by number, " : ""}those whose loss would be felt most, those that fire most often, and some at random. Their contexts were searched in ${tokens} tokens of ${texts}${training}. Loss effects are first-order estimates over ${predictions} predictions.`;
+  return `${which(shown)} Contexts were searched in ${tokens} tokens of ${texts}${training}. Loss effects are first-order estimates over ${predictions} predictions.`;
 };
 
-const frame = (
-  shown: readonly { readonly name: string; readonly features: FeatureBrowser }[],
-): Html => html`<div class="browser" id="browser">
+const fires = ({ fired }: ReportedFeature): boolean => fired > 0;
+const isComplete = ({ features }: Shown): boolean => features.features.filter(fires).length === features.firing;
+
+/** The features that are shown, in a sentence: all that fired, or how they were chosen. */
+const which = (shown: readonly Shown[]): string => {
+  const complete = shown.filter(isComplete);
+  const features = shown.flatMap((each) => each.features.features);
+  const size = shown.reduce((sum, each) => sum + each.size, 0);
+  if (complete.length === shown.length) {
+    const firing = features.filter(fires).length;
+    const silent = features.length - firing;
+    const asked = silent === 0 ? "" : ` and ${count(silent)} of those that did not, asked for by number`;
+    return `All ${count(firing)} of ${count(size)} features that fired in what was read${asked}.`;
+  }
+  const chosen = shown.filter((each) => !complete.includes(each)).flatMap((each) => each.features.features);
+  const named = features.some(({ groups }) => groups.includes("named")) ? "those asked for by number, " : "";
+  const near = chosen.some(({ groups }) => groups.includes("near")) ? ", and nearest neighbours of these" : "";
+  const how = `${named}those whose loss would be felt most, those that fire most often, ${near === "" ? "and some" : "some"} at random${near}`;
+  const all =
+    complete.length === 0 ? "" : `all that fired of ${complete.map(({ name }) => name).join(", ")}; of the others `;
+  return `${count(features.length)} of ${count(size)} features: ${all}${how}.`;
+};
+
+const GROUPS: readonly (readonly [group: FeatureGroup, label: string])[] = [
+  ["loss", "Loss effect"],
+  ["frequent", "Frequent"],
+  ["random", "Random"],
+  ["near", "Neighbours"],
+  ["named", "By number"],
+];
+
+const frame = (shown: readonly Shown[]): Html => html`<div class="browser" id="browser">
 <div class="finder">
 ${
   shown.length > 1
@@ -41,14 +83,9 @@ ${
 <div class="search"><input id="search" type="search" placeholder="Feature number or token" aria-label="Search by feature number or token" aria-controls="list" aria-keyshortcuts="/" autocomplete="off" autocapitalize="off" spellcheck="false"><kbd aria-hidden="true">/</kbd></div>
 <div class="groups" id="groups" role="group" aria-label="Show">
 <button type="button" data-group="" aria-pressed="true">All</button>
-<button type="button" data-group="loss" aria-pressed="false">Loss effect</button>
-<button type="button" data-group="frequent" aria-pressed="false">Frequent</button>
-<button type="button" data-group="random" aria-pressed="false">Random</button>
-${
-  shown.some(({ features }) => features.features.some(({ groups }) => groups.includes("named")))
-    ? html`<button type="button" data-group="named" aria-pressed="false">By number</button>`
-    : null
-}
+${GROUPS.filter(([group]) =>
+  shown.some(({ features }) => features.features.some(({ groups }) => groups.includes(group))),
+).map(([group, label]) => html`<button type="button" data-group="${group}" aria-pressed="false">${label}</button>`)}
 </div>
 <label class="field"><span>Sort by</span><select id="sort">
 <option value="lossEffect">loss effect</option>

@@ -3,6 +3,7 @@ import { count, range, shortName, statistic } from "../format.ts";
 import { type Html, html } from "../html.ts";
 import { seriesColour } from "../plots/panel.ts";
 import { isThere, type ReportData, type ReportedDictionary } from "../report-data.ts";
+import { measuredOn } from "./measured-on.ts";
 
 type Name = StatisticName | "alive";
 
@@ -32,6 +33,7 @@ export const overview = ({ dictionaries }: ReportData): Html => {
   const models = [...new Set(dictionaries.flatMap(({ model }) => (model === null ? [] : [model])))];
   const model = models.length === 1 ? models[0] : undefined;
   const alone = dictionaries.length === 1 && first !== undefined;
+  const measured = measuredOn(dictionaries.flatMap(({ evaluation }) => (isThere(evaluation) ? [evaluation] : [])));
   return html`<section id="overview" aria-labelledby="title">
 <p class="kicker">${alone ? "Sparse dictionary" : "Sparse dictionaries"}</p>
 <h1 id="title">${alone ? first.name : `${count(dictionaries.length)} dictionaries, side by side`}</h1>
@@ -40,6 +42,7 @@ export const overview = ({ dictionaries }: ReportData): Html => {
     html`${alone ? " of " : "Read from "}<span class="nowrap" title="${model}">${shortName(model)}</span>`
   }${alone || model !== undefined ? "." : null}</p>
 ${alone ? cards(first) : table(dictionaries)}
+${measured === null ? null : html`<p class="about">${measured}</p>`}
 </section>`;
 };
 

@@ -1,11 +1,12 @@
 import { type FrequencyHistogram, STATISTIC_LABELS } from "../../evaluate/index.ts";
-import { count, range, shortName, statistic } from "../format.ts";
+import { count, range, statistic } from "../format.ts";
 import { type Html, html, trusted } from "../html.ts";
 import { frequencyPanel, highestShare } from "../plots/frequency-panel.ts";
 import { describeShares } from "../plots/frequency-plot.ts";
 import { seriesColour } from "../plots/panel.ts";
 import { recoveredPlot } from "../plots/recovered-plot.ts";
 import { type Evaluated, isThere, type ReportData } from "../report-data.ts";
+import { measuredOn } from "./measured-on.ts";
 
 interface Row {
   readonly index: number;
@@ -21,34 +22,13 @@ export const statisticsSection = async ({ dictionaries }: ReportData): Promise<H
   return html`<section id="statistics" aria-labelledby="statistics-title">
 <h2 id="statistics-title">Statistics</h2>
 ${rows.length === 0 ? html`<p class="note">There are none: no dictionary of this report could be evaluated.</p>` : null}
-${rows.length > 0 ? html`<p class="about">${whereFrom(rows)}</p>` : null}
+${rows.length > 0 ? html`<p class="about">${measuredOn(rows.map(({ evaluation }) => evaluation))} Ranges are 95 % confidence intervals, from a bootstrap over contexts.</p>` : null}
 ${
   rows.length > 0
     ? html`<div class="beside">${table(rows)}<div>${await recovered(rows)}<h3>How often features fire</h3><div class="panels">${await frequencies(rows)}</div></div></div>`
     : null
 }
 </section>`;
-};
-
-/** On what was measured. */
-const whereFrom = (rows: readonly Row[]): string => {
-  const texts = [...new Set(rows.map(({ evaluation: { subject } }) => textOf(subject)))];
-  const tokens = amount(rows.map(({ evaluation }) => evaluation.statistics.l0?.tokens ?? 0));
-  const contexts = amount(rows.map(({ evaluation }) => evaluation.contexts));
-  // Cached rows come without contexts.
-  const read = rows.some(({ evaluation: { subject } }) => subject.submodule === null)
-    ? `${tokens} rows`
-    : `${tokens} tokens in ${contexts} contexts`;
-  return `Measured on ${read} of ${texts.join(" and of ")}; ranges are 95 % confidence intervals, from a bootstrap over contexts.`;
-};
-
-/** The text of an evaluation, and whether the dictionary was trained on what was read of it. */
-const textOf = ({ data, reserved }: Evaluated["subject"]): string =>
-  `${shortName(data ?? "text")}${reserved === true ? ", documents that training left out" : ""}`;
-
-const amount = (values: readonly number[]): string => {
-  const [least, most] = [Math.min(...values), Math.max(...values)];
-  return least === most ? count(least) : `${count(least)} to ${count(most)}`;
 };
 
 const table = (rows: readonly Row[]): Html => {
