@@ -61,19 +61,21 @@ describe("chooseFeatures", () => {
 
 describe("withNeighbours", () => {
   const chosen = [7, 1, 2, 3].map((feature): ChosenFeature => ({ feature, groups: ["loss"] }));
-  const lists = (...each: number[][]) => each.map((list) => list.map((feature) => ({ feature, cosine: 1 / feature })));
   const fired = Array.from({ length: 20 }, (_, feature) => (feature === 9 ? 0 : 1));
+  const near = (lists: Record<number, number[]>, count = 4) =>
+    withNeighbours(chosen, new Map(Object.entries(lists).map(([from, to]) => [Number(from), to])), { fired, count });
 
-  it("puts the neighbour of most in the place of the last of four, and none that never fired", () => {
-    const found = withNeighbours(chosen, lists([9, 8, 12], [9, 12], [9, 1], [5]), { fired, count: 4 });
-    expect(found).toEqual([...chosen.slice(0, 3), { feature: 12, groups: ["near"] }]);
+  it("puts the feature with most links in the place of the last of four, and none that never fired", () => {
+    const lists = { 7: [9, 8, 12], 1: [9, 12], 2: [9, 1], 8: [5], 9: [7, 1, 2], 12: [5] };
+    expect(near(lists)).toEqual([...chosen.slice(0, 3), { feature: 12, groups: ["near"] }]);
+    // Links from a feature count as links to it do.
+    expect(near({ ...lists, 8: [1, 7] })[3]?.feature).toBe(8);
   });
 
   it("keeps what was chosen where there are too few, and both reasons of one that was chosen anyway", () => {
-    const [, , , last] = withNeighbours(chosen, lists([1], [2], [7], [5]), { fired, count: 4 });
-    expect(last).toEqual(chosen[3]);
-    expect(withNeighbours(chosen, lists([3], [2], [7], [5]), { fired, count: 4 })[3]?.groups).toEqual(["loss", "near"]);
-    expect(withNeighbours(chosen, lists([5], [5], [5], [5]), { fired, count: 3 })).toEqual(chosen);
+    expect(near({ 7: [1], 1: [2], 2: [7], 3: [5] })).toEqual(chosen);
+    expect(near({ 7: [3], 1: [2], 2: [7], 3: [5] })[3]?.groups).toEqual(["loss", "near"]);
+    expect(near({ 7: [5], 5: [7] }, 3)).toEqual(chosen);
   });
 });
 

@@ -54,35 +54,57 @@ const ONE_NEIGHBOUR_OF = 4;
 /** How many of `count` chosen features are replaced by neighbours. */
 export const neighboursAmong = (count: number): number => Math.floor(count / ONE_NEIGHBOUR_OF);
 
+/** The nearest neighbours of features, by the feature's number. */
+export type Neighbours = ReadonlyMap<number, readonly number[]>;
+
 /**
- * The chosen features with the last `neighboursAmong(count)` of them replaced by neighbours of the others, those of most
- * features first, so that a reader who follows neighbours stays on the page. `neighbours` has the lists of the chosen
- * features, in their order; what never fired is passed over.
+ * The chosen features with the last `neighboursAmong(count)` of them replaced by features that others here have as
+ * neighbours, or that have others here as theirs, one after the other those with most such links: a reader who follows
+ * neighbours stays on the page. What never fired, or has no entry in `neighbours`, is passed over.
  */
 export const withNeighbours = (
   chosen: readonly ChosenFeature[],
-  neighbours: readonly (readonly { readonly feature: number; readonly cosine: number }[])[],
+  neighbours: Neighbours,
   { fired, count }: { readonly fired: readonly number[]; readonly count: number },
 ): ChosenFeature[] => {
   const kept = chosen.slice(0, chosen.length - neighboursAmong(count));
   const there = new Set(kept.map(({ feature }) => feature));
-  const found = new Map<number, { times: number; closest: number }>();
-  for (const { feature, cosine } of neighbours.slice(0, kept.length).flat()) {
-    if (there.has(feature) || !((fired[feature] ?? 0) > 0)) continue;
-    const { times, closest } = found.get(feature) ?? { times: 0, closest: -1 };
-    found.set(feature, { times: times + 1, closest: Math.max(closest, cosine) });
+  const links = new Map<number, number>();
+  const addLinks = (from: number) => {
+    for (const to of neighbours.get(from) ?? []) links.set(to, (links.get(to) ?? 0) + 1);
+  };
+  for (const feature of there) addLinks(feature);
+  const near: ChosenFeature[] = [];
+  while (kept.length + near.length < chosen.length) {
+    const best = bestLinked(there, neighbours, { links, fired });
+    if (best === undefined) break;
+    there.add(best);
+    addLinks(best);
+    near.push({ feature: best, groups: [...groupsIn(chosen, best), "near"] });
   }
-  const near = [...found]
-    .sort(([a, one], [b, other]) => other.times - one.times || other.closest - one.closest || a - b)
-    .slice(0, chosen.length - kept.length)
-    .map(([feature]): ChosenFeature => {
-      const groups = chosen.find((each) => each.feature === feature)?.groups ?? [];
-      return { feature, groups: [...groups, "near"] };
-    });
-  const added = new Set(near.map(({ feature }) => feature));
-  const rest = chosen.slice(kept.length).filter(({ feature }) => !added.has(feature));
+  const rest = chosen.slice(kept.length).filter(({ feature }) => !there.has(feature));
   return [...kept, ...near, ...rest].slice(0, chosen.length);
 };
+
+/** Of the features that are not there yet but linked to, the one with most links to and from those that are. */
+const bestLinked = (
+  there: ReadonlySet<number>,
+  neighbours: Neighbours,
+  { links, fired }: { readonly links: ReadonlyMap<number, number>; readonly fired: readonly number[] },
+): number | undefined => {
+  let best: number | undefined;
+  let most = 0;
+  for (const [feature, own] of neighbours) {
+    const from = links.get(feature) ?? 0;
+    if (there.has(feature) || from === 0 || !((fired[feature] ?? 0) > 0)) continue;
+    const both = from + own.filter((each) => there.has(each)).length;
+    if (both > most) [best, most] = [feature, both];
+  }
+  return best;
+};
+
+const groupsIn = (chosen: readonly ChosenFeature[], feature: number): readonly FeatureGroup[] =>
+  chosen.find((each) => each.feature === feature)?.groups ?? [];
 
 /** Takes the next of the list that nobody has taken; those that it passes over are in its group too. */
 const takeNext = (

@@ -5,7 +5,7 @@ import type { SiteOptions } from "../../evaluate/options.ts";
 import type { TextSource } from "../../text/index.ts";
 import { deriveSeed } from "../../train/seeds.ts";
 import type { FeatureBrowser, ReportedContext, ReportedFeature, TokenEffect } from "../report-data.ts";
-import { type ChosenFeature, chooseFeatures, withNeighbours } from "./choose-features.ts";
+import { type ChosenFeature, chooseFeatures, type Neighbours, withNeighbours } from "./choose-features.ts";
 import { noDirectPath } from "./residual-stream.ts";
 
 /** How much is read, and how much of it is shown. */
@@ -54,21 +54,19 @@ export const readFeatures = async (dictionary: AutoEncoder, options: ReadFeature
     { fired, effects: losses.effects },
     { named: options.addFeatures, count: options.features, seed: deriveSeed(seed, "report") },
   );
-  const neighboursOf = async (those: readonly ChosenFeature[]) => {
-    const params = {
-      dictionary: dictionary.ref,
-      features: those.map(({ feature }) => feature),
-      count: NEIGHBOURS,
-    };
+  const neighboursOf = async (those: readonly number[]) => {
+    const params = { dictionary: dictionary.ref, features: [...those], count: NEIGHBOURS };
     return (await dictionary.worker.call("features.neighbours", params, { signal: options.signal })).neighbours;
   };
   const all = first.filter(({ feature }) => (fired[feature] ?? 0) > 0).length === firing;
-  const chosen = all ? first : withNeighbours(first, await neighboursOf(first), { fired, count: options.features });
+  const chosen = all
+    ? first
+    : withNeighbours(first, await linksOf(first, neighboursOf), { fired, count: options.features });
   const features = chosen.map(({ feature }) => feature);
   const found = await topContexts(dictionary, { ...at, ...how, features, count: options.contexts, tokens });
   const noDirectEffect = noDirectPath({ submodule: at.model.at(at.submodule), io: at.io ?? "out" });
   const effects = noDirectEffect === null ? await directEffects(dictionary, at, features) : null;
-  const neighbours = await neighboursOf(chosen);
+  const neighbours = await neighboursOf(features);
   return {
     tokens: counted.tokens,
     firing,
@@ -94,6 +92,22 @@ export const readFeatures = async (dictionary: AutoEncoder, options: ReadFeature
       };
     }),
   };
+};
+
+/** The neighbours of the chosen features, and of these neighbours. */
+const linksOf = async (
+  chosen: readonly ChosenFeature[],
+  neighboursOf: (features: readonly number[]) => Promise<readonly (readonly { readonly feature: number }[])[]>,
+): Promise<Neighbours> => {
+  const links = new Map<number, readonly number[]>();
+  const add = async (features: readonly number[]) => {
+    const found = features.length === 0 ? [] : await neighboursOf(features);
+    for (const [index, feature] of features.entries())
+      links.set(feature, found[index]?.map((each) => each.feature) ?? []);
+  };
+  await add(chosen.map(({ feature }) => feature));
+  await add([...new Set([...links.values()].flat())].filter((feature) => !links.has(feature)));
+  return links;
 };
 
 /** The tokens that each feature's decoder column promotes and suppresses. */
