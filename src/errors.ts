@@ -1,4 +1,22 @@
 /**
+ * The codes of mistakes in what the user gave: a command, a config, a file, a folder, a model. Whoever gives the same again
+ * gets the same again, so the exit code is 2. Everything else is a failure of the machine, the network, the numbers or this
+ * program, whose exit code is 1. The code alone decides, whether TypeScript or the worker found the mistake.
+ */
+const MISTAKES: ReadonlySet<string> = new Set([
+  // The command and the config.
+  ...["config", "usage", "context_too_long", "no_device", "no_place", "output_exists", "unusable_python"],
+  // The model and its places.
+  ...["unknown_model", "model_load", "no_tokenizer", "untrusted_code", "unknown_submodule", "no_unembedding"],
+  // Text and rows.
+  ...["no_such_file", "no_text", "no_tokens", "missing_field", "malformed_line", "broken_file", "changed_input"],
+  ...["unknown_dataset", "unknown_split", "activations", "no_activations", "non_finite_rows"],
+  // Dictionaries and their folders.
+  ...["no_dictionaries", "not_a_dictionary", "wrong_dictionary", "width_mismatch", "not_representable"],
+  ...["bad_config", "bad_evaluation", "cannot_read", "not_resumable"],
+]);
+
+/**
  * Every failure that dictlearn reports on purpose. `message` is one sentence that says what was wrong and where;
  * `hint` is one sentence that says what to do about it. Anything else that is thrown is a defect.
  */
@@ -8,21 +26,21 @@ export class DictlearnError extends Error {
   readonly code: string;
   /** What the user can do about it, in one sentence. */
   readonly hint: string | undefined;
-  /** 2 for a mistake in the command or the config, 1 for everything else. */
-  readonly exitCode: 1 | 2;
+  /** 2 for a mistake in what the user gave, 1 for everything else; follows from `code`. */
+  get exitCode(): 1 | 2 {
+    return MISTAKES.has(this.code) ? 2 : 1;
+  }
 
   constructor(message: string, options: DictlearnErrorOptions = {}) {
     super(message, { cause: options.cause });
     this.code = options.code ?? "failed";
     this.hint = options.hint;
-    this.exitCode = options.exitCode ?? 1;
   }
 }
 
 export interface DictlearnErrorOptions {
   readonly code?: string;
   readonly hint?: string | undefined;
-  readonly exitCode?: 1 | 2;
   readonly cause?: unknown;
 }
 
@@ -30,7 +48,7 @@ export interface DictlearnErrorOptions {
 export class ConfigError extends DictlearnError {
   override readonly name = "ConfigError";
   constructor(message: string, options: DictlearnErrorOptions = {}) {
-    super(message, { code: "config", exitCode: 2, ...options });
+    super(message, { code: "config", ...options });
   }
 }
 

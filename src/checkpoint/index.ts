@@ -12,7 +12,6 @@ export {
 export { checkUnchanged, fingerprint } from "./input-files.ts";
 export { NewFolder } from "./new-folder.ts";
 export { type ClaimOptions, type DictionaryFolder, OutputFolder } from "./output-folder.ts";
-export { requirePlace } from "./require-place.ts";
 export { type Durable, ResumeFolder } from "./resume-folder.ts";
 export { configOf, type ResumeState, type RunRecord, scriptOf } from "./resume-state.ts";
 export { rewind, staleCheckpoints } from "./rewind.ts";

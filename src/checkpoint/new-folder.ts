@@ -1,7 +1,6 @@
 import {
   chmodSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   realpathSync,
@@ -12,8 +11,8 @@ import {
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError, DictlearnError } from "../errors.ts";
+import { makeFolder, requirePlace } from "../make-folder.ts";
 import { cannotWrite } from "./cannot-write.ts";
-import { requirePlace } from "./require-place.ts";
 import { syncFolder } from "./sync-folder.ts";
 
 /** The files of a converted dictionary; a folder with anything else in it is never replaced. */
@@ -56,14 +55,14 @@ export class NewFolder implements AsyncDisposable {
       throw new DictlearnError(
         `${path} holds files that a converted dictionary has not (${others.slice(0, 3).join(", ")}), so it is not replaced.`,
         {
-          code: "output_in_use",
+          code: "output_exists",
           hint: "Choose another folder.",
         },
       );
     }
     if (!overwrite) {
       throw new DictlearnError(`${path} already holds a dictionary (${entries.slice(0, 3).join(", ")}).`, {
-        code: "output_in_use",
+        code: "output_exists",
         hint: "Choose another folder, or replace it with --overwrite.",
       });
     }
@@ -73,10 +72,10 @@ export class NewFolder implements AsyncDisposable {
     NewFolder.check(path, { overwrite });
     try {
       const final = existsSync(path) ? realpathSync(path) : resolve(path);
-      const made = mkdirSync(dirname(final), { recursive: true });
+      const made = makeFolder(dirname(final));
       return new NewFolder(mkdtempSync(join(dirname(final), `.${basename(final)}.`)), final, made);
     } catch (error) {
-      throw cannotWrite(path, error);
+      throw error instanceof DictlearnError ? error : cannotWrite(path, error);
     }
   }
 

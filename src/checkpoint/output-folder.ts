@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError, DictlearnError } from "../errors.ts";
+import { makeFolder, requirePlace } from "../make-folder.ts";
 import { errorCode } from "../system-errors.ts";
 import { cannotWrite } from "./cannot-write.ts";
 import { checkUnlocked, type FolderLock, LOCK_FILES, lockFolder } from "./folder-lock.ts";
-import { requirePlace } from "./require-place.ts";
 import { ResumeFolder } from "./resume-folder.ts";
 
 /** What a run writes; `--overwrite` removes these and nothing else. */
@@ -60,7 +60,7 @@ export class OutputFolder implements AsyncDisposable {
         ? `The output folder ${path} holds a run that is not finished.`
         : `The output folder ${path} already holds files (${others.slice(0, 3).join(", ")}).`,
       {
-        code: "output_in_use",
+        code: "output_exists",
         hint: unfinished
           ? `Continue it with \`dictlearn train --resume ${path}\`, or replace it with --overwrite.`
           : "Choose another one with --output, or replace the old run with --overwrite.",
@@ -71,12 +71,7 @@ export class OutputFolder implements AsyncDisposable {
   /** Makes the folder and takes its lock. */
   static async claim(path: string, options: ClaimOptions = {}): Promise<OutputFolder> {
     OutputFolder.check(path, options);
-    let created: string | undefined;
-    try {
-      created = mkdirSync(path, { recursive: true });
-    } catch (error) {
-      throw cannotWrite(path, error);
-    }
+    const created = makeFolder(path);
     const lock = await lockFolder(path);
     try {
       // Under the lock nobody else can have written in between.
@@ -96,7 +91,7 @@ export class OutputFolder implements AsyncDisposable {
   /** The folder itself when the run has one dictionary, a folder below it when it has several. */
   dictionary(name: string, { alone }: { readonly alone: boolean }): DictionaryFolder {
     const path = alone ? this.path : join(this.path, name);
-    mkdirSync(join(path, "checkpoints"), { recursive: true });
+    makeFolder(join(path, "checkpoints"));
     return {
       path,
       weights: join(path, "ae.pt"),

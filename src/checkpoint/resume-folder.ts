@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createReadStream, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { DictlearnError } from "../errors.ts";
+import { makeFolder } from "../make-folder.ts";
 import { errorCode } from "../system-errors.ts";
 import { cannotWrite } from "./cannot-write.ts";
 import { ResumeState, RunRecord, seal, unseal } from "./resume-state.ts";
@@ -45,7 +46,7 @@ export class ResumeFolder {
 
   /** Writes what the run is, before its first step. */
   async begin(run: RunRecord): Promise<void> {
-    mkdirSync(this.path, { recursive: true });
+    makeFolder(this.path);
     await this.#write(join(this.path, RUN), seal(run));
   }
 
@@ -54,7 +55,7 @@ export class ResumeFolder {
     const folder = join(this.path, `step-${step}`);
     try {
       discard(folder);
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       syncFolder(this.path);
     } catch (error) {
       throw cannotWrite(folder, error);

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { requirePlace } from "../checkpoint/index.ts";
 import { ConfigError } from "../errors.ts";
+import { requirePlace } from "../make-folder.ts";
 
 /** Throws where `option` names no file that could be written, `example` being one: before the work, not after it. */
 export const requireOutputFile = (option: string, path: string, example: string): void => {

@@ -1,8 +1,9 @@
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { lock } from "proper-lockfile";
-import { CancelledError, EnvironmentError } from "../errors.ts";
+import { CancelledError, DictlearnError, EnvironmentError } from "../errors.ts";
+import { makeFolder } from "../make-folder.ts";
+import { reasonOf } from "../system-errors.ts";
 
 /** A lock whose owner has not touched it for so long belongs to a process that was killed. */
 const STALE_MS = 15_000;
@@ -29,7 +30,7 @@ export const lockFolder = async (folder: string, signal: AbortSignal, onWait: ()
   for (;;) {
     if (signal.aborted) throw new CancelledError();
     try {
-      await mkdir(dirname(folder), { recursive: true });
+      makeFolder(dirname(folder));
       const release = await lock(folder, options);
       const unlock = async (): Promise<void> => {
         // Not ours any more: nothing to release.
@@ -39,11 +40,10 @@ export const lockFolder = async (folder: string, signal: AbortSignal, onWait: ()
     } catch (error) {
       if (!isHeld(error)) {
         throw new EnvironmentError(
-          `The cache folder ${dirname(folder)} cannot be written: ${(error as Error).message}.`,
-          {
-            hint: "Name another one with DICTLEARN_CACHE.",
-            cause: error,
-          },
+          error instanceof DictlearnError
+            ? `The cache folder cannot be used: ${error.message}`
+            : `The cache folder ${dirname(folder)} cannot be written: ${reasonOf(error)}.`,
+          { code: "no_place", hint: "Name another one with DICTLEARN_CACHE.", cause: error },
         );
       }
     }

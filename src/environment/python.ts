@@ -45,6 +45,7 @@ export const checkChosen = async (
     throw new EnvironmentError(
       `${chosen.by} names ${chosen.path}, which is neither a Python interpreter nor a virtual environment.`,
       {
+        code: "unusable_python",
         hint: `Give the path of a Python ${RANGE}, or leave ${chosen.by} out to use the managed environment.`,
       },
     );
@@ -55,18 +56,21 @@ export const checkChosen = async (
   );
   if (!isUsable(found)) {
     throw new EnvironmentError(`${path}, which ${chosen.by} names, ${found.reason}.`, {
+      code: "unusable_python",
       hint: `Run it by hand to see why, or leave ${chosen.by} out to use the managed environment.`,
       cause: found.cause,
     });
   }
   if (!isAllowed(found.minor)) {
     throw new EnvironmentError(`${path} is Python ${found.version}, but the worker needs ${RANGE}.`, {
+      code: "unusable_python",
       hint: `Give another one with --python, or leave ${chosen.by} out to use the managed environment.`,
     });
   }
   if (found.missing.length > 0) {
     const packages = modules.filter(({ module }) => found.missing.includes(module)).map((each) => each.package);
     throw new EnvironmentError(`${path} lacks ${listed(packages)}, which the worker needs.`, {
+      code: "unusable_python",
       hint: `Install with: ${path} -m pip install -r ${requirements}`,
     });
   }

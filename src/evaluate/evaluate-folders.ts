@@ -75,7 +75,7 @@ const named = async <T>(name: string, work: Promise<T>): Promise<T> => {
     return await work;
   } catch (error) {
     if (!(error instanceof DictlearnError) || error.code === "cancelled") throw error;
-    const { code, hint, exitCode } = error;
-    throw new DictlearnError(`${name}: ${error.message}`, { code, hint, exitCode, cause: error });
+    const { code, hint } = error;
+    throw new DictlearnError(`${name}: ${error.message}`, { code, hint, cause: error });
   }
 };

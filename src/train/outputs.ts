@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import type { RowSource } from "../buffer/index.ts";
 import { configJson, type DictionaryFolder, type OutputFolder, writeJson } from "../checkpoint/index.ts";
 import type { ResolvedRun } from "../config/index.ts";
-import { DictlearnError } from "../errors.ts";
+import { ConfigError, DictlearnError } from "../errors.ts";
 import { version } from "../version.ts";
 import { RemoteError } from "../worker/index.ts";
 import type { Observer } from "./events.ts";
@@ -81,7 +81,7 @@ const FAILURES_OF_NUMBERS = new Set(["non_finite_loss", "non_finite_weights", "a
 /** Says how to go on once the cause of a failure is gone: nothing up to the last state is lost. */
 export const explainStop = (error: unknown, output: OutputFolder | undefined): unknown => {
   if (!output?.resume.exists || !(error instanceof DictlearnError)) return error;
-  if (error.exitCode === 2 || FAILURES_OF_NUMBERS.has(error.code)) return error;
+  if (error instanceof ConfigError || FAILURES_OF_NUMBERS.has(error.code)) return error;
   const first = error.code === "cannot_write" ? "Make room or mend the permissions." : (error.hint ?? "");
   const hint = `${first} Then continue with \`dictlearn train --resume ${output.path}\`.`.trim();
   return new DictlearnError(error.message, { code: error.code, hint, cause: error });

@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { RowSource } from "../buffer/index.ts";
 import { staleCheckpoints } from "../checkpoint/index.ts";
 import type { AutoEncoder } from "../dictionary/index.ts";
+import { makeFolder } from "../make-folder.ts";
 import { Scope } from "../worker/index.ts";
 import type { Observer, RunEvent, StepMetrics } from "./events.ts";
 import { trainLoop } from "./loop.ts";
@@ -39,7 +40,7 @@ export const trainSAE = async (source: RowSource, options: TrainSAEOptions): Pro
   await using scope = new Scope();
   const trainee = await newTrainee(source, input, scope);
   const checkpoints = save_dir === undefined ? undefined : join(save_dir, "checkpoints");
-  if (checkpoints !== undefined) mkdirSync(checkpoints, { recursive: true });
+  if (checkpoints !== undefined) makeFolder(checkpoints);
   const loop = {
     observe,
     signal: input.signal,

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, it } from "vitest";
@@ -25,6 +25,8 @@ const file = (name: string, text: string): string => {
 const malformed = file("malformed.jsonl", '{"text": "one"}\n{"text": "two"\n');
 const otherField = file("other.jsonl", '{"body": "one"}\n');
 const blank = file("blank.txt", "\n   \n");
+const dangling = join(folder, "dangling");
+symlinkSync(join(folder, "nowhere", "at", "all"), dangling);
 const shell = (name: string, text: string): string => {
   writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   return join(folder, name);
@@ -50,22 +52,22 @@ const mistakes: Mistake[] = [
   {
     name: "an unknown submodule",
     config: { dictionaries: [{ ...mlp, submodule: "gpt_neox.layer.1.mlp" }] },
-    exitCode: 1,
+    exitCode: 2,
     says: /no submodule 'gpt_neox\.layer\.1\.mlp'/,
     hint: /gpt_neox\.layers\.1\.mlp/,
   },
-  { name: "an unknown model folder", config: { model: "./no/model" }, exitCode: 1, says: /no folder \.\/no\/model/ },
+  { name: "an unknown model folder", config: { model: "./no/model" }, exitCode: 2, says: /no folder \.\/no\/model/ },
   { name: "an unreachable hub", config: { model: "no/model" }, exitCode: 1, says: /hub cannot be reached/ },
   {
     name: "a missing text file",
     config: { data: "nowhere.jsonl" },
-    exitCode: 1,
+    exitCode: 2,
     says: /no file or folder nowhere\.jsonl/,
   },
-  { name: "text without a token", config: { data: blank }, exitCode: 1, says: /no token in it/ },
-  { name: "a malformed line", config: { data: malformed }, exitCode: 1, says: /Line 2 of .*malformed\.jsonl/ },
-  { name: "a missing field", config: { data: otherField }, exitCode: 1, says: /no field 'text'/, hint: /body/ },
-  { name: "a context too long", args: ["--buffer.ctx_len", "4096"], exitCode: 1, says: /ctx_len is 4096.*at most 128/ },
+  { name: "text without a token", config: { data: blank }, exitCode: 2, says: /no token in it/ },
+  { name: "a malformed line", config: { data: malformed }, exitCode: 2, says: /Line 2 of .*malformed\.jsonl/ },
+  { name: "a missing field", config: { data: otherField }, exitCode: 2, says: /no field 'text'/, hint: /body/ },
+  { name: "a context too long", args: ["--buffer.ctx_len", "4096"], exitCode: 2, says: /ctx_len is 4096.*at most 128/ },
   { name: "a device that is not there", args: ["--device", "cuda:7"], exitCode: 2, says: /cuda:7 is not there/ },
   { name: "a second config", args: ["other.yaml"], exitCode: 2, says: /other\.yaml/ },
   {
@@ -75,9 +77,28 @@ const mistakes: Mistake[] = [
     says: /run cannot be made, because \S+blank\.txt is a file/,
   },
   {
+    name: "an output below /proc, which is no disk",
+    args: ["--output", "/proc/nowhere/run"],
+    exitCode: 2,
+    says: /\/proc\/nowhere\/run cannot be made, because \/proc is no disk/,
+  },
+  {
+    name: "an output that is a link to nothing",
+    args: ["--output", dangling],
+    exitCode: 2,
+    says: /because \S+dangling is a link that leads nowhere/,
+  },
+  {
+    name: "a cache below /proc",
+    env: { DICTLEARN_CACHE: "/proc/nowhere", DICTLEARN_PYTHON: "" },
+    exitCode: 2,
+    says: /The cache folder cannot be used: \S+ cannot be made, because \/proc is no disk/,
+    hint: /DICTLEARN_CACHE/,
+  },
+  {
     name: "a model that is a file",
     config: { model: blank },
-    exitCode: 1,
+    exitCode: 2,
     says: /blank\.txt is a file, and no \.gguf/,
   },
   {
@@ -87,17 +108,17 @@ const mistakes: Mistake[] = [
     says: /needs .* of memory/,
     hint: /buffer\.n_ctxs/,
   },
-  { name: "no Python", args: ["--python", "/nowhere/python"], exitCode: 1, says: /\/nowhere\/python/ },
+  { name: "no Python", args: ["--python", "/nowhere/python"], exitCode: 2, says: /\/nowhere\/python/ },
   {
     name: "a wrong Python version",
     args: ["--python", oldPython],
-    exitCode: 1,
+    exitCode: 2,
     says: /old-python is Python 3\.8\.1, but the worker needs 3\.11 to 3\.14/,
   },
   {
     name: "a broken environment",
     args: ["--python", brokenPython],
-    exitCode: 1,
+    exitCode: 2,
     says: /broken-python lacks torch and nnsight/,
     hint: /pip install -r/,
   },
@@ -138,7 +159,7 @@ describe("a mistake is one sentence, without a traceback and without an output f
     mkdirSync(output);
     writeFileSync(join(output, "ae.pt"), "precious");
     const { exitCode, stderr } = await dictlearn(["train", path]);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(stderr).toMatch(/already holds files \(ae\.pt\)/);
     expect(readdirSync(output)).toEqual(["ae.pt"]);
   });
@@ -190,7 +211,7 @@ describe("cached activations", () => {
     });
     const { exitCode, stderr } = await dictlearn(["train", path]);
     expect(stderr).toMatch(says);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(existsSync(output)).toBe(false);
   });
 });

@@ -73,7 +73,7 @@ describe("Ctrl-C", () => {
     expect(code).toBe(130);
     const step = Math.max(...lines.map((line) => (line.type === "step" ? (line.step ?? 0) : 0)));
     const again = await dictlearn(["train", file]);
-    expect(again.exitCode).toBe(1);
+    expect(again.exitCode).toBe(2);
     expect(again.stderr).toMatch(/holds a run that is not finished\.\n.*dictlearn train --resume \S+run/);
     expect(await resumed(output)).toContainEqual({ type: "resumed", step, exact: true });
     expect(outputs(output)).toEqual(expected);
@@ -164,7 +164,7 @@ describe("a disk", () => {
     if (disk.available) disk.readOnly();
     else chmodSync(folder, 0o500);
     const { exitCode, stderr } = await dictlearn(["train", "--resume", folder]);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(stderr).toMatch(
       /^dictlearn: \S+ could not be written: (the file system is read-only|permission denied)\.$/m,
     );
@@ -213,12 +213,12 @@ describe("the input", () => {
     const before = new Set(readdirSync(output, { recursive: true }) as string[]);
     appendFileSync(data, '{"text": "one more"}\n');
     const changed = await dictlearn(["train", "--resume", output]);
-    expect(changed.exitCode).toBe(1);
+    expect(changed.exitCode).toBe(2);
     expect(changed.stderr).toMatch(/The input file \S+texts\.jsonl was changed since the run was started\./);
     rmSync(data);
     const gone = await dictlearn(["train", "--resume", output]);
     expect(gone.stderr).toMatch(/no file or folder|is not there any more/);
-    expect(gone.exitCode).toBe(1);
+    expect(gone.exitCode).toBe(2);
     expect(new Set(readdirSync(output, { recursive: true }) as string[])).toEqual(before);
     copyFileSync(join(GOLDEN, "texts.jsonl"), data);
     await resumed(output);

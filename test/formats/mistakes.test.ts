@@ -236,7 +236,7 @@ describe("dictlearn convert", () => {
     mkdirSync(target);
     writeFileSync(join(target, "ae.pt"), "precious");
     const refused = await run(join(folder, "good"), target, "--to", "sae_lens");
-    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/already holds a dictionary/) });
+    expect(refused).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/already holds a dictionary/) });
     expect(readFileSync(join(target, "ae.pt"), "utf8")).toBe("precious");
 
     const bad = await run(join(folder, "nan"), target, "--to", "sae_lens", "--overwrite");
@@ -249,7 +249,7 @@ describe("dictlearn convert", () => {
 
     writeFileSync(join(target, "thesis.tex"), "");
     const kept = await run(join(folder, "good"), target, "--to", "dictlearn", "--overwrite");
-    expect(kept).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/thesis\.tex.*not replaced/) });
+    expect(kept).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/thesis\.tex.*not replaced/) });
     const leftovers = readdirSync(folder).filter((entry) => entry.startsWith("."));
     expect(leftovers).toEqual([]);
   });

@@ -352,7 +352,7 @@ describe("what is wrong", () => {
   it("a folder that cannot be written to", async () => {
     const file = join(dirname(to), "file");
     writeFileSync(file, "");
-    expect(await rejection(download({ to: join(file, "below") }))).toMatchObject({ code: "cannot_write" });
+    expect(await rejection(download({ to: join(file, "below") }))).toMatchObject({ code: "no_place" });
   });
 
   it("a stop by the user leaves what has come for the next time", async () => {

@@ -182,7 +182,7 @@ describe("trainSAE with resume refuses", () => {
     const own = Trainer.create(await buffer(), { ...options, ...kept });
     expect((await rejection(own)).message).toMatch(/begun with another loop/);
     const command = await dictlearn(["train", "--resume", kept.save_dir]);
-    expect(command.exitCode).toBe(1);
+    expect(command.exitCode).toBe(2);
     expect(command.stderr).toMatch(/holds the training of a script, so no command can continue it\.\n.*Run the script/);
   });
 

@@ -31,7 +31,7 @@ export interface WrittenFolder {
 /**
  * Writes a dictionary as a folder of a format, which is either whole or not there.
  *
- * @throws {DictlearnError} `not_representable` before anything is written; `output_in_use`; `non_finite_weights`.
+ * @throws {DictlearnError} `not_representable` before anything is written; `output_exists`; `non_finite_weights`.
  */
 export const writeDictionary = async (
   worker: Worker,

@@ -1,6 +1,5 @@
-import { mkdirSync } from "node:fs";
 import { lockFolder } from "../../checkpoint/folder-lock.ts";
-import { cannotWrite } from "../../checkpoint/index.ts";
+import { makeFolder } from "../../make-folder.ts";
 import type { PublishedSet } from "../published-set.ts";
 import { publishedDictionaries, publishedSet } from "../registry.ts";
 import { fromFolders } from "./from-folders.ts";
@@ -23,11 +22,7 @@ export const downloadPublished = async (
   const dictionaries = publishedDictionaries(wanted, options.layers);
   const mirror = mirrorOf(wanted, options.mirror);
   const { to } = options;
-  try {
-    mkdirSync(to, { recursive: true });
-  } catch (error) {
-    throw cannotWrite(to, error);
-  }
+  makeFolder(to);
   await using _lock = await lockFolder(to);
   await using inspector = new Inspector(options);
   const download = new SetDownload(wanted, dictionaries, { ...options, mirror, inspector });

@@ -1,5 +1,7 @@
 import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import pLimit from "p-limit";
+import { makeFolder } from "../../make-folder.ts";
 import { PartFile } from "./part-file.ts";
 import type { DownloadedFile, SetDownload } from "./set-download.ts";
 import { checkSize, requireWeights, type WantedFile, wantedFile } from "./wanted.ts";
@@ -45,7 +47,7 @@ export const fromFolders = async (download: SetDownload): Promise<readonly Downl
 
 const bring = async (download: SetDownload, file: WantedFile, signal: AbortSignal): Promise<DownloadedFile> => {
   if (existsSync(file.target)) return await download.lookAt(file);
-  download.makeFolder(file);
+  makeFolder(dirname(file.target));
   const { mirror } = download.means;
   const part = new PartFile(file.target);
   await mirror.bring(file.name, part, {

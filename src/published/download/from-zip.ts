@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import prettyBytes from "pretty-bytes";
 import { DictlearnError } from "../../errors.ts";
+import { makeFolder } from "../../make-folder.ts";
 import type { PublishedSet } from "../published-set.ts";
 import { PartFile } from "./part-file.ts";
 import type { DownloadedFile, SetDownload } from "./set-download.ts";
@@ -75,7 +76,7 @@ const unpack = async (
       done.push(await download.lookAt(file));
       return;
     }
-    download.makeFolder(file);
+    makeFolder(dirname(file.target));
     const part = new PartFile(file.target);
     part.begin({ url: zip, validator: undefined, size: entry.bytes });
     const onBytes = download.watch("Unpacking", file.name, entry.bytes);

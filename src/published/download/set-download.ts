@@ -1,7 +1,5 @@
-import { mkdirSync, statfsSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { statfsSync, statSync } from "node:fs";
 import prettyBytes from "pretty-bytes";
-import { cannotWrite } from "../../checkpoint/index.ts";
 import { DictlearnError } from "../../errors.ts";
 import type { Worker } from "../../worker/index.ts";
 import type { PublishedDictionary, PublishedSet } from "../published-set.ts";
@@ -107,15 +105,6 @@ export class SetDownload {
     }
     this.watch("Checking", file.name, size)(size, size);
     return { path: file.target, bytes: size, present: true };
-  }
-
-  /** The folder of a file. */
-  makeFolder({ target }: WantedFile): void {
-    try {
-      mkdirSync(dirname(target), { recursive: true });
-    } catch (error) {
-      throw cannotWrite(dirname(target), error);
-    }
   }
 
   /** Throws `does_not_fit` when the folder's disk has not so many bytes left. */

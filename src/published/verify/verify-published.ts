@@ -146,7 +146,6 @@ const noDictionaries = (directory: string, sets: readonly StatedSet[]): Dictlear
   const example = sets[0]?.dictionaries[0]?.folder ?? "";
   return new DictlearnError(`${directory} has no dictionary of ${sets.map(({ name }) => name).join(" or ")}.`, {
     code: "no_dictionaries",
-    exitCode: 2,
     hint: `Name the folder that has ${example}/ae.pt, or the output folder of a run of configs/pythia-70m-deduped.`,
   });
 };

@@ -1,0 +1,76 @@
+import { accessSync, constants, lstatSync, mkdirSync, statfsSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { ConfigError, DictlearnError } from "./errors.ts";
+import { errorCode, reasonOf } from "./system-errors.ts";
+
+/** Linux's numbers of file systems that hold no files of anybody's: proc, sysfs, cgroup. */
+const NO_DISKS = new Set([0x9fa0, 0x62656572, 0x27e0eb, 0x63677270]);
+/** Another folder of the same disk would not help. */
+const OF_THE_MACHINE = new Set(["ENOSPC", "EDQUOT", "EIO"]);
+
+/**
+ * Throws when `path` is nothing that could be written or made, as a file or a folder with the folders above it: hours of work
+ * are not to end there. Nothing is touched.
+ */
+export const requirePlace = (path: string): void => {
+  try {
+    const above = nearest(resolve(path));
+    const found = statSync(above, { throwIfNoEntry: false });
+    if (found === undefined) throw noPlace(`${path} cannot be made, because ${above} is a link that leads nowhere.`);
+    if (above !== resolve(path) && !found.isDirectory()) {
+      throw noPlace(`${path} cannot be made, because ${above} is a file.`);
+    }
+    if (NO_DISKS.has(statfsSync(above).type)) throw noPlace(`${path} cannot be made, because ${above} is no disk.`);
+    accessSync(above, constants.W_OK);
+  } catch (error) {
+    throw error instanceof DictlearnError ? error : cannotMake(path, error);
+  }
+};
+
+/**
+ * Makes a folder and those above it, one by one: Node's own way never ends below /proc. Returns the topmost one that was made.
+ * Throws `no_place`, or `cannot_write` on a full or broken disk.
+ */
+export const makeFolder = (path: string): string | undefined => {
+  requirePlace(path);
+  try {
+    return make(resolve(path));
+  } catch (error) {
+    throw cannotMake(path, error);
+  }
+};
+
+const make = (path: string): string | undefined => {
+  if (isFolder(path)) return undefined;
+  const made = path === dirname(path) ? undefined : make(dirname(path));
+  try {
+    mkdirSync(path);
+    return made ?? path;
+  } catch (error) {
+    // Another process made it in between.
+    if (errorCode(error) !== "EEXIST" || !isFolder(path)) throw error;
+    return made;
+  }
+};
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+/** The nearest of `path` and what is above it that is there. A link to nothing is there too, and in the way. */
+const nearest = (path: string): string => {
+  try {
+    lstatSync(path);
+    return path;
+  } catch (error) {
+    if (!["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "")) throw error;
+    return nearest(dirname(path));
+  }
+};
+
+const noPlace = (message: string, cause?: unknown): ConfigError =>
+  new ConfigError(message, { code: "no_place", hint: "Name a place on a disk that you may write to.", cause });
+
+const cannotMake = (path: string, cause: unknown): DictlearnError => {
+  const message = `${path} could not be written: ${reasonOf(cause)}.`;
+  if (!OF_THE_MACHINE.has(errorCode(cause) ?? "")) return noPlace(message, cause);
+  return new DictlearnError(message, { code: "cannot_write", hint: "Make room, or name another place.", cause });
+};
