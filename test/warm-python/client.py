@@ -10,7 +10,10 @@ import sys
 
 PR_SET_PDEATHSIG = 1
 # What the libraries read while they are imported: a worker that wants another value must import them itself.
-READ_AT_IMPORT = ("PYTHON", "OMP_", "MKL_", "LD_", "HF_", "TRANSFORMERS_", "CUDA", "CUBLAS", "TORCH", "TOKENIZERS")
+READ_AT_IMPORT = (
+    *("PYTHON", "OMP_", "MKL_", "ATEN_", "ONEDNN_", "DNNL_", "LD_"),
+    *("HF_", "TRANSFORMERS_", "CUDA", "CUBLAS", "TORCH", "TOKENIZERS"),
+)
 
 
 def settings(environment):
