@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from dictlearn_worker.errors import WorkerError
-from dictlearn_worker.text.files import FileDocuments, find_files
+from dictlearn_worker.found_files import Found
+from dictlearn_worker.text.file_documents import FileDocuments
+from dictlearn_worker.text.files import find_files
 from dictlearn_worker.text.hub import DatasetDocuments, open_dataset
 from dictlearn_worker.text.stream import ListedDocuments, Prepared, PushedStream, TextStream
 
@@ -71,13 +73,13 @@ def test_files(tmp_path_factory, ending, unit, first, second, taken, skip, windo
 
 def test_a_plain_file_is_not_read_up_to_its_position(tmp_path):
     write(tmp_path / "a.jsonl", ["one", "two", "three"])
-    stream = FileDocuments([tmp_path / "a.jsonl"], "text", "line")
+    stream = FileDocuments([Found(tmp_path / "a.jsonl", "")], "text", "line")
     assert [next(stream), next(stream)] == ["one", "two"]
     # What was read before may be unreadable by now.
     data = bytearray((tmp_path / "a.jsonl").read_bytes())
     data[:10] = b"\xff" * 10
     (tmp_path / "a.jsonl").write_bytes(data)
-    again = FileDocuments([tmp_path / "a.jsonl"], "text", "line")
+    again = FileDocuments([Found(tmp_path / "a.jsonl", "")], "text", "line")
     again.restore(stream.state())
     assert list(again) == ["three"]
 

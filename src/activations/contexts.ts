@@ -28,14 +28,14 @@ export interface ContextsOptions {
 export class Contexts implements AsyncDisposable {
   readonly worker: Worker;
   readonly model: LanguageModel;
-  readonly #text: TextStream;
+  readonly text: TextStream;
   readonly #handle: Handle;
   readonly #options: ContextsOptions;
 
   private constructor(model: LanguageModel, text: TextStream, handle: Handle, options: ContextsOptions) {
     this.worker = model.worker;
     this.model = model;
-    this.#text = text;
+    this.text = text;
     this.#handle = handle;
     this.#options = options;
   }
@@ -78,7 +78,7 @@ export class Contexts implements AsyncDisposable {
     for (;;) {
       const result = await call();
       if (!result.starved) return result;
-      await this.#text.feed();
+      await this.text.feed();
     }
   }
 

@@ -7,7 +7,7 @@ import { type Documents, type TextSource, TextStream } from "../text/index.ts";
 import { Handle, OutOfMemoryError, Scope, type Worker } from "../worker/index.ts";
 import { allocatedRows, type BufferShape, contextsToAppend, drawableBatches, halved, needsRefresh } from "./policy.ts";
 import type { SourcePosition } from "./position.ts";
-import type { Recipe, ResumableSource } from "./row-source.ts";
+import type { Recipe, ResumableSource, SourceFile } from "./row-source.ts";
 
 export interface ActivationBufferOptions extends Omit<BufferShape, "capacity"> {
   /** Contexts that the buffer holds; its capacity is nCtxs · ctxLen rows. */
@@ -101,8 +101,7 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
     const how = { ...bufferOptions(settings), dtype, device, generator, scope };
     if (!isSource(data)) return await ActivationBuffer.open(contexts, [site], how);
     // What can be read again can be resumed.
-    const inputs = [model.path, data.path];
-    const recipe = { model: model.path, data, ...site, seed, dtype, buffer: settings, inputs };
+    const recipe = { model: model.path, data, ...site, seed, dtype, buffer: settings };
     return await ActivationBuffer.open(contexts, [site], { ...how, keepContexts: true, recipe });
   }
 
@@ -137,6 +136,14 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
 
   get model(): HandleRef {
     return this.#contexts.model.ref;
+  }
+
+  get inputs(): readonly SourceFile[] {
+    const { model, text } = this.#contexts;
+    return [
+      ...model.files.map((file): SourceFile => ({ ...file, of: "model" })),
+      ...text.files.map((file): SourceFile => ({ ...file, of: "text" })),
+    ];
   }
 
   /** The model that fills it. */

@@ -2,7 +2,7 @@ import type { Widths } from "../nnsight/index.ts";
 import type { Result } from "../protocol/index.ts";
 import { Handle, type Worker } from "../worker/index.ts";
 import type { SourcePosition } from "./position.ts";
-import type { Recipe, ResumableSource } from "./row-source.ts";
+import type { Recipe, ResumableSource, SourceFile } from "./row-source.ts";
 
 export interface CachedRowsOptions {
   /** A safetensors file with `inputs` (and `targets`), [batches, batch, width] or [rows, width]. */
@@ -23,6 +23,7 @@ export class CachedRows implements ResumableSource, AsyncDisposable {
   readonly model = null;
   readonly generator = null;
   readonly recipe: Recipe;
+  readonly inputs: readonly SourceFile[];
   readonly #handle: Handle;
   readonly #batches: readonly number[];
   #position = 0;
@@ -33,7 +34,8 @@ export class CachedRows implements ResumableSource, AsyncDisposable {
     this.#batches = opened.batches;
     this.widths = [{ input: opened.widths.input_width, output: opened.widths.output_width }];
     this.paired = opened.paired;
-    this.recipe = { activations: path, out_batch_size: outBatchSize, dtype, inputs: [path] };
+    this.recipe = { activations: path, out_batch_size: outBatchSize, dtype };
+    this.inputs = opened.files.map((file) => ({ ...file, of: "activations" }));
   }
 
   /** Opens and checks the file; every value must be finite. */

@@ -1,5 +1,5 @@
 import type { Widths } from "../nnsight/index.ts";
-import type { HandleRef } from "../protocol/index.ts";
+import type { FoundFile, HandleRef } from "../protocol/index.ts";
 import type { Worker } from "../worker/index.ts";
 import type { SourcePosition } from "./position.ts";
 
@@ -27,10 +27,11 @@ export interface RowSource extends HeldRows {
 }
 
 /** What a script makes a source from, as JSON: the same recipe gives the same rows. */
-export interface Recipe {
-  readonly [key: string]: unknown;
-  /** Paths of what it reads, on this machine's disk or elsewhere. */
-  readonly inputs: readonly string[];
+export type Recipe = Readonly<Record<string, unknown>>;
+
+/** A file on this machine's disk that rows come from, as the worker found it. `of`: what it is a part of. */
+export interface SourceFile extends FoundFile {
+  readonly of: "model" | "text" | "activations";
 }
 
 /** A source of rows that can be written down between two batches and taken up again there. */
@@ -42,6 +43,8 @@ export interface ResumableSource extends RowSource {
   /** The worker's objects behind it that are written down too; null where there are none. */
   readonly contexts: HandleRef | null;
   readonly model: HandleRef | null;
+  /** Every file that it reads, in order. */
+  readonly inputs: readonly SourceFile[];
   position(): SourcePosition;
   /** Takes up a position; the worker's objects are restored by `state.load`. */
   resumeAt(position: SourcePosition): void;

@@ -9,7 +9,7 @@ export {
   readDictionary,
   writeDictionary,
 } from "./formats/index.ts";
-export { checkUnchanged, fingerprint } from "./input-files.ts";
+export { changedTexts, fingerprint, type InputFile } from "./input-files.ts";
 export { NewFolder } from "./new-folder.ts";
 export { type ClaimOptions, type DictionaryFolder, OutputFolder } from "./output-folder.ts";
 export { type Durable, ResumeFolder } from "./resume-folder.ts";

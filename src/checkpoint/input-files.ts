@@ -1,11 +1,15 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, open, readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { type FileHandle, open } from "node:fs/promises";
 import { z } from "zod";
+import type { SourceFile } from "../buffer/index.ts";
 import { DictlearnError } from "../errors.ts";
+import { reasonOf } from "../system-errors.ts";
 
 /** A file that a run reads, as it was when the run was started. */
 export const InputFile = z.strictObject({
+  of: z.enum(["model", "text", "activations"]),
+  /** Its path below the folder that the config names; empty where the config names the file. */
+  name: z.string(),
   path: z.string(),
   bytes: z.int().min(0),
   /** Of the whole file up to `WHOLE_BYTES`; of `BLOCKS` evenly spread blocks of it beyond. */
@@ -18,46 +22,53 @@ const WHOLE_BYTES = 2 ** 24;
 const BLOCK_BYTES = 2 ** 20;
 const BLOCKS = 16;
 
-/** Size and hash of each file, and of every file below each folder; a path that does not exist is left out. */
-export const fingerprint = async (paths: readonly string[]): Promise<InputFile[]> => {
+/** Size and hash of each file. */
+export const fingerprint = async (files: readonly SourceFile[]): Promise<InputFile[]> => {
   const found: InputFile[] = [];
-  for (const path of paths) for (const file of await filesAt(path)) found.push(await describe(file));
+  for (const file of files) found.push(await describe(file));
   return found;
 };
 
-/** Throws when a file is gone or is not what it was: the text's position would then point somewhere else. */
-export const checkUnchanged = async (inputs: readonly InputFile[]): Promise<void> => {
-  for (const input of inputs) {
-    const [now] = await fingerprint([input.path]);
-    if (now?.bytes === input.bytes && now.sha256 === input.sha256) continue;
-    const what = now === undefined ? "is not there any more" : "was changed since the run was started";
-    throw new DictlearnError(`The input file ${input.path} ${what}.`, {
-      code: "changed_input",
-      hint: "Put it back as it was, from the same working directory, or start anew with --overwrite.",
-    });
+/**
+ * Compares the files that a run reads with those that it read. The names of the text files that were changed, are gone or are
+ * new are returned: whether they matter depends on how far the text was read. Throws `changed_input` for any other file.
+ */
+export const changedTexts = (then: readonly InputFile[], now: readonly InputFile[]): string[] => {
+  const before = new Map(then.map((file) => [keyOf(file), file]));
+  const after = new Map(now.map((file) => [keyOf(file), file]));
+  const changed: string[] = [];
+  for (const key of new Set([...before.keys(), ...after.keys()])) {
+    const [was, is] = [before.get(key), after.get(key)];
+    if (was?.bytes === is?.bytes && was?.sha256 === is?.sha256) continue;
+    const { of, name, path } = (is ?? was) as InputFile;
+    if (of === "text") changed.push(name);
+    else {
+      const what =
+        is === undefined
+          ? "is not there any more"
+          : was === undefined
+            ? "is new"
+            : "was changed since the run was started";
+      throw new DictlearnError(`The input file ${path} ${what}.`, {
+        code: "changed_input",
+        hint: `${was === undefined ? "Move it away" : "Put it back as it was"}, or start again in another folder.`,
+      });
+    }
   }
+  return changed;
 };
 
-const filesAt = async (path: string): Promise<string[]> => {
-  const facts = await stat(path).catch(() => undefined);
-  if (facts === undefined) return [];
-  if (!facts.isDirectory()) return [path];
-  const entries = await readdir(path, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
-};
+const keyOf = ({ of, name }: InputFile): string => `${of} ${name}`;
 
-const describe = async (path: string): Promise<InputFile> => {
-  const file = await open(path);
+const describe = async ({ of, name, path }: SourceFile): Promise<InputFile> => {
   try {
+    await using file = await open(path);
     const { size } = await file.stat();
     const hash = createHash("sha256");
     for (const [start, length] of pieces(size)) hash.update(await read(file, start, length));
-    return { path, bytes: size, sha256: hash.digest("hex") };
-  } finally {
-    await file.close();
+    return { of, name, path, bytes: size, sha256: hash.digest("hex") };
+  } catch (error) {
+    throw new DictlearnError(`${path} cannot be read: ${reasonOf(error)}.`, { code: "broken_file", cause: error });
   }
 };
 

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError, DictlearnError } from "../errors.ts";
 import { makeFolder, requirePlace } from "../make-folder.ts";
+import { shellQuoted } from "../shell-quoted.ts";
 import { errorCode } from "../system-errors.ts";
 import { cannotWrite } from "./cannot-write.ts";
 import { checkUnlocked, type FolderLock, LOCK_FILES, lockFolder } from "./folder-lock.ts";
@@ -62,7 +63,7 @@ export class OutputFolder implements AsyncDisposable {
       {
         code: "output_exists",
         hint: unfinished
-          ? `Continue it with \`dictlearn train --resume ${path}\`, or replace it with --overwrite.`
+          ? `Continue it with \`dictlearn train --resume ${shellQuoted(path)}\`, or replace it with --overwrite.`
           : "Choose another one with --output, or replace the old run with --overwrite.",
       },
     );

@@ -3,9 +3,10 @@ import { z } from "zod";
 import { SourcePosition } from "../buffer/index.ts";
 import { RunConfig } from "../config/index.ts";
 import { DictlearnError } from "../errors.ts";
+import { shellQuoted } from "../shell-quoted.ts";
 import { InputFile } from "./input-files.ts";
 
-const FORMAT = 1;
+const FORMAT = 2;
 const count = () => z.int().min(0);
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -37,7 +38,7 @@ export const scriptOf = ({ config }: RunRecord, folder: string): Record<string, 
   if ("script" in config) return config.script;
   throw new DictlearnError(`${folder} holds a run of a config, so a script cannot continue it.`, {
     code: "not_resumable",
-    hint: `Continue it with \`dictlearn train --resume ${folder}\`, or name another save_dir.`,
+    hint: `Continue it with \`dictlearn train --resume ${shellQuoted(folder)}\`, or name another save_dir.`,
   });
 };
 
@@ -61,7 +62,7 @@ export const ResumeState = z.strictObject({
 });
 export type ResumeState = z.output<typeof ResumeState>;
 
-const Sealed = z.strictObject({ format: z.literal(FORMAT), sha256: Sha256, content: z.unknown() });
+const Sealed = z.strictObject({ format: z.int(), sha256: Sha256, content: z.unknown() });
 
 /** JSON that carries the hash of its own content, so that any damage shows. */
 export const seal = (content: unknown): string =>
@@ -70,7 +71,11 @@ export const seal = (content: unknown): string =>
 /** The content of sealed JSON. Throws an `Error` whose message is the reason, as the end of a sentence. */
 export const unseal = <S extends z.ZodType>(text: string, schema: S): z.output<S> => {
   const sealed = Sealed.safeParse(parseJson(text));
-  if (!sealed.success) throw new Error("it is cut off, or was written by another program or version");
+  if (!sealed.success) throw new Error("it is cut off, or was written by another program");
+  const { format } = sealed.data;
+  if (format !== FORMAT) {
+    throw new Error(`it was written by another version of dictlearn (format ${format}, and this one reads ${FORMAT})`);
+  }
   if (digest(sealed.data.content) !== sealed.data.sha256) throw new Error("its checksum does not fit");
   const content = schema.safeParse(sealed.data.content);
   if (!content.success) throw new Error("it lacks what this version needs");

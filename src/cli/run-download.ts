@@ -8,6 +8,7 @@ import {
   publishedDictionaries,
   publishedSet,
 } from "../published/index.ts";
+import { shellQuoted } from "../shell-quoted.ts";
 import { Worker } from "../worker/index.ts";
 import { Interrupt } from "./interrupt.ts";
 import { Pace, timeLeft } from "./pace.ts";
@@ -56,7 +57,9 @@ export const download = async ({
   console.log(
     `${fresh.length} ${fresh.length === 1 ? "file" : "files"}, ${prettyBytes(bytes)}, in ${to}${before > 0 ? `; ${before} were there before and are right` : ""}.`,
   );
-  console.log(`Next:  npx dictlearn verify ${sets[0]} ${to}    compares them with what their authors measured`);
+  console.log(
+    `Next:  npx dictlearn verify ${sets[0]} ${shellQuoted(to)}    compares them with what their authors measured`,
+  );
 };
 
 interface Shown extends Disposable {

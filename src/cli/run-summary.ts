@@ -1,5 +1,6 @@
 import type { ResolvedRun } from "../config/index.ts";
 import type { Evaluation } from "../evaluate/index.ts";
+import { shellQuoted } from "../shell-quoted.ts";
 import type { RunResult, StepMetrics } from "../train/index.ts";
 import { count, number } from "./format.ts";
 
@@ -51,9 +52,6 @@ export const summary = (
   return `${headline(result)}\n${lines.join("\n")}\n${next(run, result)}`;
 };
 
-/** A path as a shell takes it: in quotes where it holds anything else than harmless characters. */
-const quoted = (path: string): string => (/^[\w./:@%+,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
-
 const headline = ({ reason, steps, tokens }: RunResult): string => {
   const done = `${count(steps)} ${steps === 1 ? "step" : "steps"} on ${count(tokens)} tokens`;
   if (reason === "interrupted") return `Stopped after ${done}; the weights are in checkpoints/.`;
@@ -66,11 +64,12 @@ const next = (run: ResolvedRun, { reason, folders }: RunResult): string => {
   if (reason === "interrupted") {
     return run.config.resume === "off"
       ? "Run the same command again with --overwrite to start anew."
-      : `Continue it with:  npx dictlearn train --resume ${quoted(run.config.output)}`;
+      : `Continue it with:  npx dictlearn train --resume ${shellQuoted(run.config.output)}`;
   }
   const penalty = 2 * (run.dictionaries[0]?.train.sparsity_penalty ?? run.config.train.sparsity_penalty);
   // Cached rows have no text to show features in.
-  const look = run.config.activations === null ? `Look:    npx dictlearn report ${quoted(run.config.output)}\n` : "";
+  const look =
+    run.config.activations === null ? `Look:    npx dictlearn report ${shellQuoted(run.config.output)}\n` : "";
   return `${look}Use it:  import { AutoEncoder } from "dictlearn"  →  AutoEncoder.load(${JSON.stringify(`${folder}/ae.pt`)})
-Next:    the same command with --train.sparsity_penalty ${penalty} --output ${quoted(`${run.config.output}-sparser`)}`;
+Next:    the same command with --train.sparsity_penalty ${penalty} --output ${shellQuoted(`${run.config.output}-sparser`)}`;
 };

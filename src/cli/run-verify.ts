@@ -8,6 +8,7 @@ import {
   verifyPublished,
 } from "../published/index.ts";
 import { setNamed } from "../published/registry.ts";
+import { shellQuoted } from "../shell-quoted.ts";
 import { isFolder } from "./output-file.ts";
 import { placesOf, verificationTable } from "./verification-table.ts";
 import { withWorker } from "./with-worker.ts";
@@ -62,7 +63,7 @@ const incomplete = ({ dictionaries, missing }: Verification, directory: string):
   const all = dictionaries.length + missing.length;
   const restricted = [...new Set(dictionaries.map(({ set }) => set))].map((set) => {
     const there = dictionaries.filter((each) => each.set === set).map(({ layer, site }) => layer ?? site);
-    return `dictlearn verify ${set} ${directory} --layers ${[...new Set(there)].join(" ")}`;
+    return `dictlearn verify ${set} ${shellQuoted(directory)} --layers ${[...new Set(there)].join(" ")}`;
   });
   return new DictlearnError(
     `What is there agrees, but ${missing.length} of ${all} dictionaries are not there and so not compared: ${missing.join(", ")}.`,

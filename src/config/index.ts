@@ -12,5 +12,5 @@ export {
   type TrainSettingsInput,
 } from "./parts.ts";
 export { type ResolvedDictionary, type ResolvedRun, resolveRun } from "./resolve.ts";
-export { checkSameRun } from "./same-run.ts";
+export { anotherRun, checkSameRun, MOVABLE } from "./same-run.ts";
 export { RunConfig } from "./schema.ts";

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError } from "../errors.ts";
 import { realPath } from "../real-path.ts";
+import { shellQuoted } from "../shell-quoted.ts";
 import { type FolderConfig, readFolderConfig } from "./folder-config.ts";
 
 /** A dictionary on disk. */
@@ -53,7 +54,7 @@ const hintOn = (folder: string): string => {
   const other = OTHER_WEIGHTS.find((name) => existsSync(join(folder, name)));
   return other === undefined
     ? "Name an ae.pt, the folder of a dictionary, or the output folder of a run."
-    : `What is in ${other} is converted first: \`dictlearn convert ${folder} FOLDER --to dictlearn\`.`;
+    : `What is in ${other} is converted first: \`dictlearn convert ${shellQuoted(folder)} FOLDER --to dictlearn\`.`;
 };
 
 const weightsBelow = (folder: string, depth: number): string[] =>

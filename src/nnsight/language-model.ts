@@ -1,6 +1,6 @@
 import { cacheFolder, ensureEnvironment } from "../environment/index.ts";
 import { checkArguments, checkOptions, kinds, optionsOf } from "../options/index.ts";
-import type { HandleRef, Progress, Result } from "../protocol/index.ts";
+import type { FoundFile, HandleRef, Progress, Result } from "../protocol/index.ts";
 import { Handle, Worker } from "../worker/index.ts";
 import { resolveDevice } from "./device.ts";
 import { type FeatureSite, ModelFeatures } from "./features.ts";
@@ -114,8 +114,13 @@ export class LanguageModel implements AsyncDisposable {
   }
 
   /** Parameters, bytes, width, layers, longest context, vocabulary, and the paths of all modules. */
-  get facts(): Omit<Facts, "model"> {
+  get facts(): Omit<Facts, "model" | "files"> {
     return this.#facts;
+  }
+
+  /** The files on this machine's disk that it was loaded from; none for a hub id or a wheel. */
+  get files(): readonly FoundFile[] {
+    return this.#facts.files;
   }
 
   /**

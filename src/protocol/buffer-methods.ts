@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { method } from "./method.ts";
-import { Dtype, Handle, int, Site, SiteWidths, TensorFrame } from "./types.ts";
+import { Dtype, FoundFile, Handle, int, Site, SiteWidths, TensorFrame } from "./types.ts";
 
 /** Sources of rows: buffers that a model fills, and cached rows, on the `data` channel. */
 export const bufferMethods = {
@@ -43,7 +43,7 @@ export const bufferMethods = {
   /** Opens cached rows: `inputs` (and `targets`) of [batches, batch, d] or [rows, d]. All values are checked to be finite. */
   "rows.open": method(
     { path: z.string(), out_batch_size: int(), dtype: Dtype, device: z.string() },
-    { source: Handle, batches: z.array(int()), widths: SiteWidths, paired: z.boolean() },
+    { source: Handle, batches: z.array(int()), widths: SiteWidths, paired: z.boolean(), files: z.array(FoundFile) },
   ),
   /** The next `rows` rows of one site as numbers, for scripts. */
   "source.next": method(

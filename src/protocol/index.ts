@@ -3,6 +3,7 @@ export { controlMethods } from "./methods.ts";
 export { ENVELOPE_VERSION, schemaHash } from "./schema.ts";
 export type { TraceOperation } from "./trace-operations.ts";
 export type {
+  FoundFile,
   HandleRef,
   Layout,
   LossSums,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { method } from "./method.ts";
-import { Dtype, Handle, int, Site, SiteWidths } from "./types.ts";
+import { Dtype, FoundFile, Handle, int, Site, SiteWidths } from "./types.ts";
 
 /** Language models, on the `data` channel. */
 export const modelMethods = {
@@ -26,6 +26,8 @@ export const modelMethods = {
       vocabulary: int(),
       /** The dotted paths of all modules below the model itself. */
       modules: z.array(z.string()),
+      /** The files that it was loaded from; none for a hub id or a wheel, which name a version. */
+      files: z.array(FoundFile),
     },
   ),
   /** Runs one short context and reports each site's widths; an unknown path is `unknown_submodule` with the nearest ones in its data. */

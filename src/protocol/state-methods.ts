@@ -26,7 +26,8 @@ export const stateMethods = {
   ),
   /**
    * Fills freshly made objects from such a file. `differing` counts the batches of contexts, of all `recomputed` ones,
-   * whose rows are not those of before to the last bit.
+   * whose rows are not those of before to the last bit. `changed`: names of text files that are not what they were; what was
+   * read of them is read again, and must be the same. `notices`: what changed without harm, in sentences.
    */
   "state.load": method(
     {
@@ -36,7 +37,8 @@ export const stateMethods = {
       source: Handle,
       contexts: z.nullable(Handle),
       model: z.nullable(Handle),
+      changed: z.array(z.string()),
     },
-    { recomputed: int(), differing: int() },
+    { recomputed: int(), differing: int(), notices: z.array(z.string()) },
   ),
 };

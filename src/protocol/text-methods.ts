@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { method } from "./method.ts";
-import { Handle, int, Part } from "./types.ts";
+import { FoundFile, Handle, int, Part } from "./types.ts";
 
 /** Streams of documents, and the contexts they are cut into, on the `data` channel. */
 export const textMethods = {
@@ -17,7 +17,7 @@ export const textMethods = {
       /** The cache folder: text that takes long to put together is kept there. */
       cache: z.string(),
     },
-    { text: Handle, files: int() },
+    { text: Handle, files: z.array(FoundFile) },
   ),
   /** Opens a Hugging Face dataset (hub id or local dataset folder) as a stream of documents. */
   "text.hub": method(

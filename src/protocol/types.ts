@@ -22,6 +22,10 @@ export const TensorFrame = z
 export const Part = z.object({ every: int(), take: z.enum(["training", "evaluation"]) }).meta({ id: "Part" });
 export type Part = z.output<typeof Part>;
 
+/** A file on the worker's disk: its absolute path, and its path below the folder that was named, empty for a named file. */
+export const FoundFile = z.object({ name: z.string(), path: z.string() }).meta({ id: "FoundFile" });
+export type FoundFile = z.output<typeof FoundFile>;
+
 export const Dtype = z.enum(["float32", "float64", "bfloat16"]);
 const Io = z.enum(["out", "in", "in_to_out"]);
 

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { cacheFolder } from "../environment/index.ts";
-import type { Part } from "../protocol/index.ts";
+import type { FoundFile, Part } from "../protocol/index.ts";
 import { Handle, type Worker } from "../worker/index.ts";
 
 /** Text on disk or on the hub, as the config's `data` names it. */
@@ -40,10 +40,17 @@ const DOCUMENTS_PER_PUSH = 64;
 export class TextStream implements AsyncDisposable {
   readonly worker: Worker;
   readonly #handle: Handle;
+  /** The files that it reads, in order; none where the documents come from elsewhere. */
+  readonly files: readonly FoundFile[];
   readonly #documents: Iterator<string> | AsyncIterator<string> | undefined;
 
-  private constructor(handle: Handle, documents?: Iterator<string> | AsyncIterator<string>) {
+  private constructor(
+    handle: Handle,
+    files: readonly FoundFile[],
+    documents?: Iterator<string> | AsyncIterator<string>,
+  ) {
     this.worker = handle.worker;
+    this.files = files;
     this.#handle = handle;
     this.#documents = documents;
   }
@@ -58,19 +65,22 @@ export class TextStream implements AsyncDisposable {
       seed: source.seed ?? 0,
       part: source.part ?? null,
     };
-    const { text } = isLocal(source.path)
+    const { text, files } = isLocal(source.path)
       ? await worker.call("text.files", {
           ...common,
           txt_documents: source.txtDocuments ?? "line",
           cache: cacheFolder(),
         })
-      : await worker.call("text.hub", {
-          ...common,
-          name: source.name ?? null,
-          split: source.split ?? "train",
-          revision: source.revision ?? null,
-        });
-    return new TextStream(new Handle(worker, text, "text stream"));
+      : {
+          files: [],
+          ...(await worker.call("text.hub", {
+            ...common,
+            name: source.name ?? null,
+            split: source.split ?? "train",
+            revision: source.revision ?? null,
+          })),
+        };
+    return new TextStream(new Handle(worker, text, "text stream"), files);
   }
 
   /** Reads the documents from this process, as they are needed. */
@@ -78,7 +88,7 @@ export class TextStream implements AsyncDisposable {
     const { text } = await worker.call("text.pushed", { part });
     const iterator =
       Symbol.asyncIterator in documents ? documents[Symbol.asyncIterator]() : documents[Symbol.iterator]();
-    return new TextStream(new Handle(worker, text, "text stream"), iterator);
+    return new TextStream(new Handle(worker, text, "text stream"), [], iterator);
   }
 
   get ref() {

@@ -1,5 +1,5 @@
 import { ActivationBuffer, type RowSource } from "../buffer/index.ts";
-import { type DictionaryFolder, writeJson } from "../checkpoint/index.ts";
+import { type DictionaryFolder, type OutputFolder, writeJson } from "../checkpoint/index.ts";
 import type { ResolvedRun } from "../config/index.ts";
 import { AutoEncoder } from "../dictionary/index.ts";
 import { CancelledError, DictlearnError } from "../errors.ts";
@@ -7,6 +7,8 @@ import { evaluate } from "../evaluate/evaluate.ts";
 import { planEvaluation } from "../evaluate/plan.ts";
 import { subjectOf } from "../evaluate/subject.ts";
 import type { Observer } from "./events.ts";
+import { explainEvaluation } from "./outputs.ts";
+import { isLoss } from "./restart.ts";
 
 interface Options {
   readonly run: ResolvedRun;
@@ -15,10 +17,29 @@ interface Options {
 }
 
 /**
+ * Evaluates, and removes the state that the run could be resumed from, last: a worker that is lost in the evaluation costs a
+ * few steps, and not the run. After any other failure the run is done without an evaluation.
+ */
+export const finishRun = async (
+  source: RowSource,
+  folders: readonly DictionaryFolder[],
+  { output, ...options }: Options & { readonly output: OutputFolder },
+): Promise<void> => {
+  try {
+    await evaluateRun(source, folders, options);
+  } catch (error) {
+    if (isLoss(error)) throw error;
+    output.resume.remove();
+    throw explainEvaluation(error, output);
+  }
+  output.resume.remove();
+};
+
+/**
  * Evaluates what was trained on the text that was reserved for it, and writes `evaluation.json`. It comes after the
  * weights are saved and changes none of them. A Ctrl-C ends it without harm.
  */
-export const evaluateRun = async (
+const evaluateRun = async (
   source: RowSource,
   folders: readonly DictionaryFolder[],
   { run, observe, signal }: Options,

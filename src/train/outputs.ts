@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import type { RowSource } from "../buffer/index.ts";
 import { configJson, type DictionaryFolder, type OutputFolder, writeJson } from "../checkpoint/index.ts";
 import type { ResolvedRun } from "../config/index.ts";
-import { ConfigError, DictlearnError } from "../errors.ts";
+import { DictlearnError } from "../errors.ts";
+import { shellQuoted } from "../shell-quoted.ts";
 import { version } from "../version.ts";
 import { RemoteError } from "../worker/index.ts";
 import type { Observer } from "./events.ts";
@@ -78,11 +79,54 @@ export const explainFailure = (error: unknown, { trainees, steps, lastCheckpoint
 
 const FAILURES_OF_NUMBERS = new Set(["non_finite_loss", "non_finite_weights", "all_dead"]);
 
-/** Says how to go on once the cause of a failure is gone: nothing up to the last state is lost. */
-export const explainStop = (error: unknown, output: OutputFolder | undefined): unknown => {
+/**
+ * Says how the run continues once the cause of a failure is gone: nothing up to the last state is lost. A failure that only
+ * another config helps against is left alone, since a run keeps its config.
+ */
+export const explainStop = (
+  error: unknown,
+  output: OutputFolder | undefined,
+  { evaluating }: { readonly evaluating: boolean },
+): unknown => {
   if (!output?.resume.exists || !(error instanceof DictlearnError)) return error;
-  if (error instanceof ConfigError || FAILURES_OF_NUMBERS.has(error.code)) return error;
-  const first = error.code === "cannot_write" ? "Make room or mend the permissions." : (error.hint ?? "");
-  const hint = `${first} Then continue with \`dictlearn train --resume ${output.path}\`.`.trim();
+  const cure = CURES[error.code];
+  if (cure === undefined) return error;
+  const command = `\`dictlearn train --resume ${shellQuoted(output.path)}\``;
+  const without = evaluating
+    ? ` The training is done: add \`--evaluation null\` to end the run without evaluation.`
+    : "";
+  const hint = `${cure(command, error.hint)}${without}`;
   return new DictlearnError(error.message, { code: error.code, hint, cause: error });
+};
+
+const afterHint = (command: string, hint: string | undefined): string =>
+  hint === undefined ? `Continue with ${command}.` : `${hint} Then continue with ${command}.`;
+/** For hints that name keys of the config. */
+const beforeHint = (command: string, hint: string | undefined): string =>
+  `Continue with ${command}.${hint === undefined ? "" : ` If that fails again, start another run: ${hint}`}`;
+
+/** What helps against a failure, by its code; `command` continues the run. */
+const CURES: Readonly<Record<string, (command: string, hint: string | undefined) => string>> = {
+  cannot_write: (command) => afterHint(command, "Make room or mend the permissions."),
+  broken_file: afterHint,
+  malformed_line: afterHint,
+  // What was read has the field, so another field would not do.
+  missing_field: (command) => afterHint(command, "Write that field into the record, or remove the record."),
+  hub_unreachable: afterHint,
+  device_failed: beforeHint,
+  out_of_memory: beforeHint,
+  worker_died: beforeHint,
+  worker_start: afterHint,
+  defect: (command) => `If it happens again when you continue with ${command}, it is a defect: please report it.`,
+};
+
+/** The failure of an evaluation at the end of a run, which is done all the same. */
+export const explainEvaluation = (error: unknown, { path }: OutputFolder): unknown => {
+  if (!(error instanceof DictlearnError)) return error;
+  const measure = `The weights are saved; \`dictlearn evaluate ${shellQuoted(path)}\` evaluates them.`;
+  return new DictlearnError(`The run is done, but its evaluation failed: ${error.message}`, {
+    code: error.code,
+    hint: error.hint === undefined ? measure : `${error.hint} ${measure}`,
+    cause: error,
+  });
 };

@@ -56,7 +56,7 @@ export const withRestarts = async <T>(
 };
 
 /** Whether an error says that the worker is gone or good for nothing, rather than that the run cannot go on. */
-const isLoss = (error: unknown, restarted: boolean): error is DictlearnError =>
+export const isLoss = (error: unknown, restarted = false): error is DictlearnError =>
   error instanceof WorkerDiedError ||
   (restarted && error instanceof WorkerStartError) ||
   (error instanceof RemoteError && error.code === "device_failed");

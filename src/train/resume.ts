@@ -1,6 +1,6 @@
 import type { ResumableSource } from "../buffer/index.ts";
 import {
-  checkUnchanged,
+  changedTexts,
   configOf,
   type DictionaryFolder,
   type Durable,
@@ -9,9 +9,8 @@ import {
   type RunRecord,
   rewind,
 } from "../checkpoint/index.ts";
-import { checkSameRun, type RunConfig } from "../config/index.ts";
+import { anotherRun, checkSameRun, MOVABLE, type RunConfig } from "../config/index.ts";
 import { version } from "../version.ts";
-import type { Worker } from "../worker/index.ts";
 import type { Generators, RunSource } from "./assemble.ts";
 import type { Observer } from "./events.ts";
 import { parseResumeEvery } from "./resume-policy.ts";
@@ -23,6 +22,10 @@ const BEGINNING: Progress = { step: 0, tokens: 0 };
 export interface RunOnDisk extends Durable {
   /** Whether nothing of the run was there before. */
   readonly fresh: boolean;
+  /** Whether its model, text or rows have another path than before. */
+  readonly moved: boolean;
+  /** Names of the text files that are not what they were. */
+  readonly changed: readonly string[];
 }
 
 /**
@@ -32,21 +35,65 @@ export interface RunOnDisk extends Durable {
 export const openRun = async (
   output: OutputFolder,
   config: RunConfig,
-  { worker, device, observe }: { readonly worker: Worker; readonly device: string; readonly observe: Observer },
+  { source, device, observe }: { readonly source: RunSource; readonly device: string; readonly observe: Observer },
 ): Promise<RunOnDisk> => {
-  const versions = { dictlearn: version, ...worker.info.versions };
-  const now = { config, versions, device, threads: worker.info.threads };
+  const run = { config, ...(await factsOf(source, device)) };
   if (!output.resume.exists) {
-    const run = { ...now, inputs: await fingerprint(inputPaths(config)) };
     if (config.resume !== "off") await output.resume.begin(run);
-    return { run, last: undefined, damage: [], fresh: true };
+    return begun(run);
   }
   const durable = await output.resume.read();
   checkSameRun(configOf(durable.run, output.path), config);
-  await checkUnchanged(durable.run.inputs);
-  for (const message of [...durable.damage, ...differences(durable.run, now)]) observe({ type: "notice", message });
-  return { ...durable, fresh: false };
+  return reopened(durable, run, observe);
 };
+
+/** What a run reads and is computed with. */
+export const factsOf = async (source: ResumableSource, device: string): Promise<Omit<RunRecord, "config">> => {
+  const { versions, threads } = source.worker.info;
+  return { inputs: await fingerprint(source.inputs), versions: { dictlearn: version, ...versions }, device, threads };
+};
+
+/** A run of which nothing was there before. */
+export const begun = (run: RunRecord): RunOnDisk => ({
+  run,
+  last: undefined,
+  damage: [],
+  fresh: true,
+  moved: false,
+  changed: [],
+});
+
+/**
+ * A run that goes on, now that its settings proved the same. Throws `changed_input` when a file of the model or of rows is not
+ * what it was. What computed first stays on record; the inputs, and keys that may change, are those of now.
+ */
+export const reopened = (durable: Durable, now: RunRecord, observe: Observer): RunOnDisk => {
+  const { run, last, damage } = durable;
+  // From its beginning it reads whatever is there now.
+  const moved = last === undefined ? [] : movedKeys(run, now);
+  const changed = last === undefined ? [] : changedTexts(run.inputs, now.inputs);
+  for (const message of [...damage, ...differences(run, now)]) observe({ type: "notice", message });
+  const { config, inputs } = now;
+  return { ...durable, run: { ...run, config, inputs }, fresh: false, moved: moved.length > 0, changed };
+};
+
+/** The keys that name other files than before. Throws where there are no files that could be compared. */
+const movedKeys = (then: RunRecord, now: RunRecord): string[] => {
+  const keys = [...MOVABLE].filter(([key]) => valueAt(then.config, key) !== valueAt(now.config, key));
+  for (const [key, of] of keys) {
+    for (const { inputs } of [then, now]) if (!inputs.some((file) => file.of === of)) throw anotherRun(key);
+  }
+  return keys.map(([key]) => key);
+};
+
+/** The value of a key, by its dotted path; undefined where there is none. */
+const valueAt = (config: RunRecord["config"], key: string): unknown =>
+  key
+    .split(".")
+    .reduce<unknown>(
+      (group, part) => (group as Record<string, unknown> | null | undefined)?.[part],
+      "script" in config ? config.script : config,
+    );
 
 export interface TakeUpOptions {
   readonly source: ResumableSource;
@@ -57,7 +104,7 @@ export interface TakeUpOptions {
 }
 
 /** Brings freshly made objects to where the run's last state was; says where that is. */
-export const takeUp = async ({ last, fresh }: RunOnDisk, options: TakeUpOptions): Promise<Progress> => {
+export const takeUp = async ({ last, fresh, changed }: RunOnDisk, options: TakeUpOptions): Promise<Progress> => {
   const { source, trainees, generators, observe, signal } = options;
   if (last === undefined) {
     if (!fresh) observe({ type: "resumed", ...BEGINNING, exact: true });
@@ -67,7 +114,7 @@ export const takeUp = async ({ last, fresh }: RunOnDisk, options: TakeUpOptions)
   observe({ type: "stage", message: `Taking up the run after step ${state.step}` });
   source.resumeAt(state.source);
   for (const [index, position] of state.trainees.entries()) trainees[index]?.resumeAt(position);
-  const { recomputed, differing } = await source.worker.call(
+  const { recomputed, differing, notices } = await source.worker.call(
     "state.load",
     {
       path: tensors,
@@ -76,9 +123,11 @@ export const takeUp = async ({ last, fresh }: RunOnDisk, options: TakeUpOptions)
       source: source.ref,
       contexts: source.contexts,
       model: state.kind === "exact" ? source.model : null,
+      changed: [...changed],
     },
     { signal, onProgress: ({ stage, done, total }) => observe({ type: "stage", message: stage, done, total }) },
   );
+  for (const message of notices) observe({ type: "notice", message });
   if (differing > 0) {
     const message = `${differing} of ${recomputed} batches of contexts gave activations that differ from those of before in some bits, as they do on another machine or with other threads; the run goes on, but will not end in the same bytes.`;
     observe({ type: "notice", message });
@@ -121,18 +170,13 @@ export const createKeeper = (
   return new StateKeeper(source, trainees, {
     ...rest,
     folder: output.resume,
-    // The inputs and what computed first stay on record; keys that may change are those of now.
-    run: { ...onDisk.run, config },
+    run: onDisk.run,
     kind: config.resume,
     every: parseResumeEvery(config.resume_every),
     from: onDisk.last?.state.step,
     approve: () => output.checkHeld(),
   });
 };
-
-/** The files that a run reads, as far as they are on this machine's disk. */
-const inputPaths = ({ model, data, activations }: RunConfig): string[] =>
-  [model, data?.path, activations].filter((path) => typeof path === "string");
 
 /** What computes otherwise now than when the run was started, one sentence each. */
 export const differences = (then: RunRecord, now: Omit<RunRecord, "inputs">): string[] => {

@@ -7,6 +7,8 @@ export class RunLog {
   readonly lastCheckpoints = new Map<string, string>();
   /** Steps run so far. */
   step = 0;
+  /** Whether the steps are done, and the dictionaries are being evaluated. */
+  evaluating = false;
   readonly #observe: Observer;
   #sinks: readonly JsonlSink[] = [];
   /** What happened before the files were there. */
@@ -38,6 +40,7 @@ export class RunLog {
   begin(): void {
     this.#early = [];
     this.step = 0;
+    this.evaluating = false;
   }
 
   /** Events go to these files from now on, those from before first. */

@@ -6,7 +6,7 @@ import { resolveDevice } from "../nnsight/index.ts";
 import { Scope, type Worker } from "../worker/index.ts";
 import { createTrainees, Generators, openSource, type RunSource } from "./assemble.ts";
 import type { Observer } from "./events.ts";
-import { evaluateRun } from "./final-evaluation.ts";
+import { finishRun } from "./final-evaluation.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
 import { explainOutOfMemory } from "./out-of-memory.ts";
 import { explainFailure, explainStop, prepareFolders, saveResults } from "./outputs.ts";
@@ -49,7 +49,7 @@ export const runTraining = async (run: ResolvedRun, worker: Worker, options: Run
   try {
     return await withRestarts(worker, attempt, { start, observe: log.observe, signal: options.signal });
   } catch (error) {
-    throw explainStop(explainOutOfMemory(error, run.config), folder.output);
+    throw explainStop(explainOutOfMemory(error, run.config), folder.output, log);
   }
 };
 
@@ -81,12 +81,12 @@ const trainOnce = async (
   const trainees = await createTrainees(source, dictionaries, { config, sites, device, generators, scope });
 
   const output = await folder.claim();
-  const onDisk = await openRun(output, config, { worker, device, observe });
+  const onDisk = await openRun(output, config, { source, device, observe });
   const from = await takeUp(onDisk, { source, trainees, generators, observe, signal });
   log.step = from.step;
   if (!(await source.fill(signal)) && from.step === 0) throw nothingToTrainOn(config);
   if (onDisk.last === undefined) await normalizeAll(source, trainees);
-  const folders = await prepareFolders(output, source, trainees, { run, device, fresh: onDisk.fresh });
+  const folders = await prepareFolders(output, source, trainees, { run, device, fresh: onDisk.fresh || onDisk.moved });
   folder.keep();
   rewindFolders(onDisk, trainees, { output, folders });
   const clock = new TrainingClock({ ...from, seconds: onDisk.last?.state.seconds ?? 0 });
@@ -98,9 +98,8 @@ const trainOnce = async (
     const result = await trainLoop(source, trainees, { observe, signal, checkpointPath, from, keeper });
     await saveResults(source, trainees, folders, { result, observe });
     if (result.reason !== "interrupted") {
-      // The state goes last: a worker that is lost in the evaluation costs a few steps, and not the run.
-      await evaluateRun(source, folders, { run, observe, signal });
-      output.resume.remove();
+      log.evaluating = true;
+      await finishRun(source, folders, { run, observe, signal, output });
     }
     return { ...result, folders: folders.map(({ path }) => path) };
   } catch (error) {

@@ -1,19 +1,11 @@
 import type { Recipe, ResumableSource, RowSource } from "../buffer/index.ts";
-import {
-  checkUnchanged,
-  type Durable,
-  fingerprint,
-  OutputFolder,
-  type RunRecord,
-  scriptOf,
-} from "../checkpoint/index.ts";
+import { OutputFolder, scriptOf } from "../checkpoint/index.ts";
 import { checkSameRun, parseResume } from "../config/index.ts";
 import { ConfigError } from "../errors.ts";
 import { resolveDevice } from "../nnsight/index.ts";
-import { version } from "../version.ts";
 import type { Observer } from "./events.ts";
 import { normalize, type TraineeInput } from "./new-trainee.ts";
-import { differences, takeUp } from "./resume.ts";
+import { begun, factsOf, type RunOnDisk, reopened, takeUp } from "./resume.ts";
 import { parseResumeEvery, type ResumeEvery } from "./resume-policy.ts";
 import { type Progress, StateKeeper } from "./state-keeper.ts";
 import type { Trainee } from "./trainee.ts";
@@ -87,11 +79,14 @@ export class ScriptRun implements AsyncDisposable {
   readonly keeper: StateKeeper;
   readonly #folder: OutputFolder;
 
-  private constructor(folder: OutputFolder, begun: { from: Progress; fresh: boolean; keeper: StateKeeper }) {
+  private constructor(
+    folder: OutputFolder,
+    { from, fresh, keeper }: { from: Progress; fresh: boolean; keeper: StateKeeper },
+  ) {
     this.#folder = folder;
-    this.from = begun.from;
-    this.fresh = begun.fresh;
-    this.keeper = begun.keeper;
+    this.from = from;
+    this.fresh = fresh;
+    this.keeper = keeper;
   }
 
   /**
@@ -154,24 +149,17 @@ const recordOf = async (
     trainee,
     options: { input, loop, observe },
   }: { readonly source: RepeatableSource; readonly trainee: Trainee; readonly options: ScriptRunOptions },
-): Promise<Durable & { readonly fresh: boolean }> => {
-  const { versions, threads } = source.worker.info;
-  const { inputs, ...recipe } = source.recipe;
+): Promise<RunOnDisk> => {
   const { dictionary_size, seed = 0, dtype = "float32", autocast = null } = input;
   const dictionary = { dictionary_size, seed, dtype, autocast };
   const own = loop === "own" ? { loop } : {};
-  const all = { ...recipe, ...own, dictionary, train: trainee.settings };
+  const all = { ...source.recipe, ...own, dictionary, train: trainee.settings };
   // As it comes back from JSON.
   const script: Record<string, unknown> = JSON.parse(JSON.stringify(all));
   const device = resolveDevice(source.worker, input.device ?? "auto");
-  const now = { config: { script }, versions: { dictlearn: version, ...versions }, device, threads };
-  if (!resume.exists) {
-    const run: RunRecord = { ...now, inputs: await fingerprint(inputs) };
-    return { run, last: undefined, damage: [], fresh: true };
-  }
+  const run = { config: { script }, ...(await factsOf(source, device)) };
+  if (!resume.exists) return begun(run);
   const durable = await resume.read();
   checkSameRun(scriptOf(durable.run, path), script);
-  await checkUnchanged(durable.run.inputs);
-  for (const message of [...durable.damage, ...differences(durable.run, now)]) observe({ type: "notice", message });
-  return { ...durable, fresh: false };
+  return reopened(durable, run, observe);
 };

@@ -21,7 +21,7 @@ import { rejection } from "../support.ts";
 
 const run: RunRecord = {
   config: parseConfig({ activations: "rows.safetensors", dictionaries: [{ dictionary_size: 8 }] }),
-  inputs: [{ path: "rows.safetensors", bytes: 12, sha256: "0".repeat(64) }],
+  inputs: [{ of: "activations", name: "", path: "rows.safetensors", bytes: 12, sha256: "0".repeat(64) }],
   versions: { dictlearn: "0.1.0" },
   device: "cpu",
   threads: 1,

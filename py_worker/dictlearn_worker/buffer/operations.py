@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from .. import found_files
 from .. import protocol as p
 from ..memory import Scratch, give_back, upload
 from ..models.language_model import LanguageModel, Read
@@ -200,13 +201,15 @@ def shuffle(context: Context, params: p.BufferShuffleParams) -> p.BufferShuffleR
 def open_rows(context: Context, params: p.RowsOpenParams) -> p.RowsOpenResult:
     """Cached activations."""
     dtype = getattr(torch, params.dtype)
-    rows = open_cached(Path(params.path), params.out_batch_size, dtype, torch.device(params.device))
+    path = Path(params.path).expanduser()
+    rows = open_cached(path, params.out_batch_size, dtype, torch.device(params.device))
     targets = rows.inputs if rows.targets is None else rows.targets
     return p.RowsOpenResult(
         source=context.objects.put(rows),
         batches=rows.batches,
         widths=p.SiteWidths(input_width=rows.inputs.shape[-1], output_width=targets.shape[-1]),
         paired=rows.targets is not None,
+        files=[found_files.Found(path, "").on_wire],
     )
 
 

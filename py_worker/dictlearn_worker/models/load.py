@@ -10,6 +10,7 @@ import torch
 
 from .. import protocol as p
 from ..errors import WorkerError
+from ..found_files import model_files
 from ..registry import Context, method
 from .complete import check_complete
 from .fetch import locate, quiet
@@ -40,6 +41,7 @@ def load(context: Context, params: p.ModelLoadParams) -> p.ModelLoadResult:
         max_context=model.max_context,
         vocabulary=len(tokenizer),
         modules=[name for name, _ in module.named_modules() if name],
+        files=[each.on_wire for each in model_files(params.path)],
     )
 
 

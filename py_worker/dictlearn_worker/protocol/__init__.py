@@ -20,7 +20,7 @@ from .trace import *
 from .train import *
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "9f15a9fb79daaa91"
+SCHEMA_HASH = "c8641d44cfc553ab"
 
 DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "hello": (HelloParams, HelloResult),

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from .shared import Handle, Site, SiteWidths, TensorFrame
+from .shared import FoundFile, Handle, Site, SiteWidths, TensorFrame
 
 
 class BufferCreateParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +60,7 @@ class RowsOpenResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batches: list[int]
     widths: SiteWidths
     paired: bool
+    files: list[FoundFile]
 
 
 class SourceNextParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from .shared import Handle, Site, SiteWidths
+from .shared import FoundFile, Handle, Site, SiteWidths
 
 
 class ModelLoadParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,6 +28,7 @@ class ModelLoadResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_context: int | None
     vocabulary: int
     modules: list[str]
+    files: list[FoundFile]
 
 
 class ModelWidthsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,6 +12,11 @@ class Handle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     generation: int
 
 
+class FoundFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    path: str
+
+
 class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     submodule: str
     io: Literal["out", "in", "in_to_out"]

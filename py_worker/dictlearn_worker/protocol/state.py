@@ -38,8 +38,10 @@ class StateLoadParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: Handle
     contexts: Handle | None
     model: Handle | None
+    changed: list[str]
 
 
 class StateLoadResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recomputed: int
     differing: int
+    notices: list[str]

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from .shared import Handle
+from .shared import FoundFile, Handle
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,7 +27,7 @@ class TextFilesParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class TextFilesResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: Handle
-    files: int
+    files: list[FoundFile]
 
 
 class TextHubParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -53,20 +53,22 @@ def load(context: Context, params: p.StateLoadParams) -> p.StateLoadResult:
     objects = context.objects
     tensors = read(Path(params.path))
     source = objects.get(params.source, Source)
+    notices: list[str] = []
     try:
         for index, handle in enumerate(params.trainees):
             objects.get(handle, Trainee).restore(beneath(tensors, f"trainee.{index}"))
         for index, handle in enumerate(params.generators):
             objects.get(handle, torch.Generator).set_state(tensors[f"generator.{index}"])
         if params.contexts is not None:
-            objects.get(params.contexts, Contexts).restore(msgspec.json.decode(bytes(tensors["contexts"].numpy())))
+            state = msgspec.json.decode(bytes(tensors["contexts"].numpy()))
+            notices = objects.get(params.contexts, Contexts).restore(state, params.changed)
         source.restore(beneath(tensors, "source"))
     except (KeyError, RuntimeError, ValueError) as error:
         raise WorkerError("damaged_state", f"{params.path} does not belong to this run: {error}.") from error
     recomputed = differing = 0
     if isinstance(source, ActivationRows) and params.model is not None:
         recomputed, differing = recompute(context, source, objects.get(params.model, LanguageModel))
-    return p.StateLoadResult(recomputed=recomputed, differing=differing)
+    return p.StateLoadResult(recomputed=recomputed, differing=differing, notices=notices)
 
 
 def beneath_name(prefix: str, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

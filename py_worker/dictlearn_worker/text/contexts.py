@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from threading import Lock
@@ -125,16 +126,17 @@ class Contexts:
             "exhausted": self.exhausted,
         }
 
-    def restore(self, state: State) -> None:
-        """Continues where another one with the same settings stood."""
+    def restore(self, state: State, changed: Collection[str] = ()) -> list[str]:
+        """Continues where another one with the same settings stood; as `Documents.restore`."""
         self._settle()
-        self.text.restore(state["text"])
+        notices = self.text.restore(state["text"], changed)
         # States of before there was reading ahead have none.
         self._documents = state.get("documents", [])
         contexts = [state["tokens"]] if self._packed else state["contexts"]
         self._tokens = flat(contexts)
         self._lengths = [] if self._packed else list(map(len, contexts))
         self.exhausted = state["exhausted"]
+        return notices
 
     @property
     def _packed(self) -> bool:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import WorkerError
+from ..found_files import Found, found_below, require_target, unreadable
 from .compressed import DAMAGED, byte_chunks, byte_lines
 from .records import NotJson, field_reader, json_records, text_of
-from .stream import Documents, State
 
 KINDS = (".txt", ".jsonl", ".ndjson", ".json")
 COMPRESSIONS = (".gz", ".zst")
@@ -26,35 +26,11 @@ class Place(NamedTuple):
     offset: int = 0
 
 
-class FileDocuments(Documents):
-    """Every document of every file, in order. Blank documents are left out."""
+def find_files(path: str) -> list[Found]:
+    """The file itself, or every readable file below a folder, sorted.
 
-    def __init__(self, files: list[Path], field: str, txt_documents: str) -> None:
-        self._files = files
-        self._field = field
-        self._txt_documents = txt_documents
-        self._place = Place()
-        self._reader: Iterator[tuple[str, Place]] | None = None
-
-    def __next__(self) -> str:
-        """Raises `broken_file`, `malformed_line` or `missing_field`."""
-        if self._reader is None:
-            self._reader = read_files(self._files, self._field, self._txt_documents, self._place)
-        document, self._place = next(self._reader)
-        return document
-
-    def state(self) -> State:
-        """The place behind the last document."""
-        return self._place._asdict()
-
-    def restore(self, state: State) -> None:
-        """Goes back to that place."""
-        self._place = Place(**state)
-        self._reader = None
-
-
-def find_files(path: str) -> list[Path]:
-    """The file itself, or every readable file below a folder, sorted. Raises `no_such_file` or `no_text`."""
+    Raises `no_such_file`, `no_text` or `broken_file`.
+    """
     root = Path(path).expanduser()
     if not root.exists():
         raise WorkerError("no_such_file", f"There is no file or folder {path}.", hint="Check data.path.")
@@ -65,42 +41,37 @@ def find_files(path: str) -> list[Path]:
                 f"{path} is not a kind of file that can be read as text.",
                 hint=f"Its name must end in {', '.join(KINDS)}, with or without .gz or .zst, or in .parquet.",
             )
-        return [root]
-    found = sorted(file for file in root.rglob("*") if file.is_file() and kind_of(file) is not None)
+        return [Found(root, "")]
+    found = [each for each in found_below(root) if kind_of(each.path) is not None]
     # Beside files of other kinds a .json describes them, as dataset_infos.json does.
-    files = [file for file in found if kind_of(file) != ".json"] or found
+    files = [each for each in found if kind_of(each.path) != ".json"] or found
     if not files:
         raise WorkerError(
             "no_text",
             f"The folder {path} holds no text: no file in it ends in {', '.join(KINDS)} or .parquet.",
             hint="Check data.path, or convert the files.",
         )
+    for found in files:
+        require_target(found.path)
     return files
 
 
-def read_files(files: list[Path], field: str, txt_documents: str, start: Place) -> Iterator[tuple[str, Place]]:
-    """The non-blank documents behind `start`, each with the place behind it."""
-    for number, file in enumerate(files[start.file :], start=start.file):
-        begin = start if number == start.file else Place(number)
-        try:
-            for document, place in read_file(file, field, txt_documents, begin):
-                if document.strip():
-                    yield document, place
-        except DAMAGED as error:
-            raise WorkerError(
-                "broken_file",
-                f"{file} is damaged or cut off: it cannot be decompressed.",
-                hint="Copy or download the file again.",
-            ) from error
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower().rstrip(".")
-            raise WorkerError(
-                "broken_file", f"{file} cannot be read: {reason}.", hint="Check the file and its permissions."
-            ) from error
-
-
 def read_file(file: Path, field: str, txt_documents: str, start: Place) -> Iterator[tuple[str, Place]]:
-    """The documents of one file behind `start`, each with the place behind it."""
+    """The documents of one file behind `start`, blank ones included, each with the place behind it."""
+    try:
+        yield from read_kind(file, field, txt_documents, start)
+    except DAMAGED as error:
+        raise WorkerError(
+            "broken_file",
+            f"{file} is damaged or cut off: it cannot be decompressed.",
+            hint="Copy or download the file again.",
+        ) from error
+    except OSError as error:
+        raise unreadable(file, error) from error
+
+
+def read_kind(file: Path, field: str, txt_documents: str, start: Place) -> Iterator[tuple[str, Place]]:
+    """The same, by the file's ending."""
     match kind_of(file):
         case ".txt":
             yield from read_txt(file, txt_documents, start)

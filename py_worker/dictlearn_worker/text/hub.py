@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from ..errors import WorkerError
@@ -87,14 +87,15 @@ class DatasetDocuments(Documents):
         own = self._dataset.state_dict() if self._rewinds and self._rows is not None else None
         return {"number": self._number, "dataset": own}
 
-    def restore(self, state: State) -> None:
-        """Continues behind the row with that number."""
+    def restore(self, state: State, changed: Collection[str] = ()) -> list[str]:
+        """Continues behind the row with that number. None of its files is known."""
         self._rows, self._number = None, 0
         if state["dataset"] is not None:
             self._dataset.load_state_dict(state["dataset"])
             self._number = state["number"]
         while self._number < state["number"]:
             self._next_row()
+        return []
 
     def _next_row(self) -> Any:
         try:

@@ -9,6 +9,7 @@ from ..models.language_model import LanguageModel
 from ..registry import Context, method
 from . import files, hub, python_docs
 from .contexts import Contexts
+from .file_documents import FileDocuments
 from .stream import ListedDocuments, Prepared, PushedStream, TextStream
 
 # The special path of Python's own documentation.
@@ -19,12 +20,12 @@ PYTHON_DOCS = "python-docs"
 def open_files(context: Context, params: p.TextFilesParams) -> p.TextFilesResult:
     """Local files; the first document is read at once, so that most mistakes show here."""
     if params.path == PYTHON_DOCS:
-        found, documents = 1, ListedDocuments(python_docs.documents(Path(params.cache)))
+        found, documents = [], ListedDocuments(python_docs.documents(Path(params.cache)))
     else:
-        paths = files.find_files(params.path)
-        found, documents = len(paths), files.FileDocuments(paths, params.text_field, params.txt_documents)
+        found = files.find_files(params.path)
+        documents = FileDocuments(found, params.text_field, params.txt_documents)
     stream = TextStream(Prepared(documents, params.skip, params.shuffle_buffer, params.seed), params.part).peek()
-    return p.TextFilesResult(text=context.objects.put(stream), files=found)
+    return p.TextFilesResult(text=context.objects.put(stream), files=[each.on_wire for each in found])
 
 
 @method("text.hub")

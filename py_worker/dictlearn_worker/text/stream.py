@@ -7,7 +7,7 @@ import math
 import random
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from ..errors import WorkerError
@@ -33,8 +33,11 @@ class Documents(ABC):
         """Where the next document is."""
 
     @abstractmethod
-    def restore(self, state: State) -> None:
-        """Goes to where another object of the same kind stood."""
+    def restore(self, state: State, changed: Collection[str] = ()) -> list[str]:
+        """Goes to where another object of the same kind stood.
+
+        `changed`: names of the files that are not what they were. Returns what the user should know, in sentences.
+        """
 
 
 class ListedDocuments(Documents):
@@ -55,13 +58,14 @@ class ListedDocuments(Documents):
         """How many were taken, of how many."""
         return {"taken": self._next, "of": len(self._documents)}
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: State, changed: Collection[str] = ()) -> list[str]:
         """Raises `changed_input` when the list has another length."""
         if state["of"] != len(self._documents):
             raise WorkerError(
                 "changed_input", f"The text has {len(self._documents)} documents now, but had {state['of']} before."
             )
         self._next = state["taken"]
+        return []
 
 
 class Prepared(Documents):
@@ -108,13 +112,14 @@ class Prepared(Documents):
             "random": self._random.getstate() if self._size else None,
         }
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: State, changed: Collection[str] = ()) -> list[str]:
         """As another one with the same settings was."""
-        self._documents.restore(state["source"])
+        notices = self._documents.restore(state["source"], changed)
         self._skip, self._window, self._drained = state["skip"], state["window"], state["drained"]
         if state["random"] is not None:
             version, numbers, gauss = state["random"]
             self._random.setstate((version, tuple(numbers), gauss))
+        return notices
 
 
 class Share:
@@ -188,11 +193,12 @@ class TextStream:
             "number": self.share.number,
         }
 
-    def restore(self, state: State) -> None:
-        """Goes to where another stream of the same text stood."""
-        self._documents.restore(state["documents"])
+    def restore(self, state: State, changed: Collection[str] = ()) -> list[str]:
+        """Goes to where another stream of the same text stood; as `Documents.restore`."""
+        notices = self._documents.restore(state["documents"], changed)
         self._first, self.ended, self._failure = state["first"], state["ended"], None
         self.share.number = state["number"]
+        return notices
 
 
 class PushedStream(TextStream):
