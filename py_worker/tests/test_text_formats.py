@@ -12,7 +12,8 @@ import zstandard
 from pyarrow import parquet
 
 from dictlearn_worker.errors import WorkerError
-from dictlearn_worker.text.files import FileDocuments, find_files
+from dictlearn_worker.text.file_documents import FileDocuments
+from dictlearn_worker.text.files import find_files
 
 GOOD = b'{"text": "one"}\n{"text": "two"}\n'
 BOM = b"\xef\xbb\xbf"
@@ -72,10 +73,10 @@ def test_both_documents_are_read(tmp_path: Path, name: str) -> None:
     (tmp_path / file).write_bytes(data)
     assert read(tmp_path / file) == ["one", "two"]
     # From after the first one too.
-    again = FileDocuments([tmp_path / file], "text", "line")
+    again = FileDocuments(find_files(str(tmp_path / file)), "text", "line")
     next(again)
     state = json.loads(json.dumps(again.state()))
-    again = FileDocuments([tmp_path / file], "text", "line")
+    again = FileDocuments(find_files(str(tmp_path / file)), "text", "line")
     again.restore(state)
     assert list(again) == ["two"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 from pathlib import Path
 
@@ -65,10 +66,13 @@ def test_files(tmp_path_factory, ending, unit, first, second, taken, skip, windo
     stream = opened()
     head = stream.next_documents(taken)
     assert head == whole[:taken]
-    again = opened()
-    again.restore(through_json(stream.state()))
-    assert again.next_documents(1000) == whole[taken:]
-    assert again.ended
+    state = stream.state()
+    # In the second case what was read is read again.
+    for changed in ((), {f"a{ending}", f"b{ending}"}):
+        again = opened()
+        again.restore(through_json(state), changed)
+        assert again.next_documents(1000) == whole[taken:]
+        assert again.ended
 
 
 def test_a_plain_file_is_not_read_up_to_its_position(tmp_path):
@@ -82,6 +86,29 @@ def test_a_plain_file_is_not_read_up_to_its_position(tmp_path):
     again = FileDocuments([Found(tmp_path / "a.jsonl", "")], "text", "line")
     again.restore(stream.state())
     assert list(again) == ["three"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(documents=DOCUMENTS, taken=st.integers(1, 12), number=st.integers(0, 11), other=st.text("ab", min_size=1))
+def test_another_document_matters_where_it_was_read(tmp_path_factory, documents, taken, number, other):
+    folder = tmp_path_factory.mktemp("text")
+    write(folder / "a.jsonl", documents)
+    stream = FileDocuments(find_files(str(folder)), "text", "line")
+    read = list(itertools.islice(stream, taken))
+    state = through_json(stream.state())
+    changed = [other if index == number else document for index, document in enumerate(documents)]
+    write(folder / "a.jsonl", changed)
+    again = FileDocuments(find_files(str(folder)), "text", "line")
+    there = [document for document in changed if document.strip()]
+    # At its end there may be more of it only where the end was not seen.
+    ended = len(read) < taken
+    if there[: len(read)] == read and not (ended and len(there) > len(read)):
+        again.restore(state, {"a.jsonl"})
+        assert list(again) == there[len(read) :]
+    else:
+        with pytest.raises(WorkerError, match="was changed since the run was started") as caught:
+            again.restore(state, {"a.jsonl"})
+        assert caught.value.code == "changed_input"
 
 
 @pytest.mark.parametrize("shuffle", [0, 4])
