@@ -1,5 +1,4 @@
 import {
-  appendFileSync,
   chmodSync,
   copyFileSync,
   existsSync,
@@ -7,6 +6,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -211,7 +211,7 @@ describe("the input", () => {
   it("that was changed or has vanished is refused, and nothing is touched", async () => {
     const { data, output } = await begin();
     const before = new Set(readdirSync(output, { recursive: true }) as string[]);
-    appendFileSync(data, '{"text": "one more"}\n');
+    writeFileSync(data, `{"text": "one more"}\n${readFileSync(data, "utf8")}`);
     const changed = await dictlearn(["train", "--resume", output]);
     expect(changed.exitCode).toBe(2);
     expect(changed.stderr).toMatch(/The input file \S+texts\.jsonl was changed since the run was started\./);
