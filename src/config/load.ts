@@ -93,6 +93,7 @@ const parseOverride = (key: string, text: string): unknown => {
   const kinds = kindsOf(key);
   if (!kinds.has("text")) return parseText(text, `--${key}`);
   if (kinds.has("null") && text === "null") return null;
+  if (kinds.has("number") && /^\d+$/.test(text)) return Number(text);
   return kinds.has("group") && /^\s*\{.*:.*\}\s*$/s.test(text) ? parseText(text, `--${key}`) : text;
 };
 
