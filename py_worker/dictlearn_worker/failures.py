@@ -10,15 +10,20 @@ import torch
 from .errors import Cancelled, WorkerError
 
 
+def code_of(error: Exception) -> str:
+    """What kind of failure it is; `defect` where nobody reported it on purpose."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "not enough memory" in str(error):
+        return "out_of_memory"
+    if isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error):
+        # What is on the device is lost, and so is the process's use of it.
+        return "device_failed"
+    return error.code if isinstance(error, WorkerError) else "defect"
+
+
 def describe(error: Exception) -> dict[str, Any]:
     """The wire form of a failure: code, type, message, hint, traceback and data."""
     known = isinstance(error, WorkerError)
-    code = error.code if isinstance(error, WorkerError) else "defect"
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "not enough memory" in str(error):
-        code = "out_of_memory"
-    elif isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error):
-        # What is on the device is lost, and so is the process's use of it.
-        code = "device_failed"
+    code = code_of(error)
     quiet = isinstance(error, Cancelled) or code == "skipped"
     return {
         "code": code,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from golden import FOLDER
 
-from dictlearn_worker.models.language_model import LanguageModel, ModelInputs
+from dictlearn_worker.models.language_model import LanguageModel
 from dictlearn_worker.models.load import load_pretrained, wrap
 
 CPU = torch.device("cpu")
@@ -43,7 +43,7 @@ def test_the_model_gets_the_same(monkeypatch, model, masked, side) -> None:
     if masked == "padded":
         mask[1, 5:] = mask[2, 1:] = 0
     plain = {"input_ids": ids} if masked == "none" else {"input_ids": ids, "attention_mask": mask}
-    ours = ModelInputs.of(ids, None if masked == "none" else mask, CPU)
+    ours = model.inputs(ids, None if masked == "none" else mask)
     (expected, by_nnsight), (found, given) = logits(model, plain), logits(model, ours)
     assert list(given) == list(by_nnsight)
     for name, value in by_nnsight.items():

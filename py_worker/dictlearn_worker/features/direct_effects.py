@@ -9,8 +9,9 @@ from torch import nn
 
 from .. import protocol as p
 from ..errors import WorkerError
-from ..models.language_model import TRIAL, LanguageModel, first_tensor
+from ..models.language_model import TRIAL, LanguageModel
 from ..models.pieces import pieces
+from ..models.values import first_input, first_tensor
 
 # A column is made so long that the epsilon in a norm's denominator has no say.
 LENGTH = 1e3
@@ -63,11 +64,14 @@ def final_norm(model: LanguageModel, head: nn.Linear) -> nn.Module | None:
         if tensor is not None:
             outputs.append((module, tensor))
 
-    handles = [module.register_forward_hook(after) for module in model.module.modules()]
-    handles.append(head.register_forward_pre_hook(lambda _, args: read.append(args[0])))
+    def before(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        read.append(first_input((args, kwargs)))
+
+    handles: list[Any] = [module.register_forward_hook(after) for module in model.module.modules()]
+    handles.append(head.register_forward_pre_hook(before, with_kwargs=True))
     try:
         ids = torch.zeros(TRIAL, dtype=torch.int64, device=model.device)
-        model.module(input_ids=ids, attention_mask=torch.ones_like(ids))
+        model.call(ids)
     finally:
         for handle in handles:
             handle.remove()

@@ -48,7 +48,7 @@ def count(model: LanguageModel, sites: Sequence[p.Site], ctx_len: int) -> tuple[
     try:
         # The fused kernels of attention are not counted on every device; the plain products are.
         with sdpa_kernel(SDPBackend.MATH), counter:
-            model.module(input_ids=ids, attention_mask=torch.ones_like(ids))
+            model.call(ids)
     finally:
         for handle in handles:
             handle.remove()

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from .. import protocol as p
+from ..errors import WorkerError
 from ..registry import Context, method
 from ..trace.generation import generate_with, require_passes, saved_in_passes
 from ..trace.interpreter import Interpreter
@@ -21,6 +22,7 @@ from .tokens import assemble, inputs_of
 def generate(context: Context, params: p.ModelGenerateParams) -> p.ModelGenerateResult:
     """Generates through nnsight, on the batch of a trace of these prompts, with the program in each pass."""
     model = context.objects.get(params.model, LanguageModel)
+    require_generation(model)
     batch = assemble(model, params.prompts)
     prompt_tokens = batch["attention_mask"].sum(dim=1).tolist()
     width = batch["input_ids"].shape[1]
@@ -57,6 +59,16 @@ def generate(context: Context, params: p.ModelGenerateParams) -> p.ModelGenerate
         stopped=stopped,
         saved=[[held(context, tensor) for tensor in each] for each in saved_in_passes(interpreter, params.program)],
     )
+
+
+def require_generation(model: LanguageModel) -> None:
+    """Raises `cannot_generate` for a model whose own code does not say how."""
+    if not getattr(model.module, "can_generate", lambda: False)():
+        raise WorkerError(
+            "cannot_generate",
+            f"The model's class, {type(model.module).__name__}, cannot generate.",
+            hint="Trace it instead, or make it a GenerationMixin of transformers in the model's own code.",
+        )
 
 
 def drawing(sample: p.Sampling | None) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 
 from ..errors import WorkerError
-from ..memory import upload
 from ..protocol import Site, SiteWidths
+from .forward import Forward, ModelInputs
 from .shared_tokenizer import SharedTokenizer
+from .values import first_input, first_tensor, shape_of
 
 # The trial: contexts and tokens. Two contexts tell a row for each token from a value that all contexts share.
 TRIAL = (2, 4)
@@ -40,23 +41,8 @@ def dotted(path: str) -> str:
     return re.sub(r"\[(\d+)\]", r".\1", path)
 
 
-class ModelInputs(dict[str, torch.Tensor]):
-    """The arguments of one forward pass: token ids and attention mask, (contexts, positions) each."""
-
-    @classmethod
-    def of(cls, ids: torch.Tensor, mask: torch.Tensor | None, device: torch.device) -> ModelInputs:
-        """On `device`. Without a mask the model attends to every earlier position."""
-        seen = torch.ones_like(ids) if mask is None else mask
-        return cls(input_ids=upload(ids, device), attention_mask=upload(seen, device))
-
-    @property
-    def contexts(self) -> int:
-        """How many there are."""
-        return len(self["input_ids"])
-
-
-class SeenAll(Exception):
-    """Ends a forward pass of which nothing more is wanted."""
+class SeenAll(BaseException):
+    """Ends a forward pass of which nothing more is wanted; no failure, so nothing on the way may catch it as one."""
 
 
 @dataclass
@@ -71,8 +57,25 @@ class LanguageModel:
     # Every read that was tried, in the order in which a forward pass comes by them: nnsight wants them in that order.
     order: list[Read] = field(default_factory=list)
     widths: dict[Read, int] = field(default_factory=dict)
+    # Reads whose values the model changes in place, such as a sum that is added up in one of its terms.
+    changed: set[Read] = field(default_factory=set)
     # nnsight's view of each module by its path, made when it is first asked for.
     envoys: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def forward(self) -> Forward:
+        """How it is called."""
+        return Forward(self.module)
+
+    def inputs(self, ids: torch.Tensor, mask: torch.Tensor | None) -> ModelInputs:
+        """The arguments of one pass over ids (contexts, positions), on the model's device."""
+        return self.forward.inputs(ids, mask, self.device)
+
+    def call(self, ids: torch.Tensor) -> Any:
+        """What the model returns for ids (contexts, positions), called as in every pass. Raises `model_forward`."""
+        inputs = self.inputs(ids, None)
+        with self.forward.checked():
+            return self.module(**inputs)
 
     @cached_property
     def shared_tokenizer(self) -> SharedTokenizer:
@@ -119,7 +122,7 @@ class LanguageModel:
         handles = []
 
         def see(read: Read, value: Any) -> None:
-            seen.setdefault(read, shape_of(first_tensor(value)))
+            seen.setdefault(read, shape_of(value))
             if len(seen) == len(wanted):
                 raise SeenAll
 
@@ -127,10 +130,10 @@ class LanguageModel:
             module = self.submodule(read.submodule)
 
             def before(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any], read: Read = read) -> None:
-                see(read, (*args, *kwargs.values()))
+                see(read, first_input((args, kwargs)))
 
             def after(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, read: Read = read) -> None:
-                see(read, output)
+                see(read, first_tensor(output))
 
             if read.kind == "input":
                 handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
@@ -138,7 +141,7 @@ class LanguageModel:
                 handles.append(module.register_forward_hook(after, with_kwargs=True))
         ids = torch.zeros(TRIAL, dtype=torch.int64, device=self.device)
         try:
-            self.module(input_ids=ids, attention_mask=torch.ones_like(ids))
+            self.call(ids)
         except SeenAll:
             pass
         finally:
@@ -175,37 +178,23 @@ class LanguageModel:
         """
         assert set(reads) <= set(self.order), "the caller asks for the widths of a site before it reads there"
         ordered = sorted(set(reads), key=self.order.index)
-        inputs = ModelInputs.of(ids, mask, self.device)
-        envoys = [(self.envoy(read.submodule), read.kind) for read in ordered]
-        with self.traced.trace(inputs, use_cache=False) as tracer:
+        inputs = self.inputs(ids, mask)
+        places = [(self.envoy(read.submodule), read) for read in ordered]
+        with self.forward.checked(), self.traced.trace(inputs) as tracer:
             values = []
-            for envoy, kind in envoys:
-                values.append(envoy.inputs if kind == "input" else envoy.output)
+            for envoy, read in places:
+                value = first_input(envoy.inputs) if read.kind == "input" else first_tensor(envoy.output)
+                value = value.clone() if read in self.changed else value
+                values.append((value, value._version))
             values = values.save()  # pyright: ignore[reportAttributeAccessIssue]
             if stop:
                 tracer.stop()
-        found = {}
-        for read, value in zip(ordered, values, strict=True):
-            if read.kind == "input":
-                args, kwargs = value
-                value = (*args, *kwargs.values())
-            found[read] = first_tensor(value)
-            assert found[read] is not None, f"the {read.kind} of {read.submodule} was a tensor in the trial"
-        return found
-
-
-def first_tensor(value: Any) -> Any:
-    """The tensor itself, or the first one in (nested) tuples: for a layer the residual stream. None: there is none."""
-    if isinstance(value, torch.Tensor):
-        return value
-    if isinstance(value, (tuple, list)):
-        return next((tensor for each in value if (tensor := first_tensor(each)) is not None), None)
-    return None
-
-
-def shape_of(tensor: torch.Tensor | None) -> tuple[int, ...] | None:
-    """The shape as plain numbers."""
-    return None if tensor is None else tuple(tensor.shape)
+        changed = {read for read, (value, version) in zip(ordered, values, strict=True) if value._version != version}
+        if changed:
+            # The model changed them in place further on: from now on they are copied on the way.
+            self.changed |= changed
+            return self.read(ids, mask, reads, stop=stop)
+        return {read: value for read, (value, _) in zip(ordered, values, strict=True)}
 
 
 def top_level(modules: dict[str, torch.nn.Module]) -> list[str]:

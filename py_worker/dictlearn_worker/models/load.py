@@ -137,7 +137,9 @@ def wrap(module: Any, tokenizer: Any, device: torch.device) -> LanguageModel:
     with quiet():
         traced = BatchedModel(module, tokenizer=tokenizer, task="text-generation")
     limit = getattr(module.config, "max_position_embeddings", None)
-    return LanguageModel(traced=traced, module=module, tokenizer=tokenizer, device=device, max_context=limit)
+    model = LanguageModel(traced=traced, module=module, tokenizer=tokenizer, device=device, max_context=limit)
+    model.forward.require_token_ids()
+    return model
 
 
 def explain(error: Exception, name: str, *, local: bool) -> WorkerError:

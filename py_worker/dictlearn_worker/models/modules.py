@@ -46,7 +46,7 @@ def catalogue(model: LanguageModel, contexts: int, tokens: int) -> list[p.Module
     try:
         for path, module in named:
             watch(path, module)
-        model.module(input_ids=ids, attention_mask=torch.ones_like(ids))
+        model.call(ids)
     finally:
         for hook in hooks:
             hook.remove()

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from ..protocol import Site
-from .language_model import LanguageModel, ModelInputs, dotted, first_tensor, reads_of
+from .language_model import LanguageModel, dotted, reads_of
+from .values import first_input, first_tensor, with_first_input, with_first_tensor
 
 # From a site's inputs and targets, (contexts, positions, width) each, to what stands in the targets' place.
 Replacement = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -21,14 +22,15 @@ def logits_and_values(
     """The untouched model: logits (contexts, positions, vocabulary), and the site's inputs and targets in that pass."""
     envoy = envoy_at(model, site)
     inside, outside = (read.kind == "input" for read in reads_of(site))
-    with model.traced.trace(ModelInputs.of(ids, mask, model.device), use_cache=False):
-        # nnsight wants values in the order in which the forward pass comes by them: inputs before outputs.
-        given = envoy.inputs.save() if inside else None  # pyright: ignore[reportAttributeAccessIssue]
-        result = None if outside else envoy.output.save()  # pyright: ignore[reportAttributeAccessIssue]
-        logits = model.traced.output.logits.save()
-    inputs = first_tensor(given) if inside else first_tensor(result)
-    targets = inputs if inside == outside else first_tensor(result)
-    return logits, inputs, targets
+    with model.forward.checked(), model.traced.trace(model.inputs(ids, mask)):
+        # nnsight wants values in the order in which the forward pass comes by them: inputs before outputs. They are
+        # copied, because some models change them in place further on.
+        values = [first_input(envoy.inputs).clone()] if inside else []
+        if not outside:
+            values.append(first_tensor(envoy.output).clone())
+        values = values.save()  # pyright: ignore[reportAttributeAccessIssue]
+        output = model.traced.output.save()
+    return model.forward.logits(output, ids), values[0], values[-1]
 
 
 @torch.no_grad()
@@ -41,19 +43,21 @@ def logits_with(
     input. Where the value is a tuple, its first tensor is replaced and the rest stays.
     """
     envoy = envoy_at(model, site)
-    with model.traced.trace(ModelInputs.of(ids, mask, model.device), use_cache=False):
+    with model.forward.checked(), model.traced.trace(model.inputs(ids, mask)):
         if site.io == "in":
             given = envoy.inputs
-            envoy.inputs = with_first_tensor(given, replaced(replace, given, given))
+            old = first_input(given)
+            envoy.inputs = with_first_input(given, replaced(replace, old, old))
         elif site.io == "out":
             result = envoy.output
-            envoy.output = with_first_tensor(result, replaced(replace, result, result))
+            old = first_tensor(result)
+            envoy.output = with_first_tensor(result, replaced(replace, old, old))
         else:
-            given = envoy.inputs
+            inputs = first_input(envoy.inputs).clone()
             result = envoy.output
-            envoy.output = with_first_tensor(result, replaced(replace, given, result))
-        logits = model.traced.output.logits.save()
-    return logits  # noqa: RET504  a trace cannot be returned out of
+            envoy.output = with_first_tensor(result, replaced(replace, inputs, first_tensor(result)))
+        output = model.traced.output.save()
+    return model.forward.logits(output, ids)
 
 
 def logits_of_values(
@@ -65,50 +69,33 @@ def logits_of_values(
     """
     envoy = envoy_at(model, site)
     inside, outside = (read.kind == "input" for read in reads_of(site))
-    with torch.enable_grad(), model.traced.trace(ModelInputs.of(ids, mask, model.device), use_cache=False):
-        # nnsight wants values in the order in which the forward pass comes by them: inputs before outputs.
-        given = envoy.inputs.save() if inside else None  # pyright: ignore[reportAttributeAccessIssue]
+    with torch.enable_grad(), model.forward.checked(), model.traced.trace(model.inputs(ids, mask)):
+        # As above. What the model goes on with is a copy: a leaf cannot be changed in place.
         if outside:
-            leaf = leaf_of(given).save()  # pyright: ignore[reportAttributeAccessIssue]
-            envoy.inputs = with_first_tensor(given, leaf)
+            given = envoy.inputs
+            values = [leaf_of(first_input(given))]
+            envoy.inputs = with_first_input(given, values[-1].clone())
         else:
+            values = [first_input(envoy.inputs).clone()] if inside else []
             result = envoy.output
-            leaf = leaf_of(result).save()  # pyright: ignore[reportAttributeAccessIssue]
-            envoy.output = with_first_tensor(result, leaf)
-        logits = model.traced.output.logits.save()
-    return logits, leaf if inside == outside else first_tensor(given), leaf
+            values.append(leaf_of(first_tensor(result)))
+            envoy.output = with_first_tensor(result, values[-1].clone())
+        values = values.save()  # pyright: ignore[reportAttributeAccessIssue]
+        output = model.traced.output.save()
+    return model.forward.logits(output, ids), values[0], values[-1]
 
 
-def leaf_of(value: Any) -> torch.Tensor:
-    """The first tensor in `value` as one that gradients are taken of; the weights take none."""
-    return first_tensor(value).detach().clone().requires_grad_(True)
+def leaf_of(value: torch.Tensor) -> torch.Tensor:
+    """The same as a tensor that gradients are taken of; the weights take none."""
+    return value.detach().clone().requires_grad_(True)
 
 
 @torch.no_grad()
-def replaced(replace: Replacement, inputs: Any, targets: Any) -> torch.Tensor:
+def replaced(replace: Replacement, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """The new value, in the old one's dtype. nnsight runs a trace in a thread, which has a gradient mode of its own."""
-    old = first_tensor(targets)
-    new = replace(first_tensor(inputs), old)
-    assert new.shape == old.shape, "a replacement has the shape of what it replaces"
-    return new.to(old.dtype)
-
-
-def with_first_tensor(value: Any, new: torch.Tensor) -> Any:
-    """The same value with `new` in place of what `first_tensor` finds."""
-    if isinstance(value, torch.Tensor):
-        return new
-    if isinstance(value, dict):
-        done = False
-        items = {}
-        for key, each in value.items():
-            found = not done and first_tensor(each) is not None
-            items[key] = with_first_tensor(each, new) if found else each
-            done = done or found
-        return items
-    parts = list(value)
-    index = next(i for i, each in enumerate(parts) if first_tensor(each) is not None)
-    parts[index] = with_first_tensor(parts[index], new)
-    return tuple(parts) if isinstance(value, tuple) else parts
+    new = replace(inputs, targets)
+    assert new.shape == targets.shape, "a replacement has the shape of what it replaces"
+    return new.to(targets.dtype)
 
 
 def envoy_at(model: LanguageModel, site: Site) -> Any:

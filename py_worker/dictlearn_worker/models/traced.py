@@ -5,15 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from nnsight import TransformersModel
+from transformers import TextGenerationPipeline
 
-from .language_model import ModelInputs
+from .forward import Forward, ModelInputs
+
+# transformers 5 sets them for models that can generate, and looks for them in all: here is what they are by default.
+for _name in ("assistant_model", "assistant_tokenizer", "prefix"):
+    if not hasattr(TextGenerationPipeline, _name):
+        setattr(TextGenerationPipeline, _name, None)
 
 
 class BatchedModel(TransformersModel):
     """Takes `ModelInputs` as they are, in a trace of their own; everything else as nnsight does.
 
     Nnsight takes a batch apart and puts it together again, context by context and several times: 5 ms for 512 contexts
-    on a GPU that runs its first two layers in 6. What comes out is the same, since these are of one length.
+    on a GPU that runs its first two layers in 6. What comes out is the same, since these are of one length. A forward
+    pass is given no more of what nnsight makes than it takes.
     """
 
     def _batch_size(self, *inputs: Any, **kwargs: Any) -> int:
@@ -21,9 +28,11 @@ class BatchedModel(TransformersModel):
 
     def _batch(self, invokes: list[tuple[Any, dict[str, Any]]], fn: Any) -> tuple[Any, dict[str, Any]]:
         inputs, options = invokes[0]
-        if len(invokes) > 1 or not is_ready(inputs):
-            return super()._batch(invokes, fn)
-        return (), {**inputs[0], **options}
+        if len(invokes) == 1 and is_ready(inputs):
+            return (), {**inputs[0], **options}
+        args, given = super()._batch(invokes, fn)
+        # Only a trace is one call of the model; a generation calls it by way of what prepares its passes.
+        return args, Forward(self._module).of_prompts(given) if fn == self._call else given
 
 
 def is_ready(inputs: tuple[Any, ...]) -> bool:

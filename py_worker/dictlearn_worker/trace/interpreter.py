@@ -35,6 +35,8 @@ class Interpreter:
         # Of values that are a part of a batch: the whole, which is what later values were computed from.
         self.wholes: dict[int, tuple[torch.Tensor, Rows]] = {}
         self.saved: list[torch.Tensor] = []
+        # Where the model's own values lie, which it may change in place further on.
+        self.own: set[int] = set()
         self.position = 0
         # How often a program went through to its end.
         self.runs = 0
@@ -69,6 +71,7 @@ class Interpreter:
         if not isinstance(value, torch.Tensor):
             raise WorkerError("trace_not_a_tensor", f"{name_of(operation)} is no tensor but a {type(value).__name__}")
         self.values[operation.id] = value
+        self.own.add(value.untyped_storage().data_ptr())
         if value is not part:
             self.wholes[operation.id] = (part, rows)
 
@@ -150,10 +153,11 @@ class Interpreter:
         self.values[operation.id] = self.tensor(operation.input).detach().requires_grad_(operation.gradient)
 
     def save(self, operation: p.TraceSave) -> None:
-        """Keeps a tensor, and no more memory than it needs."""
+        """Keeps a tensor as it is now, and no more memory than it needs."""
         value = self.tensor(operation.input).detach()
-        part = value.untyped_storage().nbytes() > value.nbytes
-        self.saved.append(value.clone() if part else value)
+        storage = value.untyped_storage()
+        shared = storage.nbytes() > value.nbytes or storage.data_ptr() in self.own
+        self.saved.append(value.clone() if shared else value)
 
     def apply(self, operation: p.TraceApply) -> None:
         """A function of up to three values."""
