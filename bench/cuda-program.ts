@@ -97,7 +97,7 @@ const goldenStatistics = async () => {
   }
 };
 
-/** `npx dictlearn train`, twice with --deterministic: how long, how good, the same bytes? */
+/** `npx dictlearn train`, twice with --deterministic: how long, how good, byte-identical? */
 const quickstart = async () => {
   const config = join(root, "configs/quickstart.yaml");
   const hashes = new Set<string>();

@@ -14,5 +14,5 @@ program() { node --import tsx cuda-program.ts "$python" cuda "$@"; }
 case ${2:-all} in
   all) step && refresh && program ;;
   step | refresh | program) "$2" "${@:3}" ;;
-  *) echo "$0: $2 is none of step, refresh and program." >&2 && exit 2 ;;
+  *) echo "$0: $2 is unknown: choose step, refresh or program." >&2 && exit 2 ;;
 esac

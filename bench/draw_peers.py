@@ -1,4 +1,4 @@
-"""Draws of batches from a large buffer: the worker's beside those of the plain reference buffer, from the same rows.
+"""Draws of batches from a large buffer: the worker's next to those of the plain reference buffer, from the same rows.
 
 Reads one JSON request a line, answers one JSON object a line.
 """
@@ -52,7 +52,7 @@ def measure(request):
     plain = reference(values, batch)
     sides = {
         "ours": lambda: buffer.draw(batch),
-        # The same, after a step that left time for the gather behind it.
+        # The same, after a step that left time for the gather after it.
         "behind_step": lambda: buffer.draw(batch),
         "reference": lambda: next(plain),
     }

@@ -124,7 +124,7 @@ export const newDictionary = async (worker: Worker): Promise<AutoEncoder> => {
   return await AutoEncoder.create(worker, shape, { device: "cpu", generator });
 };
 
-/** Steps per second of a new optimiser on the rows that come next, and L0 where it was looked at last. */
+/** Steps per second of a new optimiser on the rows that come next, and L0 where it was last measured. */
 export const timeSteps = async (
   buffer: ActivationBuffer,
   dictionary: AutoEncoder,

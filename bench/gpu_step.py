@@ -1,4 +1,4 @@
-"""The step on a GPU: gradients and kernels beside plain ones, and its speed at the published size, from a full buffer.
+"""The step on a GPU: gradients and kernels next to plain ones, and its speed at the published size, from a full buffer.
 
 Run by cuda.sh; one JSON object a line, and at the end tables of where the time goes. A part that fails says so, and the
 next one runs. With arguments, only the parts that are named.
@@ -71,7 +71,7 @@ def allow_tf32(on):
 
 
 class FullBuffer:
-    """A full buffer of the published size, which is shuffled anew when half of it is read."""
+    """A full buffer of the published size, which is shuffled again when half of it is read."""
 
     def __init__(self, device):
         self.buffer, values = full_buffer(ROWS, WIDTH, device)
@@ -98,7 +98,7 @@ def machine():
 
 
 def kernels():
-    """The Triton kernels beside the plain functions: the largest differences, whether two calls agree, and their speed.
+    """The Triton kernels next to the plain functions: the largest differences, whether two calls agree, and their speed.
 
     A width that is no multiple of a block is among the shapes.
     """
@@ -177,7 +177,7 @@ def gradients():
 
     Of features that are active on the same rows in both: where a feature is 0 but for rounding, so is which side of 0 it
     is on, and that decides whether the row counts. With rounded products hardly any feature is: there, the error of all
-    of a gradient's numbers together, relative to its norm, beside that of autograd under autocast.
+    of a gradient's numbers together, relative to its norm, next to that of autograd under autocast.
     """
     x = torch.randn(1024, WIDTH, generator=torch.Generator().manual_seed(1)).to(GPU)
     for l0, sparsity in itertools.product((100, None), ("l1", "entropy")):
@@ -222,7 +222,7 @@ def by_autograd(plain, x, sparsity, autocast):
 
 
 def same_bytes():
-    """Two trainings from one start: whether they end in the same bytes."""
+    """Two trainings from one start: whether they end byte-identical."""
     x = torch.randn(BATCH, WIDTH, generator=torch.Generator().manual_seed(1)).to(GPU)
     for variant, (tf32, name, autocast) in VARIANTS.items():
         allow_tf32(tf32)

@@ -15,7 +15,7 @@ const REPETITIONS = 5;
 type Round = readonly [seconds: number, rows: number];
 
 /**
- * Rows per second of one early layer, beside bare hooks and the reference's way through the whole model: of full
+ * Rows per second of one early layer, next to bare hooks and the reference's way through the whole model: of full
  * contexts, and of documents of all lengths.
  */
 export const benchHarvest = async (python: string): Promise<Table> => {
@@ -44,7 +44,7 @@ export const benchHarvest = async (python: string): Promise<Table> => {
     columns: ["input", "way", "rows/s", "dictlearn is faster by", "same rows", "share of the peak"],
     rows: [
       ["full", "dictlearn", rate(ours), "", "", share("ours")],
-      ["full", "bare hooks, ended behind the layer", rate(hooks), faster(ours, hooks), same(full), share("hooks")],
+      ["full", "bare hooks, ended after the layer", rate(hooks), faster(ours, hooks), same(full), share("hooks")],
       ["full", "generate(max_new_tokens=1), logits of all positions", rate(generate), faster(ours, generate), "", ""],
       ["full", "generate(max_new_tokens=1) of today", rate(today), faster(ours, today), "", ""],
       ["text", "dictlearn, contexts: pack", rate(pack), "", "", ""],

@@ -42,7 +42,7 @@ def load(request):
 
 @torch.no_grad()
 def by_hooks(model, layer, ids, mask):
-    """One pass that ends behind the layer."""
+    """One pass that ends after the layer."""
     found = []
 
     def keep(_, inputs, output):
@@ -160,7 +160,7 @@ class Ours:
 def text(model, request):
     """(seconds, rows) of every side in every round, and whether the rows of the same documents are the same.
 
-    The reference's batch is padded to its longest document, and the rows of the padding are dropped behind the model.
+    The reference's batch is padded to its longest document, and the rows of the padding are dropped after the model.
     """
     rounds, count, positions = request["repetitions"] + 1, request["documents"], request["positions"]
     texts = iter(documents())

@@ -8,7 +8,7 @@ const RUNS = [
   { width: 512, features: [1024, 4096], batch: 1024, steps: 1 },
 ];
 
-/** Six sites with two sizes each in one run, beside the sum of twelve runs of one dictionary. */
+/** Six sites with two sizes each in one run, next to the sum of twelve runs of one dictionary. */
 export const benchMany = async (python: string): Promise<Table> => {
   await using peer = PythonPeer.start(python, "many_peers.py");
   const rows: string[][] = [];

@@ -1,4 +1,4 @@
-"""Twelve dictionaries on six sites in one run, beside twelve runs of one.
+"""Twelve dictionaries on six sites in one run, next to twelve runs of one.
 
 Reads one JSON request a line, answers one JSON object a line.
 """

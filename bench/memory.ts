@@ -111,7 +111,7 @@ const runConfig = (folder: string, contexts: number, features: number) => ({
   resume_every: 5,
   train: {
     steps: STEPS,
-    // So large that all features are dead after the first step, and start anew after the fourth.
+    // So large that all features are dead after the first step, and start again after the fourth.
     lr: 1,
     sparsity_penalty: 10,
     warmup_steps: 1,

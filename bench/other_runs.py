@@ -40,7 +40,7 @@ def pretrained(request):
 
 
 class DictionaryLearning:
-    """Its buffer, which ends the pass behind the submodule and leaves padding out, and its standard trainer."""
+    """Its buffer, which ends the pass after the submodule and leaves padding out, and its standard trainer."""
 
     name, package = "dictionary_learning", "dictionary-learning"
 
@@ -92,7 +92,7 @@ class DictionaryLearning:
 
 
 class SAELens:
-    """Its store, which packs documents and ends the pass behind the module, and its trainer, without logging."""
+    """Its store, which packs documents and ends the pass after the module, and its trainer, without logging."""
 
     name, package = "sae_lens", "sae-lens"
 

@@ -33,7 +33,7 @@ const LIBRARIES = [
 ];
 
 /**
- * A run from text, model and all, beside other libraries' own buffers and trainers, which take turns with ours: at its
+ * A run from text, model and all, next to other libraries' own buffers and trainers, which take turns with ours: at its
  * beginning, where half of the features are active on a row, and once few are.
  */
 export const benchPeersEndToEnd = async (python: string): Promise<Table> => {

@@ -24,7 +24,7 @@ const LABELS: Readonly<Record<string, string>> = {
   "sparsify-adam": "sparsify, top-k, Adam",
 };
 
-/** One step beside those of other libraries, on the same rows and from the same weights, by turns. */
+/** One step next to those of other libraries, on the same rows and from the same weights, by turns. */
 export const benchPeers = async (
   python: string,
   features: number,

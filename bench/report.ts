@@ -1,34 +1,55 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { writeWhole } from "../src/write-whole.ts";
-import { markdown, type Table } from "./table.ts";
+import { comparison } from "./comparison.ts";
+import { type Measured, type Table, titled } from "./table.ts";
 
-const FILE = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));
+const ROOT = new URL("../", import.meta.url);
+const RESULTS = new URL("bench/results/", ROOT);
+
 const HEAD = `# Benchmarks
 
-Written by \`npm run bench -- --write [names]\`, which replaces the sections it measures. Both sides of a table take turns in one
-run, so the ratios say more than the times.
+Generated from bench/results, where \`npm run bench -- --write [names]\` puts the tables that it measures. Both sides of a
+table take turns in one run, so trust the ratios more than the times.
 `;
 
-/** Puts what was measured into docs/benchmarks.md, in place of what was there under the same name. */
+/** Saves a table in bench/results, and renews what is generated from there. */
 export const report = async (name: string, table: Table): Promise<void> => {
-  const kept = new Map(sections().map((section) => [section.split("\n", 1)[0]?.slice(3) ?? "", section.trimEnd()]));
   const machine = `${availableParallelism()} × ${cpus()[0]?.model.trim() ?? "an unknown CPU"}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
-  const date = new Date().toISOString().slice(0, 10);
-  kept.set(name, `## ${name}\n\n${date}, ${machine}. ${markdown(table)}`);
-  const all = [...kept].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, section]) => section);
-  await writeWhole(FILE, `${[HEAD, ...all].join("\n\n").replace("\n\n\n", "\n\n")}\n`);
+  const measured: Measured = { date: new Date().toISOString().slice(0, 10), machine, ...table };
+  await writeWhole(fileURLToPath(new URL(`${name}.json`, RESULTS)), `${JSON.stringify(measured, undefined, 2)}\n`);
+  for (const [path, text] of Object.entries(benchmarkPages())) {
+    await writeWhole(fileURLToPath(new URL(path, ROOT)), text);
+  }
 };
 
-/** The sections that are there already, each from its heading on. */
-const sections = (): string[] => {
-  try {
-    return readFileSync(FILE, "utf8")
-      .split(/^(?=## )/m)
-      .slice(1);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
+/** docs/benchmarks.md, and the README with its comparison: text by path. */
+export const benchmarkPages = (): Readonly<Record<string, string>> => {
+  const results = readResults();
+  const sections = Object.entries(results).map(
+    ([name, { date, machine, ...table }]) => `## ${name}\n\n${date}, ${machine}. ${titled(table)}`,
+  );
+  const readme = readFileSync(new URL("README.md", ROOT), "utf8");
+  return {
+    "docs/benchmarks.md": `${[HEAD.trimEnd(), ...sections].join("\n\n")}\n`,
+    "README.md": between(readme, "comparison", comparison(results)),
+  };
+};
+
+/** The tables measured last, by name, in alphabetical order. */
+const readResults = (): Readonly<Record<string, Measured>> =>
+  Object.fromEntries(
+    readdirSync(RESULTS)
+      .map((file) => basename(file, ".json"))
+      .sort()
+      .map((name) => [name, JSON.parse(readFileSync(new URL(`${name}.json`, RESULTS), "utf8")) as Measured]),
+  );
+
+/** The page with the text between its two `name` comments replaced. Throws where the page has no such place. */
+const between = (page: string, name: string, text: string): string => {
+  const place = new RegExp(`(<!-- ${name} -->\n).*?(<!-- /${name} -->)`, "s");
+  if (!place.test(page)) throw new Error(`The page has no <!-- ${name} --> … <!-- /${name} -->.`);
+  return page.replace(place, (_, begin: string, end: string) => `${begin}\n${text}\n\n${end}`);
 };

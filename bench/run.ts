@@ -16,7 +16,7 @@ import { benchRpc } from "./rpc.ts";
 import { benchSizes } from "./sizes.ts";
 import { benchStartUp } from "./start-up.ts";
 import { benchStep } from "./step.ts";
-import { markdown } from "./table.ts";
+import { titled } from "./table.ts";
 import { benchTrace } from "./trace.ts";
 
 const benches = {
@@ -65,6 +65,6 @@ const { python } = await ensureEnvironment({ onProgress: setupProgress() });
 for (const name of chosen) {
   const table = await benches[name](python);
   if (json) console.log(JSON.stringify({ name, ...table }));
-  else console.log(`\n${markdown(table)}`);
+  else console.log(`\n${titled(table)}`);
   if (write) await report(name, table);
 }

@@ -90,5 +90,5 @@ const timeParts = async (python: string): Promise<Timed[]> => {
   ];
   const { stdout } = await execa(python, ["-c", IMPORTS], { env: bytecodeVariables(python) });
   const [torch = Number.NaN, others = Number.NaN] = stdout.split(" ").map(Number);
-  return [...found, ["import torch", torch], ["import transformers and nnsight behind it", others]];
+  return [...found, ["import torch", torch], ["import transformers and nnsight after it", others]];
 };

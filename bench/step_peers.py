@@ -1,4 +1,4 @@
-"""One step of the worker beside one of the plain reference procedure, on the same rows and weights, in turns.
+"""One step of the worker next to one of the plain reference procedure, on the same rows and weights, in turns.
 
 Reads one JSON request a line, answers one JSON object a line.
 """

@@ -1,15 +1,27 @@
 /** What one benchmark found. */
-export interface Table {
+export interface Table extends Cells {
   readonly title: string;
+}
+
+interface Cells {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
 
+/** A table with the day and the machine on which it was measured: one file of bench/results. */
+export interface Measured extends Table {
+  readonly date: string;
+  readonly machine: string;
+}
+
 /** The table in Markdown, with its title above it. */
-export const markdown = ({ title, columns, rows }: Table): string => {
+export const titled = (table: Table): string => `${table.title}\n\n${markdown(table)}`;
+
+/** The cells in Markdown, padded so that they stand in columns. */
+export const markdown = ({ columns, rows }: Cells): string => {
   const widths = columns.map((column, index) => Math.max(column.length, ...rows.map((row) => row[index]?.length ?? 0)));
   const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`;
-  return [`${title}\n`, line(columns), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
+  return [line(columns), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 };
 
 export const median = (values: readonly number[]): number => {

@@ -13,7 +13,7 @@ const TRACES = 25;
 const NUMBERS = 2 ** 21;
 
 /**
- * A trace beside the same one in nnsight itself, on tiny-neox, where nothing else takes time; and the way of a large saved
+ * A trace next to the same one in nnsight itself, on tiny-neox, where nothing else takes time; and the way of a large saved
  * activation to Node. Both sides take turns, with one thread each, since two processes share the cores.
  */
 export const benchTrace = async (python: string): Promise<Table> => {

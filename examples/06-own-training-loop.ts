@@ -1,5 +1,5 @@
-// A training loop of one's own from the public pieces. First with trainSAE's rules, which gives the same bytes; then with
-// rules of the script's own: a cosine for the rate, and features that are too frequent resampled beside the dead ones.
+// A custom training loop from the public pieces. First with trainSAE's rules, which is byte-identical to it; then with custom
+// rules: a cosine for the rate, and features that are too frequent resampled together with the dead ones.
 // Run it with `npx tsx examples/06-own-training-loop.ts [model] [submodule]`.
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm } from "node:fs/promises";

@@ -2,8 +2,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { benchmarkPages } from "../bench/report.ts";
 import { configJsonSchema } from "../src/config/json-schema.ts";
 import { generatePython } from "../src/protocol/python.ts";
+import { configPage } from "./config-page.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const files: Record<string, string> = {
@@ -11,6 +13,8 @@ const files: Record<string, string> = {
     Object.entries(generatePython()).map(([name, text]) => [`py_worker/dictlearn_worker/protocol/${name}`, text]),
   ),
   "configs/schema.json": configJsonSchema(),
+  "docs/config.md": configPage(),
+  ...benchmarkPages(),
 };
 
 const stale = Object.entries(files).filter(

@@ -3,6 +3,8 @@ import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { execa } from "execa";
 import { expect, it } from "vitest";
+import { comparison } from "../bench/comparison.ts";
+import { benchmarkPages } from "../bench/report.ts";
 import { TINY, temporaryFolder } from "./cli/support.ts";
 import { path, python } from "./support.ts";
 
@@ -30,28 +32,28 @@ it("every link within the documentation leads somewhere", () => {
 });
 
 it("the README compares with the figures that were measured last", () => {
-  const section = (name: string, heading: string): string => {
-    const text = pages.find((page) => page.name === name)?.text ?? "";
-    return text.split(`\n## ${heading}\n`)[1]?.split("\n## ")[0] ?? "";
-  };
-  const cells = (text: string): string[][] =>
-    [...text.matchAll(/^\| (\d.*) \|$/gm)].map(([, row]) => (row ?? "").split(" | ").map((cell) => cell.trim()));
-  const said = section("README.md", "How it compares");
-  const peers = section("docs/benchmarks.md", "peers");
-  const measured = cells(peers).map(([, l0, library = "", ms = ""]) => ({ l0, library, ms: ms.split(" ")[0] }));
-  const libraries = ["dictlearn", "dictionary_learning,", "SAELens,", "plain reference loop"];
-  const rows = cells(said);
-  expect(rows).toHaveLength(3);
-  for (const [features = "", ...times] of rows) {
-    const l0 = /^\d+/.exec(features)?.[0];
-    const found = libraries.map((name) => measured.find((each) => each.l0 === l0 && each.library.startsWith(name))?.ms);
-    expect(times, `L0 ${l0}`).toEqual(found);
+  for (const [name, text] of Object.entries(benchmarkPages())) {
+    expect(pages.find((page) => page.name === name)?.text, name).toBe(text);
   }
-  expect(peers).toContain("dictionary-learning 0.1.0, sae-lens 6.54.0");
-  const whole = section("docs/benchmarks.md", "end-to-end");
-  const ratios = [...said.matchAll(/(\d+\.\d+) times/g)].map(([, ratio]) => ratio ?? "");
-  expect(ratios.length).toBeGreaterThan(1);
-  expect(ratios.filter((ratio) => !whole.includes(`| ${ratio} (`))).toEqual([]);
+  // What `bench -- --write peers` writes reaches the README's table, library by library.
+  const { rows } = JSON.parse(readFileSync(path("bench/results/peers.json"), "utf8")) as { rows: string[][] };
+  const faster = rows.map(([m = "", l0 = "", library = "", time = "", ...rest]) =>
+    library === "SAELens, standard, SAETrainer" && l0 !== "100"
+      ? [m, l0, library, "7 (6–8)", ...rest]
+      : [m, l0, library, time, ...rest],
+  );
+  const results = Object.fromEntries(
+    ["peers", "peers-end-to-end"].map((name) => [
+      name,
+      JSON.parse(readFileSync(path(`bench/results/${name}.json`), "utf8")),
+    ]),
+  );
+  const table = comparison({ ...results, peers: { ...results.peers, rows: faster } });
+  const cells = (line: string | undefined) => line?.split("|").map((cell) => cell.trim());
+  const lines = table.split("\n").filter((line) => line.startsWith("| one step"));
+  expect(lines).toHaveLength(3);
+  const column = cells(table.split("\n").find((line) => line.includes("SAELens")))?.indexOf("SAELens") ?? -1;
+  expect(lines.map((line) => cells(line)?.[column] === "7 ms")).toEqual([false, true, true]);
 });
 
 it("every block of TypeScript is right to the compiler", async () => {

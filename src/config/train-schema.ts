@@ -43,11 +43,11 @@ export const trainKeys = {
     ),
   resample_window: z
     .enum(["count-first-step", "drop-first-step"])
-    .describe("Whether a window's first step counts; the reference drops it."),
+    .describe("Count what fires at a window's first step, or drop it (the reference's)."),
   resample_among: z
     .enum(["held", "batch"])
-    .describe("Draw among resample_rows of the rows that are held, or the last batch's (the reference's)."),
-  resample_rows: whole(1).describe("Most held rows whose loss is computed for a resampling."),
+    .describe("Draw from up to resample_rows buffered rows, or from the last batch (the reference's)."),
+  resample_rows: whole(1).describe("Largest number of buffered rows whose loss is computed for a resampling."),
   resample_probability: z
     .enum(["squared-loss", "error-norm"])
     .describe("Draw rows in proportion to the squared mean square error, or to the error's norm (the reference's)."),
@@ -65,7 +65,7 @@ export const trainKeys = {
     .describe("Reset Adam's moments of encoder, bias and decoder, or not the decoder's (the reference's)."),
   resample_all_dead: z
     .enum(["fresh", "stop"])
-    .describe("When every feature is dead, start them all anew, or stop (the reference goes on with NaN)."),
+    .describe("When every feature is dead, initialise all again, or stop (the reference continues with NaN)."),
   resample_warmup_steps: z
     .nullable(whole(0))
     .describe("Steps over which the rate rises again after a resampling; null: as warmup_steps."),
