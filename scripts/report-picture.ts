@@ -1,4 +1,4 @@
-// npx tsx scripts/report-picture.ts REPORT.html: the README's picture, docs/report.png, of the top of a report and its first feature.
+// npx tsx scripts/report-picture.ts REPORT.html [FEATURE]: the README's picture, docs/report.png, of the top of a report with one feature.
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -7,15 +7,16 @@ import { openBrowser } from "../test/report/chromium.ts";
 /** GitHub shows pictures 1 000 pixels wide or less; beyond this size a page with it opens slowly. */
 const MOST_BYTES = 200_000;
 
-const [report] = process.argv.slice(2);
+const [report, feature] = process.argv.slice(2);
 if (report === undefined)
   throw new Error("Name a report: npx tsx scripts/report-picture.ts runs/quickstart/report.html");
 const picture = fileURLToPath(new URL("../docs/report.png", import.meta.url));
 
 const browser = await openBrowser();
 try {
-  const page = await browser.newPage({ viewport: { width: 1200, height: 1400 } });
-  await page.goto(pathToFileURL(resolve(report)).href);
+  const page = await browser.newPage({ viewport: { width: 1240, height: 1180 }, deviceScaleFactor: 0.8 });
+  await page.goto(`${pathToFileURL(resolve(report)).href}${feature === undefined ? "" : `#feature-${feature}`}`);
+  await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: picture });
 } finally {
   await browser.close();
