@@ -16,7 +16,7 @@ const browser = await openBrowser();
 try {
   const page = await browser.newPage({ viewport: { width: 1240, height: 1180 }, deviceScaleFactor: 0.8 });
   await page.goto(`${pathToFileURL(resolve(report)).href}${feature === undefined ? "" : `#feature-${feature}`}`);
-  await page.evaluate(() => scrollTo(0, 0));
+  await page.evaluate("scrollTo(0, 0)");
   await page.screenshot({ path: picture });
 } finally {
   await browser.close();
