@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import sys
 from importlib import metadata
+from typing import Any
 
 import psutil
 import torch
 
+from .buffer.rows import ActivationRows
 from .errors import WorkerError
+from .memory import give_back
+from .models.language_model import LanguageModel
 from .protocol import (
     SCHEMA_HASH,
     ConfigureParams,
@@ -25,6 +30,9 @@ from .protocol import (
 )
 from .registry import Context, method
 
+# A pass of the model leaves cycles of objects, which hold what it ran in and what it filled until they are looked for.
+TRACED = (ActivationRows, LanguageModel)
+LARGE_BYTES = 2**20
 PACKAGES = ("torch", "nnsight", "transformers", "pyzmq", "msgspec", "datasets")
 
 
@@ -81,14 +89,28 @@ def configure(context: Context, params: ConfigureParams) -> ConfigureResult:
 def release(context: Context, params: ReleaseParams) -> ReleaseResult:
     """Forgets the objects behind the handles; one that is unknown does not keep the others."""
     failures: list[WorkerError] = []
+    released: list[Any] = []
     for handle in params.handles:
         try:
-            context.objects.release(handle)
+            released.append(context.objects.release(handle))
         except WorkerError as error:
             failures.append(error)
+    traced, large = any(isinstance(each, TRACED) for each in released), any(map(is_large, released))
+    released.clear()
+    if traced:
+        gc.collect()
+    if large:
+        give_back()
     if failures:
         raise failures[0]
     return ReleaseResult()
+
+
+def is_large(released: object) -> bool:
+    """Whether it may have taken so much memory that looking for pages to hand back is worth its milliseconds."""
+    if isinstance(released, torch.Tensor):
+        return released.nbytes >= LARGE_BYTES
+    return not isinstance(released, torch.Generator)
 
 
 @method("status")

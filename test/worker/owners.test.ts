@@ -104,6 +104,24 @@ describe.each(SOURCES)("trainSAE on %s", (_, open) => {
   });
 });
 
+describe("eight trainings in one worker", () => {
+  it("take no more memory than one, each closed after the other", async () => {
+    const resident: number[] = [];
+    await clean(async () => {
+      for (let seed = 0; seed < 8; seed++) {
+        await using source = await fromFile();
+        const ae = await trainSAE(source, { dictionary_size: 131_072, device: "cpu", steps: 2, log_steps: 1, seed });
+        await ae.close();
+        resident.push((await worker.call("status", {})).resident_bytes);
+      }
+    });
+    // Weights and moments of one are 51 MB. What a library takes for itself, it takes in the first two.
+    const [, second = 0] = resident;
+    const grown = (resident.at(-1) ?? 0) - second;
+    expect(grown, resident.map((bytes) => `${Math.round(bytes / 1e6)} MB`).join(", ")).toBeLessThan(6 * 5e6);
+  });
+});
+
 const fail = (): never => {
   throw new RangeError("of the script");
 };
