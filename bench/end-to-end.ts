@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Contexts } from "../src/activations/index.ts";
 import { ActivationBuffer, bufferOptions, contextsOptions } from "../src/buffer/index.ts";
-import { parseBuffer, parseTrain } from "../src/config/index.ts";
+import { parseBuffer, parseTraining } from "../src/config/index.ts";
 import { AutoEncoder } from "../src/dictionary/index.ts";
 import { cacheFolder } from "../src/environment/index.ts";
 import { LanguageModel } from "../src/nnsight/index.ts";
@@ -27,6 +27,7 @@ const TEXT = {
 } as const;
 export const SHAPE = { width: 576, features: 4608, batch: 512 };
 export const BUFFER = { n_ctxs: 64, ctx_len: 128, in_batch_size: 32, out_batch_size: SHAPE.batch };
+const FLOAT32 = { dtype: "float32", autocast: null } as const;
 export const SETTINGS = { lr: 1e-3, sparsity_penalty: 1.6e-3, warmup_steps: 10, log_steps: 10 };
 const STEPS = 36;
 const REPETITIONS = 5;
@@ -132,7 +133,7 @@ export const timeSteps = async (
 ): Promise<{ readonly rate: number; readonly l0: number }> => {
   const { worker } = buffer;
   const { generator } = await worker.call("generator.create", { seed: 1 });
-  const settings = parseTrain({ ...SETTINGS, steps, save_steps: null, resample_steps: null });
+  const settings = parseTraining({ ...SETTINGS, steps, save_steps: null, resample_steps: null }, FLOAT32, "bench");
   const options = { name: "bench", site: 0, settings, autocast: null, generator };
   const trainee = await Trainee.create(dictionary, options);
   let l0 = Number.NaN;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CachedRows } from "../src/buffer/index.ts";
-import { parseTrain } from "../src/config/index.ts";
+import { parseTraining } from "../src/config/index.ts";
 import { AutoEncoder } from "../src/dictionary/index.ts";
 import { trainLoop } from "../src/train/loop.ts";
 import { Trainee } from "../src/train/trainee.ts";
@@ -23,6 +23,7 @@ const SIZES: readonly Size[] = [
   { width: 512, features: 8192, batch: 1024, steps: 6 },
 ];
 const REPETITIONS = 5;
+const FLOAT32 = { dtype: "float32", autocast: null } as const;
 const SETTINGS = { lr: 1e-3, sparsity_penalty: 1e-3, warmup_steps: 10, log_steps: 100 };
 
 /** Steps per second of the loop that TypeScript drives, against the same operations in one Python process and the reference. */
@@ -83,7 +84,11 @@ const timeOurs = async (worker: Worker, size: Size, files: Record<string, string
   const shape = { inputWidth: size.width, outputWidth: size.width, size: size.features, dtype: "float32" } as const;
   await using dictionary = await AutoEncoder.create(worker, shape, { device: "cpu", generator });
   await dictionary.save(initial);
-  const settings = parseTrain({ ...SETTINGS, steps: size.steps, save_steps: null, resample_steps: null });
+  const settings = parseTraining(
+    { ...SETTINGS, steps: size.steps, save_steps: null, resample_steps: null },
+    FLOAT32,
+    "bench",
+  );
   const options = { name: "bench", site: 0, settings, autocast: null, generator };
   const trainee = await Trainee.create(dictionary, options);
   const start = performance.now();

@@ -19,10 +19,10 @@ const data = [
 ];
 
 const options = { n_ctxs: 8, ctx_len: 32, out_batch_size: 8 };
-const buffer = await ActivationBuffer.create(data, model, model.at(submodule), options);
+await using buffer = await ActivationBuffer.create(data, model, model.at(submodule), options);
 
 const losses: number[] = [];
-const ae = await trainSAE(buffer, {
+await using ae = await trainSAE(buffer, {
   dictionary_size: 16 * (buffer.widths[0]?.input ?? 0),
   lr: 3e-4,
   sparsity_penalty: 1e-3,

@@ -22,7 +22,7 @@ async function* functions(folder: URL): AsyncGenerator<string> {
 }
 
 await using model = await LanguageModel.load(path);
-const buffer = await ActivationBuffer.create(functions(new URL("../src/", import.meta.url)), model, submodule, {
+await using buffer = await ActivationBuffer.create(functions(new URL("../src/", import.meta.url)), model, submodule, {
   n_ctxs: 16,
   ctx_len: 32,
   in_batch_size: 8,
@@ -30,7 +30,7 @@ const buffer = await ActivationBuffer.create(functions(new URL("../src/", import
 });
 
 // 20 steps are far less than there is text for: what is not needed is never read.
-const ae = await trainSAE(buffer, { dictionary_size: 128, steps: 20, resample_steps: null, warmup_steps: 5 });
+await using ae = await trainSAE(buffer, { dictionary_size: 128, steps: 20, resample_steps: null, warmup_steps: 5 });
 console.log(`${ae.shape.size} features from the ${files} files that were needed`);
 
 const all = (await readdir(new URL("../src/", import.meta.url), { recursive: true })).filter((name) =>

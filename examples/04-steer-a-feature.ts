@@ -12,13 +12,13 @@ const [
 const PROMPT = "Python is a programming language that lets you work";
 
 await using model = await LanguageModel.load(path);
-const buffer = await ActivationBuffer.create({ path: PYTHON_DOCS }, model, submodule, {
+await using buffer = await ActivationBuffer.create({ path: PYTHON_DOCS }, model, submodule, {
   n_ctxs: 128,
   ctx_len: 64,
   in_batch_size: 16,
   out_batch_size: 256,
 });
-const ae = await trainSAE(buffer, {
+await using ae = await trainSAE(buffer, {
   dictionary_size: 1024,
   steps: 120,
   lr: 1e-3,

@@ -3,7 +3,6 @@ import { contextsOptions } from "../buffer/index.ts";
 import type { RunConfig } from "../config/index.ts";
 import type { LanguageModel } from "../nnsight/index.ts";
 import { TextStream, textSource } from "../text/index.ts";
-import { deriveSeed } from "../train/seeds.ts";
 
 /** Seconds after which a text counts as one without end. */
 const PATIENCE_SECONDS = 10;
@@ -19,10 +18,7 @@ export const rowsOfText = async (
 ): Promise<number | null> => {
   if (config.data === null) return null;
   const { worker } = model;
-  await using text = await TextStream.open(
-    worker,
-    textSource(config.data, "training", deriveSeed(config.seed, "text")),
-  );
+  await using text = await TextStream.open(worker, textSource(config.data, "training", config.seed));
   await using contexts = await Contexts.open(model, text, contextsOptions(config.buffer));
   const begun = performance.now();
   let rows = 0;

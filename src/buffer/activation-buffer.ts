@@ -1,9 +1,10 @@
 import { Contexts, type ContextsOptions } from "../activations/index.ts";
-import { type BufferInput, type BufferSettings, parseBuffer } from "../config/index.ts";
+import { type BufferInput, type BufferSettings, parseFilledBuffer } from "../config/index.ts";
 import { DictlearnError } from "../errors.ts";
 import { type LanguageModel, resolveDevice, type SiteSpec, type Widths } from "../nnsight/index.ts";
 import type { HandleRef } from "../protocol/index.ts";
-import { type Documents, type TextSource, TextStream } from "../text/index.ts";
+import { randomStream } from "../seeds.ts";
+import { type Documents, seeded, type TextSource, TextStream } from "../text/index.ts";
 import { Handle, OutOfMemoryError, Scope, type Worker } from "../worker/index.ts";
 import { allocatedRows, type BufferShape, contextsToAppend, drawableBatches, halved, needsRefresh } from "./policy.ts";
 import type { SourcePosition } from "./position.ts";
@@ -90,14 +91,15 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
     { io = "out", seed = 0, dtype = "float32", ...options }: ActivationBufferInput = {},
   ): Promise<ActivationBuffer> {
     const { worker } = model;
-    const settings = parseBuffer(options);
+    const settings = parseFilledBuffer(options, "ActivationBuffer.create");
     const site = { submodule: model.at(submodule), io };
     const device = resolveDevice(worker, settings.device);
     await using scope = new Scope();
-    const text = scope.use(isSource(data) ? await TextStream.open(worker, data) : await TextStream.from(worker, data));
+    const text = scope.use(
+      isSource(data) ? await TextStream.open(worker, seeded(data, seed)) : await TextStream.from(worker, data),
+    );
     const contexts = scope.use(await Contexts.open(model, text, contextsOptions(settings)));
-    const { generator } = await worker.call("generator.create", { seed });
-    scope.own(worker, generator, "random stream");
+    const generator = scope.use(await randomStream(worker, seed, "buffer")).ref;
     const how = { ...bufferOptions(settings), dtype, device, generator, scope };
     if (!isSource(data)) return await ActivationBuffer.open(contexts, [site], how);
     // What can be read again can be resumed.

@@ -1,14 +1,9 @@
-import { ConfigError } from "../errors.ts";
-import type { ResolvedRun } from "./resolve.ts";
+import { checkArchitecture } from "./cross-checks.ts";
+import { type ResolvedRun, trainKey } from "./resolve.ts";
 
 /** Throws a `ConfigError` when the run asks for what a config may say although this version cannot do it yet. */
-export const requireAvailable = ({ dictionaries }: ResolvedRun): void => {
-  const other = dictionaries.find(({ train }) => train.architecture !== "standard");
-  if (other === undefined) return;
-  const value = JSON.stringify(other.train.architecture);
-  throw new ConfigError(`The config sets architecture to ${value}, which this version cannot do yet.`, {
-    hint: "Leave the key out.",
-  });
+export const requireAvailable = ({ config, dictionaries }: ResolvedRun): void => {
+  for (const [index, { train }] of dictionaries.entries()) checkArchitecture(train, trainKey(config, index));
 };
 
 /** What the user should know before the run starts. */

@@ -7,8 +7,9 @@ export {
   type BufferInput,
   type BufferSettings,
   parseBuffer,
+  parseFilledBuffer,
   parseResume,
-  parseTrain,
+  parseTraining,
   type TrainSettingsInput,
 } from "./parts.ts";
 export { type ResolvedDictionary, type ResolvedRun, resolveRun } from "./resolve.ts";

@@ -1,4 +1,12 @@
 import type { z } from "zod";
+import {
+  checkArchitecture,
+  checkCapacity,
+  checkPrecision,
+  checkSchedules,
+  inOptionsOf,
+  refuseRunKeys,
+} from "./cross-checks.ts";
 import { bufferDefaults, bufferQuirks, given } from "./defaults.ts";
 import { configError } from "./errors.ts";
 import { Buffer, Resume, type RunConfig } from "./schema.ts";
@@ -15,11 +23,30 @@ export const parseBuffer = (input: BufferInput, compat: RunConfig["compat"] = "n
   ...given(check(Buffer.partial(), input, "buffer")),
 });
 
-/** The `train` part of a config, for scripts: checked, with the config's defaults. */
-export const parseTrain = (input: TrainSettingsInput): Train => ({
-  ...trainDefaults,
-  ...given(check(TrainInput, input, "train")),
-});
+/** What of a run decides the precision of a training. */
+export type Precision = Pick<RunConfig, "dtype" | "autocast">;
+
+/**
+ * The `train` part of a config, for `caller`, a script's function: checked as a config is, with its defaults, but `steps`
+ * null.
+ */
+export const parseTraining = (input: TrainSettingsInput, precision: Precision, caller: string): Train => {
+  refuseRunKeys(input, caller);
+  const train = { ...trainDefaults, steps: null, ...given(check(TrainInput, input, "train")) };
+  const named = inOptionsOf(caller);
+  checkArchitecture(train, named);
+  checkSchedules(train, named);
+  checkPrecision(precision, named);
+  return train;
+};
+
+/** The `buffer` part of a config that is to be filled, for `caller`: with what no single key can say. */
+export const parseFilledBuffer = (input: BufferInput, caller: string): BufferSettings => {
+  refuseRunKeys(input, caller);
+  const settings = parseBuffer(input);
+  checkCapacity(settings, inOptionsOf(caller));
+  return settings;
+};
 
 /** The keys of a config that say what is kept for resuming, for scripts: checked. */
 export const parseResume = (input: z.output<typeof Resume>, caller: string): z.output<typeof Resume> =>

@@ -1,4 +1,5 @@
 import { ConfigError } from "../errors.ts";
+import { checkCapacity, checkPrecision, checkSchedules, inConfig, type Naming } from "./cross-checks.ts";
 import { given } from "./defaults.ts";
 import type { RunConfig } from "./schema.ts";
 import type { Train } from "./train-schema.ts";
@@ -21,11 +22,10 @@ export interface ResolvedRun {
 /** Gives every dictionary its own settings and checks what no single key can say. Throws `ConfigError`. */
 export const resolveRun = (config: RunConfig): ResolvedRun => {
   checkSource(config);
-  if (config.autocast !== null && config.dtype !== "float32") {
-    throw new ConfigError(`autocast is ${config.autocast}, which needs dtype: float32, but dtype is ${config.dtype}.`, {
-      hint: "Leave one of the two keys out.",
-    });
-  }
+  checkPrecision(
+    config,
+    inConfig((key) => key),
+  );
   const dictionaries = config.dictionaries.map((each) => {
     const { submodule, io, dictionary_size, name, seed, ...own } = each;
     const train = { ...config.train, ...given(own) };
@@ -35,6 +35,10 @@ export const resolveRun = (config: RunConfig): ResolvedRun => {
   checkNormLimit(config, dictionaries);
   return { config, dictionaries };
 };
+
+/** Where a key of a dictionary's training stands: in its own entry, or in `train`. */
+export const trainKey = ({ dictionaries }: RunConfig, index: number): Naming =>
+  inConfig((key) => (Object.hasOwn(dictionaries[index] ?? {}, key) ? `dictionaries.${index}.${key}` : `train.${key}`));
 
 const checkSource = ({ model, data, activations, buffer }: RunConfig): void => {
   if (activations !== null) {
@@ -50,13 +54,10 @@ const checkSource = ({ model, data, activations, buffer }: RunConfig): void => {
       hint: "A run needs model and data, or activations.",
     });
   }
-  const capacity = buffer.n_ctxs * buffer.ctx_len;
-  if (buffer.out_batch_size > capacity) {
-    throw new ConfigError(
-      `buffer.out_batch_size is ${buffer.out_batch_size}, but the buffer holds only n_ctxs × ctx_len = ${capacity} rows.`,
-      { hint: "Raise buffer.n_ctxs, or lower buffer.out_batch_size." },
-    );
-  }
+  checkCapacity(
+    buffer,
+    inConfig((key) => `buffer.${key}`),
+  );
 };
 
 /** Rows that are dropped at one site would be missing at the others, and cached rows have been chosen already. */
@@ -70,10 +71,8 @@ const checkNormLimit = ({ activations, buffer }: RunConfig, dictionaries: readon
   });
 };
 
-const checkDictionaries = (
-  { activations, random_streams }: RunConfig,
-  dictionaries: readonly ResolvedDictionary[],
-): void => {
+const checkDictionaries = (config: RunConfig, dictionaries: readonly ResolvedDictionary[]): void => {
+  const { activations, random_streams } = config;
   const names = new Set<string>();
   for (const [index, { name, submodule, seed, train }] of dictionaries.entries()) {
     if (names.has(name)) {
@@ -85,9 +84,7 @@ const checkDictionaries = (
         `The config lacks the key dictionaries.${index}.submodule, which must be given: a module's path.`,
       );
     }
-    if (train.decay_start !== null && train.steps !== null && train.decay_start >= train.steps) {
-      throw new ConfigError(`decay_start is ${train.decay_start}, but the last step is ${train.steps - 1}.`);
-    }
+    checkSchedules(train, trainKey(config, index));
     if (random_streams === "one" && seed !== dictionaries[0]?.seed) {
       throw new ConfigError("With random_streams: one, the dictionaries cannot have seeds of their own.");
     }

@@ -3,8 +3,8 @@ import { ActivationBuffer, bufferOptions, CachedRows, contextsOptions } from "..
 import type { AutoEncoder } from "../dictionary/index.ts";
 import { ConfigError, DictlearnError } from "../errors.ts";
 import { resolveDevice } from "../nnsight/index.ts";
+import { deriveSeed, referenceStream } from "../seeds.ts";
 import { TextStream } from "../text/index.ts";
-import { deriveSeed } from "../train/seeds.ts";
 import { Scope } from "../worker/index.ts";
 import { aliveShare } from "./alive.ts";
 import type { Bootstrap } from "./bootstrap.ts";
@@ -122,8 +122,7 @@ const referenceBuffer = async (
     "path" in at.data ? await TextStream.open(worker, at.data) : await TextStream.from(worker, at.data, part),
   );
   const contexts = scope.use(await Contexts.open(at.model, text, contextsOptions(buffer)));
-  const { generator } = await worker.call("generator.create", { seed });
-  scope.own(worker, generator, "random stream");
+  const generator = scope.use(await referenceStream(worker, seed)).ref;
   const options = { dtype: dictionary.shape.dtype, device, generator, scope };
   return await ActivationBuffer.open(contexts, [at.site], { ...bufferOptions(buffer), ...options });
 };

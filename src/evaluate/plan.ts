@@ -3,7 +3,6 @@ import type { BufferSettings } from "../config/parts.ts";
 import { ConfigError } from "../errors.ts";
 import type { SiteSpec } from "../nnsight/index.ts";
 import { type TextSource, textSource } from "../text/index.ts";
-import { deriveSeed } from "../train/seeds.ts";
 import { DEFAULT_CONTEXTS, type EvaluateOptions } from "./options.ts";
 import type { DictionaryOnDisk } from "./targets.ts";
 
@@ -151,7 +150,7 @@ interface DataFacts {
 const evaluationData = (name: string, { run, choices, compat, seed, text }: DataFacts): TextSource => {
   if (choices.data !== undefined) {
     const { data: path, split, skip, text_field: textField } = choices;
-    return { path, ...defined({ split, skip, textField }), seed: deriveSeed(seed, "text") };
+    return { path, ...defined({ split, skip, textField }), seed };
   }
   const data = run?.data;
   if (data === undefined || data === null) {
@@ -160,7 +159,7 @@ const evaluationData = (name: string, { run, choices, compat, seed, text }: Data
     });
   }
   if (text === "all") {
-    return textSource({ ...data, evaluation_every: null }, "training", deriveSeed(run?.seed ?? seed, "text"));
+    return textSource({ ...data, evaluation_every: null }, "training", run?.seed ?? seed);
   }
   if (data.evaluation_every === null && compat === "none") {
     throw new ConfigError(`${name} was trained on all of its text: data.evaluation_every is null.`, {
@@ -168,7 +167,7 @@ const evaluationData = (name: string, { run, choices, compat, seed, text }: Data
     });
   }
   const part = compat === "none" ? "evaluation" : "training";
-  return textSource(data, part, deriveSeed(run?.seed ?? seed, "text"));
+  return textSource(data, part, run?.seed ?? seed);
 };
 
 /** Without the keys that are undefined. */

@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import { cacheFolder } from "../environment/index.ts";
+import { ConfigError } from "../errors.ts";
 import type { FoundFile, Part } from "../protocol/index.ts";
+import { deriveSeed } from "../seeds.ts";
 import { Handle, type Worker } from "../worker/index.ts";
 
 /** Text on disk or on the hub, as the config's `data` names it. */
@@ -19,6 +21,10 @@ export interface TextSource {
   readonly shuffleBuffer?: number;
   /** What one document is in a .txt file. */
   readonly txtDocuments?: "line" | "paragraph" | "file";
+  /**
+   * Of the order, where it is shuffled: the `seed` of a config, or the one of `ActivationBuffer.create`, which is taken where
+   * none is given here; otherwise 0.
+   */
   readonly seed?: number;
   /** Which documents to take; all of them without it. */
   readonly part?: TextPart | null | undefined;
@@ -57,12 +63,13 @@ export class TextStream implements AsyncDisposable {
 
   /** Opens files where the path exists, and a Hugging Face dataset of that name otherwise. */
   static async open(worker: Worker, source: TextSource): Promise<TextStream> {
+    requireOneOrder(source);
     const common = {
       path: source.path,
       text_field: source.textField ?? "text",
       skip: source.skip ?? 0,
       shuffle_buffer: source.shuffleBuffer ?? 0,
-      seed: source.seed ?? 0,
+      seed: deriveSeed(source.seed ?? 0, "text"),
       part: source.part ?? null,
     };
     const { text, files } = isLocal(source.path)
@@ -112,6 +119,21 @@ export class TextStream implements AsyncDisposable {
     await this.#handle.release();
   }
 }
+
+/** Whether the order of documents depends on a seed, and with it which of them belong to each part. */
+const isDividedByChance = ({ part, shuffleBuffer = 0 }: TextSource): boolean => Boolean(part) && shuffleBuffer > 0;
+
+/** The seed of the caller, where the source has none and none has to be said. */
+export const seeded = (source: TextSource, seed: number): TextSource =>
+  isDividedByChance(source) ? source : { ...source, seed: source.seed ?? seed };
+
+/** Two parts share no document only if both are read in one order. */
+const requireOneOrder = (source: TextSource): void => {
+  if (!isDividedByChance(source) || source.seed !== undefined) return;
+  throw new ConfigError("The text is shuffled and divided into parts, but its seed is not given.", {
+    hint: "Give data.seed, the same for training and for evaluation: with another order they would share documents.",
+  });
+};
 
 /** A name with one slash at most and no known ending may be a dataset of the hub; everything else is a file. */
 const isLocal = (path: string): boolean =>

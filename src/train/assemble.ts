@@ -13,11 +13,11 @@ import { AutoEncoder } from "../dictionary/index.ts";
 import { ConfigError, DictlearnError } from "../errors.ts";
 import { LanguageModel, resolveDevice, type SiteSpec } from "../nnsight/index.ts";
 import type { HandleRef } from "../protocol/index.ts";
+import { randomStream, referenceStream } from "../seeds.ts";
 import { TextStream, textSource } from "../text/index.ts";
-import { Scope, type Worker } from "../worker/index.ts";
+import { type Handle, Scope, type Worker } from "../worker/index.ts";
 import type { Observer } from "./events.ts";
 import type { RowFacts } from "./resources.ts";
-import { deriveSeed } from "./seeds.ts";
 import { siteIndex } from "./sites.ts";
 import { Trainee } from "./trainee.ts";
 
@@ -48,11 +48,10 @@ export class Generators implements AsyncDisposable {
   readonly #handles: HandleRef[] = [];
   readonly #scope = new Scope();
 
-  private constructor(worker: Worker, seed: number, shared: HandleRef | undefined) {
+  private constructor(worker: Worker, seed: number, shared: Handle | undefined) {
     this.#worker = worker;
     this.#seed = seed;
-    this.#shared = shared;
-    if (shared !== undefined) this.#keep(shared);
+    this.#shared = shared === undefined ? undefined : this.#keep(shared);
   }
 
   /** All streams, in the order in which they were made, which is the same in every run of a config. */
@@ -64,25 +63,22 @@ export class Generators implements AsyncDisposable {
     worker: Worker,
     { seed, random_streams }: Pick<RunConfig, "seed" | "random_streams">,
   ): Promise<Generators> {
-    const shared = random_streams === "one" ? await worker.call("generator.create", { seed }) : undefined;
-    return new Generators(worker, seed, shared?.generator);
+    return new Generators(worker, seed, random_streams === "one" ? await referenceStream(worker, seed) : undefined);
   }
 
   /** The stream for `purpose`. It does not depend on what else the run holds. */
   async stream(purpose: "buffer" | "dictionary", seed = this.#seed): Promise<HandleRef> {
     if (this.#shared !== undefined) return this.#shared;
-    const { generator } = await this.#worker.call("generator.create", { seed: deriveSeed(seed, purpose) });
-    return this.#keep(generator);
+    return this.#keep(await randomStream(this.#worker, seed, purpose));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#scope[Symbol.asyncDispose]();
   }
 
-  #keep(generator: HandleRef): HandleRef {
-    this.#scope.own(this.#worker, generator, "random stream");
-    this.#handles.push(generator);
-    return generator;
+  #keep(stream: Handle): HandleRef {
+    this.#handles.push(this.#scope.use(stream).ref);
+    return stream.ref;
   }
 }
 
@@ -114,7 +110,7 @@ export const openSource = async (worker: Worker, config: RunConfig, options: Sou
   await options.approve({ widths: await model.widths(options.sites), batchRows: buffer.out_batch_size }, model);
   const { data } = config;
   const device = resolveDevice(worker, buffer.device);
-  const text = scope.use(await TextStream.open(worker, textSource(data, "training", deriveSeed(config.seed, "text"))));
+  const text = scope.use(await TextStream.open(worker, textSource(data, "training", config.seed)));
   const contexts = scope.use(await Contexts.open(model, text, contextsOptions(buffer)));
   const opened = await ActivationBuffer.open(contexts, options.sites, {
     ...bufferOptions(buffer),

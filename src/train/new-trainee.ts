@@ -1,10 +1,10 @@
 import type { RowSource } from "../buffer/index.ts";
-import { parseTrain, type TrainSettingsInput } from "../config/index.ts";
+import { parseTraining, type TrainSettingsInput } from "../config/index.ts";
 import { AutoEncoder, type Dtype } from "../dictionary/index.ts";
 import { ConfigError } from "../errors.ts";
 import { resolveDevice } from "../nnsight/index.ts";
+import { randomStream } from "../seeds.ts";
 import type { Scope } from "../worker/index.ts";
-import { deriveSeed } from "./seeds.ts";
 import { Trainee } from "./trainee.ts";
 
 /** The keys of the config's `train`, and what else a dictionary of its own needs. */
@@ -19,16 +19,22 @@ export interface TraineeInput extends TrainSettingsInput {
   readonly signal?: AbortSignal;
 }
 
-/** A fresh dictionary with an optimiser for the first site of a source; `scope` owns both, and their random stream. */
-export const newTrainee = async (source: RowSource, input: TraineeInput, scope: Scope): Promise<Trainee> => {
+/**
+ * A fresh dictionary with an optimiser for the first site of a source; `scope` owns both, and their random stream. `caller` is
+ * the script's function. Throws a `ConfigError` for what a config's `train` may not say either.
+ */
+export const newTrainee = async (
+  source: RowSource,
+  input: TraineeInput,
+  { caller, scope }: { readonly caller: string; readonly scope: Scope },
+): Promise<Trainee> => {
   const { dictionary_size, seed = 0, device = "auto", dtype = "float32", autocast = null, signal: _, ...train } = input;
-  const settings = parseTrain({ steps: null, ...train });
+  const settings = parseTraining(train, { dtype, autocast }, caller);
   const [widths] = source.widths;
   if (widths === undefined) throw new ConfigError("The buffer has no site to train on.");
   const { worker } = source;
   const on = resolveDevice(worker, device);
-  const { generator } = await worker.call("generator.create", { seed: deriveSeed(seed, "dictionary") });
-  scope.own(worker, generator, "random stream");
+  const generator = scope.use(await randomStream(worker, seed, "dictionary")).ref;
   const shape = { inputWidth: widths.input, outputWidth: widths.output, size: dictionary_size, dtype };
   const dictionary = scope.use(await AutoEncoder.create(worker, shape, { device: on, generator }));
   return scope.use(await Trainee.create(dictionary, { name: "sae", site: 0, settings, autocast, generator }));

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { RowSource } from "../buffer/index.ts";
 import { staleCheckpoints } from "../checkpoint/index.ts";
 import type { AutoEncoder } from "../dictionary/index.ts";
+import { ConfigError } from "../errors.ts";
 import { makeFolder } from "../make-folder.ts";
 import { Scope } from "../worker/index.ts";
 import type { Observer, RunEvent, StepMetrics } from "./events.ts";
@@ -37,8 +38,16 @@ export const trainSAE = async (source: RowSource, options: TrainSAEOptions): Pro
     onEvent?.(event);
   };
   const resumable = requireResumable(source, options, "trainSAE");
+  if (save_dir === undefined && typeof input.save_steps === "number") {
+    throw new ConfigError(
+      `trainSAE: save_steps is ${input.save_steps}, but there is no save_dir to keep checkpoints in.`,
+      {
+        hint: "Give save_dir, or leave save_steps out.",
+      },
+    );
+  }
   await using scope = new Scope();
-  const trainee = await newTrainee(source, input, scope);
+  const trainee = await newTrainee(source, input, { caller: "trainSAE", scope });
   const checkpoints = save_dir === undefined ? undefined : join(save_dir, "checkpoints");
   if (checkpoints !== undefined) makeFolder(checkpoints);
   const loop = {

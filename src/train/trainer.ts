@@ -70,7 +70,7 @@ export class Trainer implements AsyncDisposable {
     const { save_dir: _, resume: __, resume_every: ___, onEvent, ...input } = options;
     const resumable = requireResumable(source, options, "Trainer.create");
     await using scope = new Scope();
-    const trainee = await newTrainee(source, input, scope);
+    const trainee = await newTrainee(source, input, { caller: "Trainer.create", scope });
     let run: ScriptRun | undefined;
     if (resumable === undefined) {
       await normalize(trainee, source, input.signal);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { deriveSeed } from "../../src/seeds.ts";
 import { stepsPerMessage, stepsThrough } from "../../src/train/plan.ts";
 import { deadSince, type ResamplingSettings, resamplingAt } from "../../src/train/resampling.ts";
 import { learningRate, type ScheduleSettings, sparsityPenalty } from "../../src/train/schedules.ts";
-import { deriveSeed } from "../../src/train/seeds.ts";
 
 const schedule = (over: Partial<ScheduleSettings> = {}): ScheduleSettings => ({
   lr: 1,
@@ -89,6 +89,6 @@ describe("seeds", () => {
     expect(deriveSeed(0, "buffer")).toBe(deriveSeed(0, "buffer"));
     expect(deriveSeed(0, "buffer")).not.toBe(deriveSeed(0, "dictionary"));
     expect(deriveSeed(1, "buffer")).not.toBe(deriveSeed(0, "buffer"));
-    expect(Number.isSafeInteger(deriveSeed(7, "x"))).toBe(true);
+    expect(Number.isSafeInteger(deriveSeed(7, "text"))).toBe(true);
   });
 });
