@@ -16,6 +16,7 @@ from ..protocol import Site, SiteWidths
 from .forward import Forward, ModelInputs
 from .shared_tokenizer import SharedTokenizer
 from .values import first_input, first_tensor, shape_of
+from .vocabulary import embedding_rows
 
 # The trial: contexts and tokens. Two contexts tell a row for each token from a value that all contexts share.
 TRIAL = (2, 4)
@@ -80,7 +81,12 @@ class LanguageModel:
     @cached_property
     def shared_tokenizer(self) -> SharedTokenizer:
         """For the threads that read text."""
-        return SharedTokenizer(self.tokenizer)
+        return SharedTokenizer(self.tokenizer, self.rows)
+
+    @property
+    def rows(self) -> int | None:
+        """Of the embedding: ids from there on cannot be read."""
+        return embedding_rows(self.module)
 
     def envoy(self, path: str) -> Any:
         """The module as nnsight wraps it; the model itself has the empty path. Raises `unknown_submodule`.

@@ -14,7 +14,9 @@ class SharedTokenizer:
     model's own is used by nnsight and by scripts.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, rows: int | None = None) -> None:
+        """`rows`: of the model's embedding; None where they are not known."""
+        self.rows = rows
         self._copy = deepcopy(tokenizer)
         self._lock = Lock()
         self._quick = calls_its_backend(tokenizer)

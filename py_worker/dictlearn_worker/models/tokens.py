@@ -11,6 +11,7 @@ from ..errors import WorkerError
 from ..registry import Context, method
 from .language_model import LanguageModel
 from .pieces import pieces
+from .vocabulary import check_ids, padding_inside
 
 
 @method("tokenizer.encode")
@@ -26,7 +27,7 @@ def decode(context: Context, params: p.TokenizerDecodeParams) -> p.TokenizerDeco
     """Texts of ids; an id that the tokenizer does not have is `unknown_token`."""
     model = context.objects.get(params.model, LanguageModel)
     for ids in params.ids:
-        check_ids(model, ids)
+        check_ids(model.rows, ids)
     decoder, skip = model.tokenizer, params.skip_special_tokens
     texts = [decoder.decode(ids, skip_special_tokens=skip) for ids in params.ids]
     parts = [pieces(decoder, ids) for ids in params.ids] if params.pieces else []
@@ -46,10 +47,11 @@ def batch(context: Context, params: p.TokenizerBatchParams) -> p.TokenizerBatchR
 
 
 def assemble(model: LanguageModel, prompts: p.Prompts) -> dict[str, torch.Tensor]:
-    """The keyword arguments of one forward pass over the prompts."""
+    """The keyword arguments of one forward pass over the prompts. Raises `no_prompt` or `unknown_token`."""
     from nnsight.modeling.processing import batch_forward
 
     _, encoding = batch_forward(model.traced, [((inputs_of(model, prompts),), {})])
+    padding_inside(encoding, model.rows, model.tokenizer)
     return encoding
 
 
@@ -60,13 +62,5 @@ def inputs_of(model: LanguageModel, prompts: p.Prompts) -> Any:
     if not prompts.tokens or not all(prompts.tokens):
         raise WorkerError("no_prompt", "There is no prompt, or it has no token.", hint="Give at least one prompt.")
     for ids in prompts.tokens:
-        check_ids(model, ids)
+        check_ids(model.rows, ids)
     return prompts.tokens
-
-
-def check_ids(model: LanguageModel, ids: list[int]) -> None:
-    """Raises `unknown_token` for ids outside the vocabulary."""
-    size = model.module.get_input_embeddings().num_embeddings  # pyright: ignore[reportCallIssue]
-    wrong = next((each for each in ids if not 0 <= each < size), None)
-    if wrong is not None:
-        raise WorkerError("unknown_token", f"The model has {size} tokens, but one of the ids is {wrong}.")

@@ -8,6 +8,7 @@ from nnsight import TransformersModel
 from transformers import TextGenerationPipeline
 
 from .forward import Forward, ModelInputs
+from .vocabulary import embedding_rows, padding_inside
 
 # transformers 5 sets them for models that can generate, and looks for them in all: here is what they are by default.
 for _name in ("assistant_model", "assistant_tokenizer", "prefix"):
@@ -31,6 +32,7 @@ class BatchedModel(TransformersModel):
         if len(invokes) == 1 and is_ready(inputs):
             return (), {**inputs[0], **options}
         args, given = super()._batch(invokes, fn)
+        padding_inside(given, embedding_rows(self._module), self.tokenizer)
         # Only a trace is one call of the model; a generation calls it by way of what prepares its passes.
         return args, Forward(self._module).of_prompts(given) if fn == self._call else given
 

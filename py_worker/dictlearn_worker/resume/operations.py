@@ -78,4 +78,6 @@ def beneath_name(prefix: str, state: dict[str, torch.Tensor]) -> dict[str, torch
 
 def as_bytes(value: Any) -> torch.Tensor:
     """Its JSON (bytes)."""
-    return torch.frombuffer(bytearray(msgspec.json.encode(value)), dtype=torch.uint8)
+    encoded = bytearray()
+    msgspec.json.Encoder().encode_into(value, encoded)
+    return torch.frombuffer(encoded, dtype=torch.uint8)

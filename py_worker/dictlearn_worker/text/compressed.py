@@ -128,8 +128,9 @@ def split_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
         rest.append(first)
         if not lines:
             continue
+        rest.append(b"\n")
         whole, rest = b"".join(rest), [lines.pop()]
-        yield whole + b"\n"
+        yield whole
         yield from (line + b"\n" for line in lines)
     if last := b"".join(rest):
         yield last

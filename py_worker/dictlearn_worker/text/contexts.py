@@ -13,7 +13,9 @@ import torch
 
 from ..errors import WorkerError
 from ..models.shared_tokenizer import SharedTokenizer
+from ..models.vocabulary import check_ids
 from ..protocol import ContextsOpenParams
+from .cuts import next_cut
 from .stream import State, TextStream
 
 # How many times the most contexts that were asked for at once are read ahead, and by how large calls of the tokeniser.
@@ -23,6 +25,10 @@ AHEAD = 4
 CHARACTERS_PER_TOKEN = 4
 # One call at most, or one document: some hundred bytes for each of their tokens are held until it is done.
 MOST_CHARACTERS, MOST_DOCUMENTS = 1 << 20, 1 << 13
+# Longer documents (characters) are tokenised in pieces.
+LONGEST = 1 << 20
+# What is tokenised of a document that is cut to one context: so many characters for each token, and no fewer than that.
+CHARACTERS_OF_LONG, LEAST_OF_LONG = 16, 1 << 16
 
 
 @dataclass
@@ -65,7 +71,10 @@ class Contexts:
         end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.bos_token_id
         self.separator = [] if end is None else [end]
         own = tokenizer.pad_token_id
-        self.pad = own if own is not None else (end or 0)
+        inside = [each for each in (own, end) if each is not None and (tokenizer.rows is None or each < tokenizer.rows)]
+        self.pad = inside[0] if inside else 0
+        if self._packed:
+            check_ids(tokenizer.rows, self.separator, tokenizer)
         # The token whose positions `keep: pad-token` drops; None where nothing but the padding is.
         self.dropped = own if own is not None or params.pad_token == "own" else self.pad
         self.special = torch.tensor(sorted(tokenizer.all_special_ids), dtype=torch.int64)
@@ -73,8 +82,11 @@ class Contexts:
         self._reading: Future[None] | None = None
         # The most contexts that were asked for at once.
         self._most = 0
-        # Documents that were read and not yet tokenised.
+        # Documents that were read and not yet tokenised; of the first one only what is after `_from`.
+        # `_begun`: that one has given tokens already.
         self._documents: list[str] = []
+        self._from = 0
+        self._begun = False
         # Tokens (int32) that were read and not yet given out, and of truncated contexts the lengths.
         self._tokens = np.empty(0, dtype=np.int32)
         self._lengths: list[int] = []
@@ -120,7 +132,8 @@ class Contexts:
         contexts = np.split(self._tokens, np.cumsum(self._lengths))[:-1] if self._lengths else []
         return {
             "text": self.text.state(),
-            "documents": self._documents,
+            "documents": [each[self._from * (index == 0) :] for index, each in enumerate(self._documents)],
+            "begun": self._begun,
             "tokens": self._tokens.tolist() if self._packed else [],
             "contexts": [each.tolist() for each in contexts],
             "exhausted": self.exhausted,
@@ -131,7 +144,8 @@ class Contexts:
         self._settle()
         notices = self.text.restore(state["text"], changed)
         # States of before there was reading ahead have none.
-        self._documents = state.get("documents", [])
+        self._documents, self._from = state.get("documents", []), 0
+        self._begun = state.get("begun", False)
         contexts = [state["tokens"]] if self._packed else state["contexts"]
         self._tokens = flat(contexts)
         self._lengths = [] if self._packed else list(map(len, contexts))
@@ -181,18 +195,70 @@ class Contexts:
             self.starved = not self.text.ended
             return False
         if self._packed:
-            found = self.tokenizer.ids(self._documents, special_tokens=False, most=None)
-            found = [part for ids in found if ids for part in (ids, self.separator)]
+            self._pack()
         else:
-            found = self.tokenizer.ids(self._documents, special_tokens=True, most=self.params.ctx_len)
-            found = [ids for ids in found if ids]
-        tokens = flat(found)
+            found = [ids for ids in self._truncated() if ids]
+            self._append(found, list(map(len, found)))
+            self._documents = []
+        return True
+
+    def _pack(self) -> None:
+        """The ids of the documents that are short enough to be tokenised whole, or of one piece of a long one."""
+        rest, end, begin = len(self._documents[0]) - self._from, 0, 0
+        if rest <= LONGEST:
+            whole = list(itertools.takewhile(lambda each: len(each) <= LONGEST, self._documents[1:]))
+            texts = [self._documents[0][self._from :], *whole]
+        else:
+            end, begin = next_cut(self._documents[0], self._from, LONGEST, self._plain_ids)
+            texts = [self._documents[0][self._from : end]]
+        parts, begun = [], self._begun
+        for ids in self._plain_ids(texts):
+            begun = begun or bool(ids)
+            parts.append(ids)
+            if begin == 0 and begun:
+                parts.append(self.separator)
+                begun = False
+        self._append(parts, [])
+        self._begun, self._from = begun, begin
+        if begin == 0:
+            self._documents = self._documents[len(texts) :]
+
+    def _plain_ids(self, texts: list[str]) -> list[list[int]]:
+        return self.tokenizer.ids(texts, special_tokens=False, most=None)
+
+    def _truncated(self) -> list[list[int]]:
+        """The ids of the documents, each cut to a context; of a long document no more is tokenised than is needed."""
+        most = self.params.ctx_len
+        sizes = [max(LEAST_OF_LONG, CHARACTERS_OF_LONG * most)] * len(self._documents)
+        found: list[list[int]] = [[]] * len(self._documents)
+        left = list(range(len(self._documents)))
+        while left:
+            parts = [self._part(self._documents[index], sizes[index]) for index in left]
+            for index, part, ids in zip(
+                left, parts, self.tokenizer.ids(parts, special_tokens=True, most=most), strict=True
+            ):
+                found[index] = ids
+                sizes[index] = -1 if len(ids) >= most or len(part) == len(self._documents[index]) else 2 * sizes[index]
+            left = [index for index in left if sizes[index] > 0]
+        return found
+
+    def _part(self, document: str, size: int) -> str:
+        """About `size` characters of the document, from the side that the tokeniser keeps; all of a short one."""
+        if len(document) <= size:
+            return document
+        if getattr(self.tokenizer, "truncation_side", "right") == "left":
+            return document[next_cut(document, 0, len(document) - size, self._plain_ids)[1] :]
+        return document[: next_cut(document, 0, size, self._plain_ids)[0]]
+
+    def _append(self, parts: list[list[int]], lengths: list[int]) -> None:
+        """Adds tokens to those that were read. Raises `unknown_token` where the model has no row for one."""
+        tokens = flat(parts)
+        if self.tokenizer.rows is not None and tokens.max(initial=0) >= self.tokenizer.rows:
+            for ids in parts:
+                check_ids(self.tokenizer.rows, ids, self.tokenizer)
         with self._changing:
             self._tokens = np.concatenate([self._tokens, tokens])
-            if not self._packed:
-                self._lengths += map(len, found)
-        self._documents = []
-        return True
+            self._lengths += lengths
 
     def _batch(self, tokens: np.ndarray, lengths: list[int]) -> Batch:
         longest = max(lengths)

@@ -97,7 +97,7 @@ class FileDocuments(Documents):
         # The readers count files from the one that they are given.
         start = Place(0, reading.line, reading.offset)
         for document, place in read_file(file.path, self._field, self._txt_documents, start):
-            if document.strip():
+            if document and not document.isspace():
                 reading.take(document, place)
                 yield document
         reading.done = True

@@ -106,24 +106,26 @@ def not_utf8(where: str) -> WorkerError:
     )
 
 
-def lines_behind(file: Path, start: Place) -> Iterator[tuple[str, Place]]:
-    """The lines of a file behind `start`, with the place behind each."""
+def lines_behind(file: Path, start: Place, end: str) -> Iterator[tuple[str, Place]]:
+    """The lines of a file after `start`, with `end` for whatever ends one, and the place after each."""
     for number, (line, offset) in enumerate(byte_lines(file, start.offset), start=start.line + 1):
-        yield utf8(line, number, file), Place(start.file, number, offset)
+        # Lines may be long: nothing here holds a second copy of one.
+        ends = end if line.endswith((b"\n", b"\r")) else ""
+        yield utf8(line.rstrip(b"\r\n"), number, file) + ends, Place(start.file, number, offset)
 
 
 def read_txt(file: Path, documents: str, start: Place) -> Iterator[tuple[str, Place]]:
     """A document is a line, a paragraph (blank lines between), or the file. Whatever ends a line becomes a newline."""
-    lines = ((line.replace("\r\n", "\n").replace("\r", "\n"), place) for line, place in lines_behind(file, start))
+    lines = lines_behind(file, start, end="" if documents == "line" else "\n")
     if documents == "file":
         yield "".join(line for line, _ in lines), Place(start.file + 1)
     elif documents == "line":
-        yield from ((line.rstrip("\n"), place) for line, place in lines)
+        yield from lines
     else:
         paragraph: list[str] = []
         place = start
         for line, place in lines:
-            if line.strip():
+            if not line.isspace():
                 paragraph.append(line)
             elif paragraph:
                 yield "".join(paragraph), place
@@ -207,11 +209,14 @@ def read_parquet(file: Path, field: str, start: Place) -> Iterator[tuple[str, Pl
             size = facts.total_byte_size // max(1, facts.num_rows)
             at_once = max(1, min(ROWS_PER_READ, BYTES_OF_ROWS // max(1, size)))
             for batch in table.iter_batches(batch_size=at_once, columns=[field], row_groups=[group]):
-                for value in batch.column(0):
-                    row += 1
+                rows = [(n, value_of(each, f"row {n} of {file}")) for n, each in enumerate(batch.column(0), row + 1)]
+                # While long rows are used, pyarrow holds no copy of them.
+                del batch
+                if at_once == 1:
+                    pyarrow.default_memory_pool().release_unused()
+                for row, value in rows:
                     if row > start.line:
-                        where = f"row {row} of {file}"
-                        yield text_of({field: value_of(value, where)}, field, where), Place(start.file, row)
+                        yield text_of({field: value}, field, f"row {row} of {file}"), Place(start.file, row)
     except (pyarrow.ArrowException, OSError) as error:
         # pyarrow says "not a Parquet file" and "corrupt page" with either.
         raise WorkerError(
