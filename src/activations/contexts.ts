@@ -60,6 +60,11 @@ export class Contexts implements AsyncDisposable {
     return this.#handle.ref;
   }
 
+  /** Whether contexts at the end of the text that fill no batch are left out. */
+  get dropsPartialBatch(): boolean {
+    return this.#options.dropPartialBatch;
+  }
+
   /** Runs up to `count` contexts through the model, once for all sites of the buffer, and stores the rows there. */
   async appendTo(buffer: HandleRef, count: number, signal?: AbortSignal): Promise<Result<"buffer.append">> {
     const params = {

@@ -1,9 +1,10 @@
 import type { HeldRows } from "../buffer/index.ts";
 import { parseConfig, resolveRun } from "../config/index.ts";
 import { resolveDevice } from "../nnsight/index.ts";
+import { checkArguments, checkOptions, kinds, optionsOf } from "../options/index.ts";
 import { Generators } from "../train/assemble.ts";
 import { stepFlops } from "../train/flops.ts";
-import { Scope, type Worker } from "../worker/index.ts";
+import { Scope, Worker } from "../worker/index.ts";
 import { measureDraw } from "./measure-draw.ts";
 import { measureSteps } from "./measure-steps.ts";
 import { measurePeak, type Peak, type Precision } from "./peak.ts";
@@ -20,6 +21,20 @@ export interface BenchOptions {
   /** `done` of `total` measurements are made; what comes next is `stage`. */
   readonly onProgress?: (progress: { stage: string; done: number; total: number }) => void;
 }
+
+const OPTIONS = optionsOf<BenchOptions>({
+  device: kinds.device(),
+  startSeconds: kinds.atLeastZero(),
+  signal: kinds.signal(),
+  onProgress: kinds.callback(),
+});
+const WORKER = kinds.made(Worker, "a Worker, as Worker.start gives");
+
+/** Throws a `ConfigError` for what is no worker, and for options that are none or of the wrong kind. */
+export const checkBench = (caller: string, worker: Worker, options: BenchOptions): void => {
+  checkArguments(caller, { worker: [worker, WORKER] });
+  checkOptions(OPTIONS, options, caller);
+};
 
 /** Steps of one dictionary of a common size. */
 export interface MeasuredStep {
@@ -71,6 +86,7 @@ const BYTES_PER_ROW = WIDTH * 4;
  * 8192 features on rows of 512 standard normal numbers.
  */
 export const benchMachine = async (worker: Worker, options: BenchOptions = {}): Promise<MachineBenchmark> => {
+  checkBench("benchMachine", worker, options);
   const { signal } = options;
   const device = resolveDevice(worker, options.device ?? "auto");
   const precisions: readonly Precision[] = device === "cpu" ? ["float32"] : ["float32", "tf32", "bfloat16"];

@@ -1,13 +1,20 @@
 import { ActivationBuffer, bufferShape, CachedRows, rowsAppended } from "../buffer/index.ts";
-import { type ResolvedDictionary, type ResolvedRun, type RunConfig, requireAvailable } from "../config/index.ts";
+import {
+  type ResolvedDictionary,
+  type ResolvedRun,
+  type RunConfig,
+  requireAvailable,
+  runKind,
+} from "../config/index.ts";
 import { resolveDevice, type Widths } from "../nnsight/index.ts";
+import { checkArguments } from "../options/index.ts";
 import { Generators, openSource, type RunSource } from "../train/assemble.ts";
 import { stepFlops } from "../train/flops.ts";
 import { explainOutOfMemory } from "../train/out-of-memory.ts";
 import { estimateResources, type RowFacts, requireResources } from "../train/resources.ts";
 import { distinctSites, siteIndex } from "../train/sites.ts";
 import { Scope, type Worker } from "../worker/index.ts";
-import type { BenchOptions } from "./bench-machine.ts";
+import { type BenchOptions, checkBench } from "./bench-machine.ts";
 import { type DictionaryTiming, measureDictionary } from "./measure-dictionary.ts";
 import { measureDraw } from "./measure-draw.ts";
 import { type EvaluationTiming, measureEvaluation } from "./measure-evaluation.ts";
@@ -63,6 +70,8 @@ export const predictRun = async (
   worker: Worker,
   options: Omit<BenchOptions, "device"> = {},
 ): Promise<RunPrediction> => {
+  checkArguments("predictRun", { run: [run, runKind] });
+  checkBench("predictRun", worker, options);
   requireAvailable(run);
   try {
     return await measureRun(run, worker, options);

@@ -1,14 +1,15 @@
 import { Contexts, type ContextsOptions } from "../activations/index.ts";
-import { type BufferInput, type BufferSettings, parseFilledBuffer } from "../config/index.ts";
+import { type BufferInput, type BufferSettings, bufferKinds, parseFilledBuffer } from "../config/index.ts";
 import { DictlearnError } from "../errors.ts";
-import { type LanguageModel, resolveDevice, type SiteSpec, type Widths } from "../nnsight/index.ts";
+import { LanguageModel, resolveDevice, type SiteSpec, type Widths } from "../nnsight/index.ts";
+import { checkArguments, checkOptions, kinds, optionsOf } from "../options/index.ts";
 import type { HandleRef } from "../protocol/index.ts";
 import { randomStream } from "../seeds.ts";
-import { type Documents, seeded, type TextSource, TextStream } from "../text/index.ts";
+import { checkData, type Documents, seeded, type TextSource, TextStream } from "../text/index.ts";
 import { Handle, OutOfMemoryError, Scope, type Worker } from "../worker/index.ts";
 import { allocatedRows, type BufferShape, contextsToAppend, drawableBatches, halved, needsRefresh } from "./policy.ts";
 import type { SourcePosition } from "./position.ts";
-import type { Recipe, ResumableSource, SourceFile } from "./row-source.ts";
+import type { Recipe, ResumableSource, Shortage, SourceFile } from "./row-source.ts";
 
 export interface ActivationBufferOptions extends Omit<BufferShape, "capacity"> {
   /** Contexts that the buffer holds; its capacity is nCtxs · ctxLen rows. */
@@ -34,6 +35,14 @@ export interface ActivationBufferInput extends BufferInput {
   readonly seed?: number;
   readonly dtype?: "float32" | "float64" | "bfloat16";
 }
+
+const OPTIONS = optionsOf<ActivationBufferInput>({
+  ...bufferKinds,
+  io: kinds.oneOf("out", "in", "in_to_out"),
+  seed: kinds.seed(),
+  dtype: kinds.dtype(),
+});
+const MODEL = kinds.made(LanguageModel, "a LanguageModel, as LanguageModel.load gives");
 
 /** Told while the buffer is filled. */
 export interface BufferEvents {
@@ -88,8 +97,12 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
     data: Documents | TextSource,
     model: LanguageModel,
     submodule: string,
-    { io = "out", seed = 0, dtype = "float32", ...options }: ActivationBufferInput = {},
+    input: ActivationBufferInput = {},
   ): Promise<ActivationBuffer> {
+    checkData("ActivationBuffer.create", data);
+    checkArguments("ActivationBuffer.create", { model: [model, MODEL], submodule: [submodule, kinds.text()] });
+    checkOptions(OPTIONS, input, "ActivationBuffer.create");
+    const { io = "out", seed = 0, dtype = "float32", ...options } = input;
     const { worker } = model;
     const settings = parseFilledBuffer(options, "ActivationBuffer.create");
     const site = { submodule: model.at(submodule), io };
@@ -155,6 +168,11 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
 
   get batchRows(): number {
     return this.shape.outBatchSize;
+  }
+
+  get shortage(): Shortage {
+    if (this.#tokens > this.#unread) return "used-up";
+    return this.shape.remainingRows === "drop" || this.#contexts.dropsPartialBatch ? "dropped" : "no-text";
   }
 
   /** Tokens whose activations were stored so far. */

@@ -1,8 +1,9 @@
-import type { Widths } from "../nnsight/index.ts";
+import { resolveDevice, type Widths } from "../nnsight/index.ts";
+import { checkArguments, checkOptions, kinds, optionsOf } from "../options/index.ts";
 import type { Result } from "../protocol/index.ts";
-import { Handle, type Worker } from "../worker/index.ts";
+import { Handle, Worker } from "../worker/index.ts";
 import type { SourcePosition } from "./position.ts";
-import type { Recipe, ResumableSource, SourceFile } from "./row-source.ts";
+import type { Recipe, ResumableSource, Shortage, SourceFile } from "./row-source.ts";
 
 export interface CachedRowsOptions {
   /** A safetensors file with `inputs` (and `targets`), [batches, batch, width] or [rows, width]. */
@@ -12,6 +13,12 @@ export interface CachedRowsOptions {
   readonly dtype: "float32" | "float64" | "bfloat16";
   readonly device: string;
 }
+
+const OPTIONS = optionsOf<CachedRowsOptions>(
+  { path: kinds.name(), outBatchSize: kinds.whole(1), dtype: kinds.dtype(), device: kinds.device() },
+  ["path", "outBatchSize", "dtype", "device"],
+);
+const WORKER = kinds.made(Worker, "a Worker, as Worker.start gives");
 
 /** Activations that were computed before, served batch by batch, in order. */
 export class CachedRows implements ResumableSource, AsyncDisposable {
@@ -40,11 +47,13 @@ export class CachedRows implements ResumableSource, AsyncDisposable {
 
   /** Opens and checks the file; every value must be finite. */
   static async open(worker: Worker, options: CachedRowsOptions): Promise<CachedRows> {
+    checkArguments("CachedRows.open", { worker: [worker, WORKER] });
+    checkOptions(OPTIONS, options, "CachedRows.open");
     const opened = await worker.call("rows.open", {
       path: options.path,
       out_batch_size: options.outBatchSize,
       dtype: options.dtype,
-      device: options.device,
+      device: resolveDevice(worker, options.device),
     });
     return new CachedRows(new Handle(worker, opened.source, "file of rows"), opened, options);
   }
@@ -60,6 +69,10 @@ export class CachedRows implements ResumableSource, AsyncDisposable {
   /** Number of batches in the file. */
   get length(): number {
     return this.#batches.length;
+  }
+
+  get shortage(): Shortage {
+    return this.#batches.length === 0 ? "no-text" : "used-up";
   }
 
   async fill(): Promise<boolean> {

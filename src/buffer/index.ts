@@ -9,4 +9,4 @@ export {
 export { CachedRows, type CachedRowsOptions } from "./cached-rows.ts";
 export { type BufferShape, type BufferWork, bufferWork, rowsAppended } from "./policy.ts";
 export { SourcePosition, withoutRows } from "./position.ts";
-export type { HeldRows, Recipe, ResumableSource, RowSource, SourceFile } from "./row-source.ts";
+export type { HeldRows, Recipe, ResumableSource, RowSource, Shortage, SourceFile } from "./row-source.ts";

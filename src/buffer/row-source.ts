@@ -24,7 +24,12 @@ export interface RowSource extends HeldRows {
   next(most: number, signal?: AbortSignal): Promise<readonly number[]>;
   /** How many batches are left; null as long as the stream's end is not in sight. Reads ahead as `fill` does. */
   batchesLeft(signal?: AbortSignal): Promise<number | null>;
+  /** Why there is no batch, where there is none. */
+  readonly shortage: Shortage;
 }
+
+/** Why a source has no batch: its text had no token, its rows were dropped since they filled no buffer, or others took them. */
+export type Shortage = "no-text" | "dropped" | "used-up";
 
 /** What a script makes a source from, as JSON: the same recipe gives the same rows. */
 export type Recipe = Readonly<Record<string, unknown>>;

@@ -6,12 +6,15 @@ export { loadConfig, parseConfig } from "./load.ts";
 export {
   type BufferInput,
   type BufferSettings,
+  bufferKinds,
   parseBuffer,
   parseFilledBuffer,
   parseResume,
   parseTraining,
+  resumeKinds,
   type TrainSettingsInput,
+  trainKinds,
 } from "./parts.ts";
-export { type ResolvedDictionary, type ResolvedRun, resolveRun } from "./resolve.ts";
+export { type ResolvedDictionary, type ResolvedRun, resolveRun, runKind } from "./resolve.ts";
 export { anotherRun, checkSameRun, MOVABLE } from "./same-run.ts";
 export { RunConfig } from "./schema.ts";

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Document, parseDocument } from "yaml";
 import { ConfigError } from "../errors.ts";
+import { checkArguments, isPlain, kinds } from "../options/index.ts";
 import { errorCode, reasonOf } from "../system-errors.ts";
 import { withDefaults } from "./defaults.ts";
 import { configError, suggestion } from "./errors.ts";
@@ -11,15 +12,24 @@ import { type RunConfig, RunInput } from "./schema.ts";
 export type Overrides = Readonly<Record<string, string>>;
 
 /** Reads a YAML or JSON config, applies the overrides, checks it and fills in the defaults. Throws `ConfigError`. */
-export const loadConfig = (path: string, overrides: Overrides = {}): RunConfig =>
-  parseConfig(parseFile(path), { overrides, source: path });
+export const loadConfig = (path: string, overrides: Overrides = {}): RunConfig => {
+  checkArguments("loadConfig", {
+    path: [path, kinds.name("the path of a file, as a text")],
+    overrides: [overrides, OVERRIDES],
+  });
+  return parseConfig(parseFile(path), { overrides, source: path });
+};
+const OVERRIDES = kinds.that(
+  'texts by the paths of their keys, such as { "train.lr": "1e-3" }',
+  (value) => isPlain(value) && Object.values(value).every((each) => typeof each === "string"),
+);
 
 /** Checks a config that is already an object. `source` names it in errors. */
 export const parseConfig = (
   value: unknown,
   { overrides = {}, source = "The config" }: { overrides?: Overrides; source?: string } = {},
 ): RunConfig => {
-  const input = structuredClone(value);
+  const input = plainCopy(value, source);
   if (input === null || typeof input !== "object" || Array.isArray(input)) {
     throw new ConfigError(`${source} is not a config: it must be a group of keys.`);
   }
@@ -27,6 +37,17 @@ export const parseConfig = (
   const parsed = RunInput.safeParse(input);
   if (!parsed.success) throw configError(parsed.error.issues, input, { source, overrides });
   return withDefaults(parsed.data);
+};
+
+/** A copy that overrides may change. What cannot be copied is in no config. */
+const plainCopy = (value: unknown, source: string): unknown => {
+  try {
+    return structuredClone(value);
+  } catch (error) {
+    throw new ConfigError(`${source} holds something that is neither text nor number, list or group of keys.`, {
+      cause: error,
+    });
+  }
 };
 
 type Node = Record<string, unknown>;

@@ -48,6 +48,11 @@ export const parseFilledBuffer = (input: BufferInput, caller: string): BufferSet
   return settings;
 };
 
+/** The keys of `buffer`, of `train` and of what is kept of a training, for the options of scripts that have them too. */
+export const bufferKinds = Buffer.partial().shape;
+export const trainKinds = TrainInput.shape;
+export const resumeKinds = Resume.partial().shape;
+
 /** The keys of a config that say what is kept for resuming, for scripts: checked. */
 export const parseResume = (input: z.output<typeof Resume>, caller: string): z.output<typeof Resume> =>
   check(Resume, input, caller);

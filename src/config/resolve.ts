@@ -1,4 +1,5 @@
 import { ConfigError } from "../errors.ts";
+import { checkArguments, kinds } from "../options/index.ts";
 import { checkCapacity, checkPrecision, checkSchedules, inConfig, type Naming } from "./cross-checks.ts";
 import { given } from "./defaults.ts";
 import type { RunConfig } from "./schema.ts";
@@ -19,8 +20,14 @@ export interface ResolvedRun {
   readonly dictionaries: readonly ResolvedDictionary[];
 }
 
+/** What `resolveRun` gives, to check what a script gives for it. */
+export const runKind = kinds.having<ResolvedRun>("a run, as resolveRun gives", "config", "dictionaries");
+
 /** Gives every dictionary its own settings and checks what no single key can say. Throws `ConfigError`. */
 export const resolveRun = (config: RunConfig): ResolvedRun => {
+  checkArguments("resolveRun", {
+    config: [config, kinds.having<RunConfig>("a config, as loadConfig and parseConfig give", ...KEYS)],
+  });
   checkSource(config);
   checkPrecision(
     config,
@@ -39,6 +46,9 @@ export const resolveRun = (config: RunConfig): ResolvedRun => {
 /** Where a key of a dictionary's training stands: in its own entry, or in `train`. */
 export const trainKey = ({ dictionaries }: RunConfig, index: number): Naming =>
   inConfig((key) => (Object.hasOwn(dictionaries[index] ?? {}, key) ? `dictionaries.${index}.${key}` : `train.${key}`));
+
+/** Keys that every config has once its defaults are filled in. */
+const KEYS = ["model", "data", "activations", "buffer", "train", "dictionaries"] as const;
 
 const checkSource = ({ model, data, activations, buffer }: RunConfig): void => {
   if (activations !== null) {

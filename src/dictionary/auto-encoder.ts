@@ -1,6 +1,7 @@
 import { readDictionary } from "../checkpoint/formats/index.ts";
 import { ensureEnvironment } from "../environment/index.ts";
 import { resolveDevice } from "../nnsight/index.ts";
+import { checkArguments, checkOptions, kinds, optionsOf } from "../options/index.ts";
 import type { HandleRef } from "../protocol/index.ts";
 import { Handle, Worker } from "../worker/index.ts";
 import { fromFrame, type Matrix, type MatrixInput, toFrame } from "./matrix.ts";
@@ -24,6 +25,13 @@ export interface AutoEncoderOptions {
   readonly worker?: Worker;
   readonly python?: string;
 }
+
+const OPTIONS = optionsOf<AutoEncoderOptions>({
+  device: kinds.device(),
+  dtype: kinds.dtype(),
+  worker: kinds.made(Worker, "a Worker, as Worker.start gives"),
+  python: kinds.name(),
+});
 
 /**
  * The standard dictionary: f = ReLU(W_enc (x − b) + b_enc), x̂ = W_dec f + b, the columns of W_dec of norm 1.
@@ -72,6 +80,8 @@ export class AutoEncoder implements AsyncDisposable {
    * @throws {DictlearnError} `no_such_file`, `not_a_dictionary` or `not_representable`, in one sentence.
    */
   static async load(path: string, options: AutoEncoderOptions = {}): Promise<AutoEncoder> {
+    checkArguments("AutoEncoder.load", { path: [path, kinds.name("the path of a folder or a file, as a text")] });
+    checkOptions(OPTIONS, options, "AutoEncoder.load");
     const worker = options.worker ?? (await Worker.start(await ensureEnvironment({ python: options.python })));
     try {
       const device = resolveDevice(worker, options.device ?? "auto");
@@ -91,7 +101,7 @@ export class AutoEncoder implements AsyncDisposable {
 
   /** Features of rows: [rows, inputWidth] → [rows, size]. */
   async encode(rows: MatrixInput): Promise<Matrix> {
-    const { ref, frame } = toFrame(rows);
+    const { ref, frame } = toFrame(rows, { caller: "encode", what: "rows", width: this.shape.inputWidth });
     const params = { dictionary: this.ref, rows: ref };
     const { result, frames } = await this.worker.callWithFrames("dictionary.encode", params, { frames: [frame] });
     return fromFrame(result.features, frames);
@@ -99,7 +109,7 @@ export class AutoEncoder implements AsyncDisposable {
 
   /** Rows of features: [rows, size] → [rows, outputWidth]. */
   async decode(features: MatrixInput): Promise<Matrix> {
-    const { ref, frame } = toFrame(features);
+    const { ref, frame } = toFrame(features, { caller: "decode", what: "features", width: this.shape.size });
     const params = { dictionary: this.ref, features: ref };
     const { result, frames } = await this.worker.callWithFrames("dictionary.decode", params, { frames: [frame] });
     return fromFrame(result.rows, frames);
@@ -107,7 +117,7 @@ export class AutoEncoder implements AsyncDisposable {
 
   /** Reconstructions of rows, and the features behind them. */
   async forward(rows: MatrixInput): Promise<{ reconstruction: Matrix; features: Matrix }> {
-    const { ref, frame } = toFrame(rows);
+    const { ref, frame } = toFrame(rows, { caller: "forward", what: "rows", width: this.shape.inputWidth });
     const params = { dictionary: this.ref, rows: ref };
     const { result, frames } = await this.worker.callWithFrames("dictionary.forward", params, { frames: [frame] });
     return { reconstruction: fromFrame(result.rows, frames), features: fromFrame(result.features, frames) };
@@ -115,6 +125,7 @@ export class AutoEncoder implements AsyncDisposable {
 
   /** Writes the weights as a PyTorch state_dict, atomically. Refuses weights that are not finite. */
   async save(path: string): Promise<void> {
+    checkArguments("AutoEncoder.save", { path: [path, kinds.name("the path of a file, as a text")] });
     await this.worker.call("dictionary.save", { dictionary: this.ref, path, bias_scale: 1 });
   }
 

@@ -1,4 +1,5 @@
 import { EnvironmentError } from "../errors.ts";
+import { checkOptions, kinds, optionsOf } from "../options/index.ts";
 import { buildEnvironment } from "./build.ts";
 import { lockFolder } from "./lock.ts";
 import { findReady, isReady, removeMarker, works } from "./managed.ts";
@@ -18,6 +19,14 @@ export interface EnvironmentOptions {
   readonly verify?: boolean | undefined;
 }
 
+const OPTIONS = optionsOf<EnvironmentOptions>({
+  python: kinds.name("the path of an interpreter, as a text"),
+  onProgress: kinds.callback(),
+  signal: kinds.signal(),
+  repair: kinds.flag(),
+  verify: kinds.flag(),
+});
+
 /** The interpreter that the worker runs in. */
 export interface PythonEnvironment {
   readonly python: string;
@@ -33,9 +42,10 @@ export interface PythonEnvironment {
  * @throws {CancelledError} `signal` fired.
  */
 export const ensureEnvironment = async (
-  options: EnvironmentOptions,
+  options: EnvironmentOptions = {},
   places: Places = defaultPlaces(),
 ): Promise<PythonEnvironment> => {
+  checkOptions(OPTIONS, options, "ensureEnvironment");
   const chosen = chosenPython(options.python);
   if (chosen !== undefined) return { python: await checkChosen(chosen, places), managed: false };
   const folder = await ensureManaged(options, places);

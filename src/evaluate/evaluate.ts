@@ -12,7 +12,7 @@ import type { Evaluation, ReferenceStatistics, Statistic } from "./evaluation.ts
 import { EvaluationText } from "./evaluation-text.ts";
 import { frequencyHistogram } from "./frequencies.ts";
 import { type Firings, Measurement, newSums } from "./measurement.ts";
-import { type EvaluateOptions, type EvaluateSettings, parseEvaluateOptions } from "./options.ts";
+import { checkDictionary, type EvaluateOptions, type EvaluateSettings, parseEvaluateOptions } from "./options.ts";
 import { COUNTED_BY, STATISTIC_NAMES, type StatisticName, statisticsOf } from "./statistics.ts";
 import { named } from "./sums.ts";
 
@@ -25,6 +25,7 @@ import { named } from "./sums.ts";
  * holds nothing to evaluate on.
  */
 export const evaluate = async (dictionary: AutoEncoder, options: EvaluateOptions): Promise<Evaluation> => {
+  checkDictionary("evaluate", dictionary);
   const settings = parseEvaluateOptions(options);
   await using measurement = await Measurement.open(dictionary, settings.at, settings);
   const sums = newSums(deriveSeed(settings.seed, "bootstrap"));

@@ -1,10 +1,19 @@
 import { contextsOptions } from "../buffer/index.ts";
 import { evaluationDefaults, parseBuffer } from "../config/index.ts";
 import type { AutoEncoder } from "../dictionary/index.ts";
+import { checkOptions, kinds, optionsOf } from "../options/index.ts";
+import { checkData } from "../text/index.ts";
 import { EvaluationText } from "./evaluation-text.ts";
 import { type FrequencyHistogram, frequencyHistogram } from "./frequencies.ts";
 import { type EvaluationProgress, Measurement } from "./measurement.ts";
-import { DEFAULT_BATCH_SIZE, type SiteOptions } from "./options.ts";
+import {
+  checkDictionary,
+  DEFAULT_BATCH_SIZE,
+  readingKinds,
+  SITE_REQUIRED,
+  type SiteOptions,
+  siteKinds,
+} from "./options.ts";
 
 export interface FeatureFrequenciesOptions extends SiteOptions {
   /** Tokens to count on; fewer where the text ends. */
@@ -13,6 +22,11 @@ export interface FeatureFrequenciesOptions extends SiteOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: EvaluationProgress;
 }
+
+const OPTIONS = optionsOf<FeatureFrequenciesOptions>(
+  { ...siteKinds, ...readingKinds, tokens: kinds.whole(1) },
+  SITE_REQUIRED,
+);
 
 export interface FeatureFrequencies {
   /** Tokens that were counted. */
@@ -27,6 +41,9 @@ export const featureFrequencies = async (
   dictionary: AutoEncoder,
   options: FeatureFrequenciesOptions,
 ): Promise<FeatureFrequencies> => {
+  checkDictionary("featureFrequencies", dictionary);
+  checkOptions(OPTIONS, options, "featureFrequencies");
+  checkData("featureFrequencies", options.data);
   const { model, submodule, io = "out", part, buffer = {}, signal } = options;
   const contexts = { ...contextsOptions(parseBuffer(buffer)), dropPartialBatch: false };
   const text = new EvaluationText(model, options.data, { contexts, part });

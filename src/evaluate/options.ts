@@ -1,8 +1,11 @@
-import { type BufferInput, evaluationDefaults, parseBuffer } from "../config/index.ts";
+import { z } from "zod";
+import { type BufferInput, bufferKinds, evaluationDefaults, parseBuffer } from "../config/index.ts";
 import type { BufferSettings } from "../config/parts.ts";
+import { AutoEncoder } from "../dictionary/index.ts";
 import { ConfigError } from "../errors.ts";
-import type { LanguageModel, SiteSpec } from "../nnsight/index.ts";
-import type { Documents, TextPart, TextSource } from "../text/index.ts";
+import { LanguageModel, type SiteSpec } from "../nnsight/index.ts";
+import { checkArguments, checkOptions, kinds, type OptionShape, optionsOf } from "../options/index.ts";
+import { checkData, type Documents, partKind, type TextPart, type TextSource } from "../text/index.ts";
 import type { EvaluationProgress } from "./measurement.ts";
 
 /** What a dictionary reads: a submodule of a model while it reads text. */
@@ -38,6 +41,41 @@ export interface EvaluateOptions extends Partial<SiteOptions> {
   readonly onProgress?: EvaluationProgress;
 }
 
+/** The keys of `SiteOptions`, for the functions that take more besides. */
+export const siteKinds: OptionShape<SiteOptions> = {
+  model: kinds.made(LanguageModel, "a LanguageModel, as LanguageModel.load gives"),
+  submodule: kinds.name("the path of a module, as a text"),
+  io: kinds.oneOf("out", "in", "in_to_out"),
+  // Looked at by itself, since it may be so many things.
+  data: kinds.that("documents or { path }", (value) => value !== undefined),
+  part: partKind.nullable(),
+  buffer: z.strictObject(bufferKinds),
+};
+export const SITE_REQUIRED = ["model", "submodule", "data"] as const;
+/** How much is read, and who is told. */
+export const readingKinds = {
+  batchSize: kinds.whole(1),
+  signal: kinds.signal(),
+  onProgress: kinds.callback(),
+};
+
+const OPTIONS = optionsOf<EvaluateOptions>({
+  ...siteKinds,
+  ...readingKinds,
+  activations: kinds.name("the path of a file, as a text"),
+  contexts: kinds.whole(1),
+  aliveTokens: kinds.whole(1),
+  frequencyTokens: kinds.whole(1),
+  compat: kinds.oneOf("none", "ddac948"),
+  seed: kinds.seed(),
+});
+
+const DICTIONARY = kinds.made(AutoEncoder, "a dictionary, as AutoEncoder.load gives");
+
+/** Throws a `ConfigError` for what is no dictionary. */
+export const checkDictionary = (caller: string, dictionary: AutoEncoder): void =>
+  checkArguments(caller, { dictionary: [dictionary, DICTIONARY] });
+
 /** Contexts that are measured unless stated otherwise: 16 384 tokens of contexts of 128. */
 export const DEFAULT_CONTEXTS = 128;
 /** So few that the logits of a large vocabulary fit a laptop, so many that a matrix product is worth its while. */
@@ -60,13 +98,9 @@ export interface EvaluateSettings {
 
 /** Checks the options and fills in the defaults. Throws `ConfigError`. */
 export const parseEvaluateOptions = (options: EvaluateOptions): EvaluateSettings => {
+  checkOptions(OPTIONS, options, "evaluate");
+  if (options.data !== undefined) checkData("evaluate", options.data);
   const { model, submodule, data, io = "out", compat = "none" } = options;
-  for (const key of ["contexts", "batchSize", "aliveTokens", "frequencyTokens"] as const) {
-    const value = options[key];
-    if (value !== undefined && (!Number.isSafeInteger(value) || value < 1)) {
-      throw new ConfigError(`${key} is ${value}, but must be a whole number of at least 1.`);
-    }
-  }
   const given = [model, submodule, data].filter((each) => each !== undefined).length;
   if (given !== 3 && (given !== 0 || options.activations === undefined)) {
     throw new ConfigError("An evaluation needs a model, a submodule and data, or a file of activations.");

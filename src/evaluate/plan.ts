@@ -2,6 +2,7 @@ import { evaluationDefaults } from "../config/index.ts";
 import type { BufferSettings } from "../config/parts.ts";
 import { ConfigError } from "../errors.ts";
 import type { SiteSpec } from "../nnsight/index.ts";
+import { kinds, optionsOf } from "../options/index.ts";
 import { type TextSource, textSource } from "../text/index.ts";
 import { DEFAULT_CONTEXTS, type EvaluateOptions } from "./options.ts";
 import type { DictionaryOnDisk } from "./targets.ts";
@@ -31,6 +32,30 @@ export interface EvaluationChoices {
   readonly compat?: "none" | "ddac948" | undefined;
   readonly seed?: number | undefined;
 }
+
+/** The same, to check what a script gives. */
+export const choicesKind = optionsOf<EvaluationChoices>({
+  model: kinds.name(),
+  revision: kinds.name(),
+  model_dtype: kinds.dtype(),
+  submodule: kinds.name(),
+  io: kinds.oneOf("out", "in", "in_to_out"),
+  data: kinds.name(),
+  text_field: kinds.name(),
+  split: kinds.name(),
+  skip: kinds.whole(0),
+  activations: kinds.name(),
+  ctx_len: kinds.whole(1),
+  n_ctxs: kinds.whole(1),
+  in_batch_size: kinds.whole(1),
+  out_batch_size: kinds.whole(1),
+  contexts: kinds.whole(1),
+  batch_size: kinds.whole(1),
+  alive_tokens: kinds.whole(1),
+  frequency_tokens: kinds.whole(1),
+  compat: kinds.oneOf("none", "ddac948"),
+  seed: kinds.seed(),
+});
 
 /** Everything that decides a dictionary's evaluation but the objects in the worker. */
 export interface EvaluationPlan {

@@ -2,9 +2,18 @@ import { contextsOptions } from "../buffer/index.ts";
 import { parseBuffer } from "../config/index.ts";
 import type { AutoEncoder } from "../dictionary/index.ts";
 import { ConfigError } from "../errors.ts";
+import { checkOptions, kinds, optionsOf } from "../options/index.ts";
+import { checkData } from "../text/index.ts";
 import { EvaluationText } from "./evaluation-text.ts";
 import { type EvaluationProgress, Measurement } from "./measurement.ts";
-import { DEFAULT_BATCH_SIZE, type SiteOptions } from "./options.ts";
+import {
+  checkDictionary,
+  DEFAULT_BATCH_SIZE,
+  readingKinds,
+  SITE_REQUIRED,
+  type SiteOptions,
+  siteKinds,
+} from "./options.ts";
 
 export interface TopContextsOptions extends SiteOptions {
   /** Numbers of the features, from 0. */
@@ -17,6 +26,17 @@ export interface TopContextsOptions extends SiteOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: EvaluationProgress;
 }
+
+const OPTIONS = optionsOf<TopContextsOptions>(
+  {
+    ...siteKinds,
+    ...readingKinds,
+    features: kinds.listOf("numbers of features", Number.isFinite),
+    count: kinds.whole(1),
+    tokens: kinds.whole(1),
+  },
+  [...SITE_REQUIRED, "features"],
+);
 
 /** A context in which a feature fires. */
 export interface FeatureContext {
@@ -46,6 +66,9 @@ const DEFAULT_TOKENS = 65_536;
  * what is already found come over, so memory and traffic depend on `count` and not on how much is searched.
  */
 export const topContexts = async (dictionary: AutoEncoder, options: TopContextsOptions): Promise<FeatureContexts[]> => {
+  checkDictionary("topContexts", dictionary);
+  checkOptions(OPTIONS, options, "topContexts");
+  checkData("topContexts", options.data);
   const { model, submodule, io = "out", part, buffer = {}, count = DEFAULT_COUNT, signal } = options;
   // One that is named twice is searched for once.
   const features = [...new Set(options.features)];

@@ -1,8 +1,16 @@
 import { distance } from "fastest-levenshtein";
 import { ConfigError } from "../errors.ts";
 import type { StatisticName } from "../evaluate/index.ts";
+import { checkArguments, kinds } from "../options/index.ts";
 import type { PublishedColumn, PublishedDictionary, PublishedSet } from "./published-set.ts";
 import { PUBLISHED_SETS } from "./sets.ts";
+
+/** Layers and sites by their names. */
+export const sitesKind = kinds.listOf(
+  'layers or sites, such as 3 or "mlp_out_layer3"',
+  (site) => typeof site === "string" || Number.isSafeInteger(site),
+);
+const SET = kinds.having<PublishedSet>("a set, as publishedSet gives", "name", "dictionaries");
 
 /** What a column of the authors' tables is, and under which name `dictlearn evaluate` has the same number. */
 export const PUBLISHED_COLUMNS: Readonly<
@@ -46,7 +54,10 @@ export const publishedShapes = ({
  *
  * @throws {ConfigError} There is none; the hint names the nearest.
  */
-export const publishedSet = (name: string): PublishedSet => setNamed(name, PUBLISHED_SETS);
+export const publishedSet = (name: string): PublishedSet => {
+  checkArguments("publishedSet", { name: [name, kinds.text()] });
+  return setNamed(name, PUBLISHED_SETS);
+};
 
 /** The same among other sets than the released ones. */
 export const setNamed = <T extends { readonly name: string }>(name: string, sets: readonly T[]): T => {
@@ -66,6 +77,7 @@ export const publishedDictionaries = (
   set: Pick<PublishedSet, "name" | "dictionaries">,
   sites: readonly (string | number)[] = [],
 ): readonly PublishedDictionary[] => {
+  checkArguments("publishedDictionaries", { set: [set, SET], sites: [sites, sitesKind] });
   if (sites.length === 0) return set.dictionaries;
   const wanted = sites.map(String);
   for (const site of wanted) {
@@ -79,6 +91,7 @@ export const publishedDictionaries = (
 
 /** The released dictionary whose folder a path ends with, such as `…/pythia-70m-deduped/mlp_out_layer1/0_8192`. */
 export const publishedAt = (folder: string): PublishedDictionary | undefined => {
+  checkArguments("publishedAt", { folder: [folder, kinds.text()] });
   const parts = folder.split(/[\\/]/).filter((part) => part !== "" && part !== ".");
   const end = parts.slice(-3).join("/");
   return PUBLISHED_SETS.flatMap(({ dictionaries }) => dictionaries).find((each) => each.folder === end);

@@ -3,8 +3,9 @@ import { ensureEnvironment } from "../environment/index.ts";
 import { ConfigError } from "../errors.ts";
 import { DEFAULT_LOSS_CONTEXTS } from "../evaluate/loss-effects.ts";
 import { Models } from "../evaluate/models.ts";
-import type { EvaluationChoices } from "../evaluate/plan.ts";
+import { choicesKind, type EvaluationChoices } from "../evaluate/plan.ts";
 import { type DictionaryOnDisk, dictionariesIn } from "../evaluate/targets.ts";
+import { checkArguments, checkOptions, kinds, optionsOf } from "../options/index.ts";
 import { Worker } from "../worker/index.ts";
 import { readDictionary } from "./gather/read-dictionary.ts";
 import { reportPage } from "./page.ts";
@@ -32,6 +33,21 @@ export interface ReportOptions {
   readonly onProgress?: (progress: { name: string; stage: string; done: number; total: number }) => void;
 }
 
+const OPTIONS = optionsOf<ReportOptions>({
+  features: kinds.whole(1),
+  addFeatures: kinds.listOf("numbers of features", Number.isFinite),
+  contexts: kinds.whole(1),
+  tokens: kinds.whole(1),
+  lossContexts: kinds.whole(1),
+  choices: choicesKind,
+  device: kinds.device(),
+  worker: kinds.made(Worker, "a Worker, as Worker.start gives"),
+  python: kinds.name(),
+  signal: kinds.signal(),
+  onProgress: kinds.callback(),
+});
+const PATHS = kinds.listOf("paths, as texts", (path) => typeof path === "string" && path !== "");
+
 export interface Report {
   /** One self-contained page. */
   readonly html: string;
@@ -53,15 +69,12 @@ const DEFAULT_TOKENS = 32_768;
  * @throws {ConfigError} for a path without a dictionary, numbers that are none, and features that a dictionary does not have.
  */
 export const createReport = async (paths: readonly string[], options: ReportOptions = {}): Promise<Report> => {
+  checkArguments("createReport", { paths: [paths, PATHS] });
+  checkOptions(OPTIONS, options, "createReport");
   const { contexts = DEFAULT_CONTEXTS, tokens = DEFAULT_TOKENS, lossContexts = DEFAULT_LOSS_CONTEXTS } = options;
   const dictionaries = dictionariesIn(paths);
   const addFeatures = [...new Set(options.addFeatures)];
   const features = options.features ?? defaultFeatures(dictionaries.length);
-  for (const [key, value] of Object.entries({ features, contexts, tokens, lossContexts })) {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new ConfigError(`${key} is ${value}, but must be a whole number of at least 1.`);
-    }
-  }
   const own = options.worker === undefined;
   const worker = options.worker ?? (await Worker.start(await ensureEnvironment({ python: options.python })));
   try {

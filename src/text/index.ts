@@ -1,2 +1,3 @@
+export { checkData, partKind } from "./documents.ts";
 export { textSource } from "./text-source.ts";
 export { type Documents, PYTHON_DOCS, seeded, type TextPart, type TextSource, TextStream } from "./text-stream.ts";

@@ -4,6 +4,7 @@ import { ConfigError } from "../errors.ts";
 import type { FoundFile, Part } from "../protocol/index.ts";
 import { deriveSeed } from "../seeds.ts";
 import { Handle, type Worker } from "../worker/index.ts";
+import { checkDocument } from "./documents.ts";
 
 /** Text on disk or on the hub, as the config's `data` names it. */
 export interface TextSource {
@@ -33,8 +34,11 @@ export interface TextSource {
 /** Of every `every` documents the last is reserved for evaluation; `training` takes the others. */
 export type TextPart = Part;
 
-/** Anything that yields strings. */
-export type Documents = Iterable<string> | AsyncIterable<string>;
+/** Anything that yields texts, but a text itself, whose letters would be the documents. */
+export type Documents = (Iterable<string> & NoText) | AsyncIterable<string>;
+interface NoText {
+  readonly charAt?: never;
+}
 
 /** Python's own documentation, which every machine with Python has: text for a first try. */
 export const PYTHON_DOCS = "python-docs";
@@ -49,6 +53,8 @@ export class TextStream implements AsyncDisposable {
   /** The files that it reads, in order; none where the documents come from elsewhere. */
   readonly files: readonly FoundFile[];
   readonly #documents: Iterator<string> | AsyncIterator<string> | undefined;
+  /** Documents that were sent. */
+  #sent = 0;
 
   private constructor(
     handle: Handle,
@@ -110,8 +116,12 @@ export class TextStream implements AsyncDisposable {
     while (documents.length < DOCUMENTS_PER_PUSH && !end) {
       const next = await this.#documents.next();
       if (next.done) end = true;
-      else documents.push(next.value);
+      else {
+        checkDocument(next.value, this.#sent + documents.length + 1);
+        documents.push(next.value);
+      }
     }
+    this.#sent += documents.length;
     await this.worker.call("text.push", { text: this.ref, documents, end });
   }
 

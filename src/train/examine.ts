@@ -5,6 +5,7 @@ import { Scope, type Worker } from "../worker/index.ts";
 import { Generators, openSource } from "./assemble.ts";
 import { type RunFlops, runFlops } from "./flops.ts";
 import { dictionaryWidths, estimateResources, type RowFacts, requireResources } from "./resources.ts";
+import { checkRun } from "./script-options.ts";
 import { distinctSites } from "./sites.ts";
 
 export interface RunExamination {
@@ -19,6 +20,7 @@ export interface RunExamination {
  * disk are too small for it: then no memory is taken, and the text not opened.
  */
 export const examineRun = async (run: ResolvedRun, worker: Worker): Promise<RunExamination> => {
+  checkRun("examineRun", run, worker);
   const { config, dictionaries } = run;
   await using scope = new Scope();
   const generators = scope.use(await Generators.create(worker, config));

@@ -1,6 +1,7 @@
 import type { HeldRows, RowSource } from "../buffer/index.ts";
 import { CallWindow } from "../worker/index.ts";
 import type { FinishReason, Observer, StepMetrics } from "./events.ts";
+import { nothingToTrainOn } from "./nothing-to-train-on.ts";
 import { stepsPerMessage } from "./plan.ts";
 import type { Progress, StateKeeper } from "./state-keeper.ts";
 import type { Trainee } from "./trainee.ts";
@@ -62,6 +63,7 @@ export const trainLoop = async (
       break;
     }
     if (rows.length === 0) {
+      if (step === 0) throw nothingToTrainOn(source);
       reason = "exhausted";
       break;
     }

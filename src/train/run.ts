@@ -1,13 +1,14 @@
 import { OutputFolder } from "../checkpoint/index.ts";
-import { type ResolvedRun, type RunConfig, requireAvailable } from "../config/index.ts";
-import { DictlearnError } from "../errors.ts";
+import { type ResolvedRun, requireAvailable } from "../config/index.ts";
 import { JsonlSink, TrainingClock } from "../metrics/index.ts";
 import { resolveDevice } from "../nnsight/index.ts";
+import { checkOptions, kinds, optionsOf } from "../options/index.ts";
 import { Scope, type Worker } from "../worker/index.ts";
 import { createTrainees, Generators, openSource, type RunSource } from "./assemble.ts";
 import type { Observer } from "./events.ts";
 import { finishRun } from "./final-evaluation.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
+import { nothingToTrainOn } from "./nothing-to-train-on.ts";
 import { explainOutOfMemory } from "./out-of-memory.ts";
 import { explainFailure, explainStop, prepareFolders, saveResults } from "./outputs.ts";
 import { estimateResources, requireResources } from "./resources.ts";
@@ -15,6 +16,7 @@ import { withRestarts } from "./restart.ts";
 import { createKeeper, openRun, rewindFolders, takeUp } from "./resume.ts";
 import { RunFolder } from "./run-folder.ts";
 import { RunLog } from "./run-log.ts";
+import { checkRun } from "./script-options.ts";
 import { distinctSites } from "./sites.ts";
 import type { Trainee } from "./trainee.ts";
 
@@ -29,6 +31,17 @@ export interface RunOptions {
   readonly startWorker?: () => Promise<Worker>;
 }
 
+const OPTIONS = optionsOf<RunOptions>(
+  {
+    observe: kinds.callback(),
+    signal: kinds.signal(),
+    overwrite: kinds.flag(),
+    resume: kinds.flag(),
+    startWorker: kinds.callback(),
+  },
+  ["observe"],
+);
+
 export interface RunResult extends LoopResult {
   /** One folder for each dictionary. */
   readonly folders: readonly string[];
@@ -40,6 +53,8 @@ export interface RunResult extends LoopResult {
  */
 export const runTraining = async (run: ResolvedRun, worker: Worker, options: RunOptions): Promise<RunResult> => {
   // Whatever can be wrong with the input is found before the output folder exists.
+  checkRun("runTraining", run, worker);
+  checkOptions(OPTIONS, options, "runTraining");
   requireAvailable(run);
   OutputFolder.check(run.config.output, options);
   const log = new RunLog(options.observe);
@@ -84,7 +99,7 @@ const trainOnce = async (
   const onDisk = await openRun(output, config, { source, device, observe });
   const from = await takeUp(onDisk, { source, trainees, generators, observe, signal });
   log.step = from.step;
-  if (!(await source.fill(signal)) && from.step === 0) throw nothingToTrainOn(config);
+  if (!(await source.fill(signal)) && from.step === 0) throw nothingToTrainOn(source);
   if (onDisk.last === undefined) await normalizeAll(source, trainees);
   const folders = await prepareFolders(output, source, trainees, { run, device, fresh: onDisk.fresh || onDisk.moved });
   folder.keep();
@@ -110,17 +125,3 @@ const trainOnce = async (
 const normalizeAll = async (source: RunSource, trainees: readonly Trainee[]): Promise<void> => {
   for (const trainee of trainees) if (trainee.settings.normalize_activations) await trainee.normalize(source);
 };
-
-const nothingToTrainOn = ({ buffer }: RunConfig): DictlearnError =>
-  buffer.remaining_rows === "drop" || buffer.partial_batches === "drop"
-    ? new DictlearnError(
-        "There is nothing to train on: the text ends before the buffer is full, and its rows are dropped.",
-        {
-          code: "no_tokens",
-          hint: "Set buffer.remaining_rows and buffer.partial_batches to serve, lower buffer.n_ctxs, or read more text.",
-        },
-      )
-    : new DictlearnError("There is nothing to train on: the text has no token in it.", {
-        code: "no_tokens",
-        hint: "Check data.path and data.text_field.",
-      });

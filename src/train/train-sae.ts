@@ -9,6 +9,7 @@ import { Scope } from "../worker/index.ts";
 import type { Observer, RunEvent, StepMetrics } from "./events.ts";
 import { trainLoop } from "./loop.ts";
 import { newTrainee, normalize, restoreScale, type TraineeInput } from "./new-trainee.ts";
+import { checkTraining } from "./script-options.ts";
 import { type ResumeOptions, requireResumable, ScriptRun } from "./script-run.ts";
 import type { Trainee } from "./trainee.ts";
 
@@ -32,6 +33,7 @@ export interface TrainSAEOptions extends TraineeInput, ResumeOptions {
  * @throws {DictlearnError} `changed_input`, `damaged_state`, `output_in_use`; `NonFiniteLossError`, `OutOfMemoryError`.
  */
 export const trainSAE = async (source: RowSource, options: TrainSAEOptions): Promise<AutoEncoder> => {
+  checkTraining("trainSAE", source, options);
   const { onMetrics, onEvent, save_dir, resume: _, resume_every: __, ...input } = options;
   const observe: Observer = (event) => {
     if (event.type === "metrics") onMetrics?.(event.metrics);

@@ -1,9 +1,13 @@
 import type { RowSource } from "../buffer/index.ts";
 import type { AutoEncoder } from "../dictionary/index.ts";
+import { ConfigError } from "../errors.ts";
+import { checkArguments, kinds } from "../options/index.ts";
 import { CallWindow, Scope } from "../worker/index.ts";
 import type { Observer, RunEvent, StepMetrics } from "./events.ts";
 import { metricsParams, resampleParams } from "./loop.ts";
 import { newTrainee, normalize, restoreScale, type TraineeInput } from "./new-trainee.ts";
+import { nothingToTrainOn } from "./nothing-to-train-on.ts";
+import { checkStep, checkTraining } from "./script-options.ts";
 import { type ResumeOptions, requireResumable, ScriptRun } from "./script-run.ts";
 import type { Progress } from "./state-keeper.ts";
 import type { Trainee } from "./trainee.ts";
@@ -67,6 +71,7 @@ export class Trainer implements AsyncDisposable {
    * from the state in `save_dir`. Throws as `trainSAE` does for options that do not go together or are not those of before.
    */
   static async create(source: RowSource, options: TrainerOptions): Promise<Trainer> {
+    checkTraining("Trainer.create", source, options);
     const { save_dir: _, resume: __, resume_every: ___, onEvent, ...input } = options;
     const resumable = requireResumable(source, options, "Trainer.create");
     await using scope = new Scope();
@@ -97,13 +102,18 @@ export class Trainer implements AsyncDisposable {
   }
 
   /** Draws the next batch and takes one step on it: Adam with unit decoder columns. False when there are no rows left. */
-  async step({ lr, sparsity_penalty, signal }: StepOptions): Promise<boolean> {
+  async step(options: StepOptions): Promise<boolean> {
+    checkStep(options);
+    const { lr, sparsity_penalty, signal } = options;
     if (this.#looked < this.#step) {
       this.#looked = this.#step;
       await this.#run?.keeper.afterSteps(this.#window, this.#progress);
     }
     const rows = await this.#source.next(1, signal);
-    if (rows.length === 0) return false;
+    if (rows.length === 0) {
+      if (this.#step === 0) throw nothingToTrainOn(this.#source);
+      return false;
+    }
     const numbers = { ...this.#trainee.numbers(this.#step, 1), lr: [lr], sparsity_penalty: [sparsity_penalty] };
     await this.#source.worker.call("train.steps", { source: this.#source.ref, rows: [...rows], trainees: [numbers] });
     this.#step += 1;
@@ -114,6 +124,7 @@ export class Trainer implements AsyncDisposable {
 
   /** The features that have not fired on any row in the last `steps` steps. */
   async silentFeatures(steps: number): Promise<readonly number[]> {
+    checkArguments("Trainer.silentFeatures", { steps: [steps, kinds.whole(0)] });
     const since = Math.max(0, this.#step - steps);
     return (await this.#source.worker.call("train.dead", { trainee: this.#trainee.ref, since })).features;
   }
@@ -123,6 +134,8 @@ export class Trainer implements AsyncDisposable {
    * those that got one: fewer where there are too few distinct rows.
    */
   async resample(features: readonly number[]): Promise<readonly number[]> {
+    this.#checkFeatures(features);
+    this.#requireStep("resample");
     if (features.length === 0) return [];
     const step = this.#step - 1;
     const params = resampleParams(this.#source, this.#trainee, { step, features });
@@ -133,6 +146,7 @@ export class Trainer implements AsyncDisposable {
 
   /** The statistics of the last batch under the present weights. */
   async metrics(): Promise<StepMetrics> {
+    this.#requireStep("metrics");
     const step = this.#step - 1;
     const result = await this.#source.worker.call("train.metrics", metricsParams(this.#source, this.#trainee, step));
     return { step, lr: this.#lr, tokens_seen: this.#tokens, ...result };
@@ -180,6 +194,27 @@ export class Trainer implements AsyncDisposable {
   async #settle(run: ScriptRun): Promise<void> {
     await this.#window.drain();
     await run.keeper.settle();
+  }
+
+  #checkFeatures(features: readonly number[]): void {
+    const { size } = this.#trainee.dictionary.shape;
+    const words = `numbers of features, from 0 to ${size - 1}, each once`;
+    const known = (each: unknown) => Number.isSafeInteger(each) && (each as number) >= 0 && (each as number) < size;
+    checkArguments("Trainer.resample", {
+      features: [
+        features,
+        kinds.that(
+          `a list of ${words}`,
+          (value) => Array.isArray(value) && value.every(known) && new Set(value).size === value.length,
+        ),
+      ],
+    });
+  }
+
+  /** What looks at the last batch needs one. */
+  #requireStep(caller: string): void {
+    if (this.#step === 0)
+      throw new ConfigError(`Trainer.${caller}: no step was taken yet, so there is no batch to look at.`);
   }
 
   get #progress(): Progress {

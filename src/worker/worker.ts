@@ -1,5 +1,7 @@
 import { ignoredVariables } from "../environment/index.ts";
+import type { PythonEnvironment } from "../environment/setup.ts";
 import { CancelledError } from "../errors.ts";
+import { checkOptions, isPlain, kinds, optionsOf } from "../options/index.ts";
 import type { controlMethods, HandleRef, MethodName, Params, Progress, Result } from "../protocol/index.ts";
 import { schemaHash } from "../protocol/index.ts";
 import { Channel } from "./channel.ts";
@@ -26,6 +28,20 @@ export interface WorkerOptions {
   /** How long it may give no sign of life while it has something to do, in milliseconds; without it, for ever. */
   readonly hangTimeout?: number;
 }
+
+const OPTIONS = optionsOf<WorkerOptions & Pick<PythonEnvironment, "managed">>(
+  {
+    python: kinds.name("the path of an interpreter, as a text"),
+    command: kinds.listOf("arguments, as texts", (each) => typeof each === "string"),
+    environment: kinds.that("an object of texts", isPlain),
+    endpoint: kinds.name(),
+    startTimeout: kinds.aboveZero(),
+    hangTimeout: kinds.aboveZero(),
+    // `Worker.start(await ensureEnvironment())` has it.
+    managed: kinds.flag(),
+  },
+  ["python"],
+);
 
 export interface CallOptions {
   /** Raw buffers that travel behind the envelope. */
@@ -91,6 +107,7 @@ export class Worker implements AsyncDisposable {
 
   /** Starts a worker and agrees on the protocol with it. Throws `WorkerStartError` or `ProtocolMismatchError`. */
   static async start(options: WorkerOptions): Promise<Worker> {
+    checkOptions(OPTIONS, options, "Worker.start");
     const channels = { data: new Channel(), control: new Channel() };
     const endpoints = newEndpoints(options.endpoint ?? process.env.DICTLEARN_ENDPOINT);
     const environment = {

@@ -1,12 +1,34 @@
 import { lockFolder } from "../../checkpoint/folder-lock.ts";
 import { makeFolder } from "../../make-folder.ts";
+import { checkArguments, checkOptions, kinds, optionsOf } from "../../options/index.ts";
+import { Worker } from "../../worker/index.ts";
 import type { PublishedSet } from "../published-set.ts";
-import { publishedDictionaries, publishedSet } from "../registry.ts";
+import { publishedDictionaries, publishedSet, sitesKind } from "../registry.ts";
 import { fromFolders } from "./from-folders.ts";
 import { fromZip } from "./from-zip.ts";
+import type { Patience } from "./http.ts";
 import { Inspector } from "./inspector.ts";
 import { mirrorOf } from "./mirror.ts";
 import { type DownloadedFile, type DownloadOptions, SetDownload } from "./set-download.ts";
+
+const OPTIONS = optionsOf<DownloadOptions>(
+  {
+    to: kinds.name("the path of a folder, as a text"),
+    layers: sitesKind,
+    checkpoints: kinds.flag(),
+    mirror: kinds.name(),
+    worker: kinds.made(Worker, "a Worker, as Worker.start gives"),
+    python: kinds.name(),
+    patience: optionsOf<Patience>({ retries: kinds.whole(0), pause: kinds.whole(0) }, ["retries", "pause"]),
+    signal: kinds.signal(),
+    onProgress: kinds.callback(),
+  },
+  ["to"],
+);
+const SET = kinds.that(
+  "the name of a set, or a set",
+  (value) => ["string", "object"].includes(typeof value) && value !== null,
+);
 
 /**
  * Brings released dictionaries over, each file whole or not at all: it is looked at (size, checksum where one is known, names
@@ -18,6 +40,8 @@ export const downloadPublished = async (
   set: string | PublishedSet,
   options: DownloadOptions,
 ): Promise<readonly DownloadedFile[]> => {
+  checkArguments("downloadPublished", { set: [set, SET] });
+  checkOptions(OPTIONS, options, "downloadPublished");
   const wanted = typeof set === "string" ? publishedSet(set) : set;
   const dictionaries = publishedDictionaries(wanted, options.layers);
   const mirror = mirrorOf(wanted, options.mirror);

@@ -2,12 +2,13 @@ import { ensureEnvironment } from "../../environment/index.ts";
 import { ConfigError, DictlearnError } from "../../errors.ts";
 import { evaluateFolders } from "../../evaluate/evaluate-folders.ts";
 import { Models } from "../../evaluate/models.ts";
-import type { EvaluationChoices } from "../../evaluate/plan.ts";
+import { choicesKind, type EvaluationChoices } from "../../evaluate/plan.ts";
 import type { EvaluationSubject } from "../../evaluate/subject.ts";
 import type { DictionaryOnDisk } from "../../evaluate/targets.ts";
+import { checkArguments, checkOptions, kinds, optionsOf } from "../../options/index.ts";
 import { Worker } from "../../worker/index.ts";
 import type { PublishedDictionary, PublishedStatistics } from "../published-set.ts";
-import { publishedDictionaries, setNamed } from "../registry.ts";
+import { publishedDictionaries, setNamed, sitesKind } from "../registry.ts";
 import { PUBLISHED_SETS } from "../sets.ts";
 import { compareStatistics, type VerifiedNumber } from "./compare.ts";
 import { findDictionary } from "./find.ts";
@@ -33,6 +34,24 @@ export interface VerifyOptions {
   /** Which dictionary is at work, and how far. */
   readonly onProgress?: (progress: { name: string; stage: string; done: number; total: number }) => void;
 }
+
+const OPTIONS = optionsOf<VerifyOptions>({
+  set: kinds.name(),
+  layers: sitesKind,
+  sets: kinds.listOf("sets", (set) => typeof set === "object" && set !== null),
+  choices: choicesKind.omit({
+    submodule: true,
+    io: true,
+    activations: true,
+    out_batch_size: true,
+    frequency_tokens: true,
+  }),
+  device: kinds.device(),
+  worker: kinds.made(Worker, "a Worker, as Worker.start gives"),
+  python: kinds.name(),
+  signal: kinds.signal(),
+  onProgress: kinds.callback(),
+});
 
 /** One dictionary of a set, measured where it belongs. */
 export interface VerifiedDictionary {
@@ -89,6 +108,8 @@ interface Task {
  * features than the published one, and what evaluation throws.
  */
 export const verifyPublished = async (directory: string, options: VerifyOptions = {}): Promise<Verification> => {
+  checkArguments("verifyPublished", { directory: [directory, kinds.name("the path of a folder, as a text")] });
+  checkOptions(OPTIONS, options, "verifyPublished");
   const { tasks, missing } = findTasks(directory, options);
   const { device = "auto", signal, onProgress } = options;
   const own = options.worker === undefined;

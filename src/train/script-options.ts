@@ -1,0 +1,45 @@
+import type { RowSource } from "../buffer/index.ts";
+import { type ResolvedRun, resumeKinds, runKind, trainKinds } from "../config/index.ts";
+import { checkArguments, checkOptions, kinds, type OptionShape, optionsOf } from "../options/index.ts";
+import { Worker } from "../worker/index.ts";
+import type { TraineeInput } from "./new-trainee.ts";
+import type { ResumeOptions } from "./script-run.ts";
+import type { TrainSAEOptions } from "./train-sae.ts";
+import type { StepOptions, TrainerOptions } from "./trainer.ts";
+
+const TRAINEE: OptionShape<TraineeInput & ResumeOptions> = {
+  ...trainKinds,
+  ...resumeKinds,
+  dictionary_size: kinds.whole(1),
+  seed: kinds.seed(),
+  device: kinds.device(),
+  dtype: kinds.dtype(),
+  autocast: kinds.oneOf("bfloat16", null),
+  signal: kinds.signal(),
+  save_dir: kinds.name(),
+};
+const ON_EVENT = { onEvent: kinds.callback() };
+const OPTIONS = {
+  trainSAE: optionsOf<TrainSAEOptions>({ ...TRAINEE, ...ON_EVENT, onMetrics: kinds.callback() }, ["dictionary_size"]),
+  "Trainer.create": optionsOf<TrainerOptions>({ ...TRAINEE, ...ON_EVENT }, ["dictionary_size"]),
+};
+const STEP = optionsOf<StepOptions>(
+  { lr: kinds.atLeastZero(), sparsity_penalty: kinds.atLeastZero(), signal: kinds.signal() },
+  ["lr", "sparsity_penalty"],
+);
+const SOURCE = kinds.having<RowSource>("an ActivationBuffer or CachedRows", "worker", "ref", "widths", "next");
+
+/** Throws a `ConfigError` for what is no source of rows, and for options that are none or of the wrong kind. */
+export const checkTraining = (caller: keyof typeof OPTIONS, source: RowSource, options: unknown): void => {
+  checkArguments(caller, { source: [source, SOURCE] });
+  checkOptions(OPTIONS[caller], options, caller);
+};
+
+/** The same of a step. */
+export const checkStep = (options: StepOptions): void => checkOptions(STEP, options, "Trainer.step");
+
+/** Throws a `ConfigError` for what is no run, or no worker. */
+export const checkRun = (caller: string, run: ResolvedRun, worker: Worker): void => {
+  checkArguments(caller, { run: [run, runKind], worker: [worker, WORKER] });
+};
+const WORKER = kinds.made(Worker, "a Worker, as Worker.start gives");
