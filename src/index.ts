@@ -61,6 +61,7 @@ export {
   type FeatureSite,
   type GenerateOptions,
   type Generation,
+  type HeldTensor,
   type HostArray,
   type HostTensor,
   type Index,
@@ -145,6 +146,7 @@ export {
 } from "./train/index.ts";
 export { version } from "./version.ts";
 export {
+  Handle,
   NonFiniteLossError,
   OutOfMemoryError,
   ProtocolMismatchError,

@@ -9,6 +9,7 @@ export type { SiteSpec, Widths } from "./site.ts";
 export { type TokenBatch, type TokenIds, Tokenizer } from "./tokenizer.ts";
 export {
   type Axis,
+  type HeldTensor,
   type Index,
   type Operand,
   type ReduceOptions,

@@ -1,3 +1,4 @@
+export { calledFrom } from "./called-from.ts";
 export {
   fromRemote,
   NonFiniteLossError,

@@ -1,4 +1,5 @@
 import type { MethodName, Params, Result } from "../protocol/index.ts";
+import { calledFrom } from "./called-from.ts";
 import type { Worker } from "./worker.ts";
 
 type DataName = Exclude<MethodName, "ping" | "cancel" | "shutdown">;
@@ -49,6 +50,6 @@ export class CallWindow implements AsyncDisposable {
   }
 
   #throwIfFailed(): void {
-    if (this.#failed) throw this.#failure;
+    if (this.#failed) throw calledFrom(this.#failure);
   }
 }

@@ -4,6 +4,7 @@ import { CancelledError } from "../errors.ts";
 import { checkOptions, isPlain, kinds, optionsOf } from "../options/index.ts";
 import type { controlMethods, HandleRef, MethodName, Params, Progress, Result } from "../protocol/index.ts";
 import { schemaHash } from "../protocol/index.ts";
+import { calledFrom } from "./called-from.ts";
 import { Channel } from "./channel.ts";
 import { encode } from "./codec.ts";
 import { type Endpoints, newEndpoints } from "./endpoints.ts";
@@ -173,6 +174,8 @@ export class Worker implements AsyncDisposable {
     signal?.addEventListener("abort", cancel, { once: true });
     try {
       return (await reply) as Reply<Result<M>>;
+    } catch (error) {
+      throw calledFrom(error);
     } finally {
       signal?.removeEventListener("abort", cancel);
     }

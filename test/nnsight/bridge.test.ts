@@ -80,6 +80,160 @@ describe("a snippet", () => {
   });
 });
 
+describe("the snippets of a bridge", () => {
+  it("share a namespace, which another bridge on the same worker has not", async () => {
+    await using other = await openBridge({ worker: bridge.worker });
+    await other.py`
+      import math as m
+      from dataclasses import dataclass
+
+      tau = 2 * m.pi
+
+      @dataclass
+      class Point:
+          x: float
+          y: "float"
+
+      def area(radius):
+          return tau / 2 * radius**2
+    `;
+    expect(await other.py`[round(area(2) / m.pi, 6), Point(1.0, 2.0).y]`).toEqual([4, 2]);
+    expect(await other.py`tau = 3`).toBeNull();
+    expect(await other.py`area(2)`).toBe(6);
+    expect((await rejection(bridge.py`tau`)).message).toMatch(/^NameError: name 'tau' is not defined/);
+    await rejection(other.py`
+      before = 1
+      1 / 0
+    `);
+    expect(await other.py`before`).toBe(1);
+  });
+
+  it("keep the values that were put into them for functions, and no others", async () => {
+    await using other = await openBridge({ worker: bridge.worker });
+    const before = await handles();
+    await using tensor = (await other.py`__import__("torch").ones(3)`) as Handle;
+    await other.py`
+      import weakref
+      seen = weakref.ref(${tensor})
+      def scaled(x):
+          return x * ${3}
+    `;
+    const called = async () => (await other.py`${"inner"}`) as string;
+    expect(await other.py`[${called}(), ${"outer"}, scaled(2)]`).toEqual(["inner", "outer", 6]);
+    await tensor.release();
+    expect(await other.py`seen() is None`).toBe(true);
+    expect(await handles()).toBe(before);
+  });
+
+  it("leave nothing behind when their bridge on another's worker is closed", async () => {
+    const other = await openBridge({ worker: bridge.worker });
+    const module = (await other.py`
+      __name__
+    `) as string;
+    expect(await bridge.py`${module} in __import__("sys").modules`).toBe(true);
+    await other.close();
+    expect(await bridge.py`${module} in __import__("sys").modules`).toBe(false);
+  });
+});
+
+describe("what Python prints", () => {
+  it("comes to onOutput in order and before the answer, warnings and a proxy's calls included", async () => {
+    const lines: string[] = [];
+    await using loud = await openBridge({
+      worker: bridge.worker,
+      onOutput: (text, stream) => lines.push(`${stream}: ${text}`),
+    });
+    await loud.py`
+      import sys, warnings
+      print("one")
+      print("two", file=sys.stderr)
+      warnings.warn("careful")
+      print("no line break", end="")
+    `;
+    expect(lines.map((line) => line.split("\n")[0])).toEqual([
+      "stdout: one",
+      "stderr: two",
+      expect.stringMatching(/^stderr: <snippet \d+>:4: UserWarning: careful$/),
+      "stdout: no line break",
+    ]);
+    lines.length = 0;
+    const builtins = await loud.python("builtins");
+    await builtins.print("by a proxy");
+    expect(lines).toEqual(["stdout: by a proxy\n"]);
+    lines.length = 0;
+    await rejection(loud.py`
+      print("before the end")
+      1 / 0
+    `);
+    expect(lines).toEqual(["stdout: before the end\n"]);
+  });
+
+  it("is the script's own output unless it says otherwise", async () => {
+    const script = `
+      import { openBridge } from ${JSON.stringify(path("src/nnsight/bridge/index.ts"))};
+      const bridge = await openBridge();
+      console.log("first");
+      await bridge.py\`print("second")\`;
+      console.log("third");
+      await bridge.close();
+    `;
+    expect(await runScript(script, { DICTLEARN_PYTHON: await python() })).toBe("first\nsecond\nthird");
+  });
+});
+
+describe("a tensor of the bridge in a trace", () => {
+  const layer = "gpt_neox.layers[1].mlp";
+  const width = () => model.facts.hidden_size ?? 0;
+
+  it("is an operand: by its handle, or with its shape", async () => {
+    await using handle = (await bridge.py`__import__("torch").full((${width()},), 2.0)`) as Handle;
+    await using tensor = await bridge.tensor(bridge.proxy(handle));
+    expect(tensor).toMatchObject({ shape: [width()], dtype: "float32" });
+    await using result = await model.trace("The quick brown fox", (t) => {
+      const x = t.at(layer).output;
+      const before = x.save();
+      x.steer(handle, 0.5);
+      return {
+        before,
+        added: x.add(handle).sub(x).save(),
+        value: t.value(handle).mul(3).save(),
+        known: t.cat([tensor, handle]).save(),
+        after: t.at(layer).output.save(),
+      };
+    });
+    const [before, after] = [await result.before.array(), await result.after.array()].map((each) =>
+      Array.from(each, Number),
+    ) as [number[], number[]];
+    for (const [index, each] of after.entries()) expect(each).toBeCloseTo((before[index] ?? 0) + 1, 6);
+    expect(new Set((await result.value.list()) as number[])).toEqual(new Set([6]));
+    expect(result.known.shape).toEqual([2 * width()]);
+    expect((await result.added.max()).data[0]).toBeCloseTo(2, 5);
+  });
+
+  it("is refused in one sentence where it is none", async () => {
+    await using list = (await bridge.py`object()`) as Handle;
+    const trace = async (operand: unknown) =>
+      await rejection(
+        model.trace("The", (t) => ({
+          x: t
+            .at(layer)
+            .output.add(operand as Handle)
+            .save(),
+        })),
+      );
+    expect((await trace(list)).message).toMatch(/add: Handle \d+ is a object, but a Tensor is needed here\.$/);
+    expect(await trace(bridge.proxy(list))).toMatchObject({
+      message: expect.stringMatching(/add: a function or a proxy is no value of a trace$/),
+      hint: expect.stringContaining("await bridge.tensor(proxy)"),
+    });
+    expect(await rejection(bridge.tensor(list))).toMatchObject({ code: "wrong_kind" });
+    expect((await rejection(bridge.py("1 + 1" as never))).message).toBe('bridge.py takes a template and not "1 + 1".');
+    expect((await rejection(openBridge({ pyhton: "x" } as never))).message).toBe(
+      "Unknown option pyhton of openBridge. Did you mean python?",
+    );
+  });
+});
+
 describe("a proxy", () => {
   it("shows a module, its functions and what they give", async () => {
     const torch = await bridge.python("torch");
@@ -158,6 +312,22 @@ describe("a failure", () => {
 
   it("is a proxy of what has no object behind it", async () => {
     expect(() => bridge.proxy(3)).toThrow("3 is a value already");
+  });
+
+  it("has the line of the script that asked for it", async () => {
+    const here = /bridge\.test\.ts:\d+/;
+    await using tensor = (await bridge.py`__import__("torch").zeros(4)`) as Handle;
+    const failures = [
+      await rejection(bridge.py`1 / 0`),
+      await rejection((async () => await bridge.proxy(tensor).reshape(7, 7))()),
+      await rejection(model.tokenizer.decode([1_000_000])),
+      await rejection(bridge.tensor(bridge.proxy(model))),
+      await rejection(LanguageModel.load("no-such-folder/model.gguf", { worker: bridge.worker })),
+    ];
+    for (const error of failures) {
+      expect(error.stack, error.message).toMatch(here);
+      expect(error.stack?.startsWith(`${error.name}: ${error.message.split("\n")[0]}`)).toBe(true);
+    }
   });
 
   it("does not harm what follows", async () => {

@@ -14,6 +14,7 @@ from ..protocol import Handle
 from ..registry import Listen
 from .failure import python_error
 from .live import original_of, proxied
+from .output import Name, sent
 from .snippet import Snippets
 from .values import as_json, value_of
 
@@ -34,7 +35,7 @@ class Table(dict[Any, Any]):
 
 
 class Door:
-    """The socket, pythonia's bridge behind it, and what is added to it: handles, snippets, failures with a code."""
+    """The socket, pythonia's bridge behind it, and what is added: handles, snippets, output, failures with a code."""
 
     def __init__(self, objects: Objects, listen: Listen, endpoint: str, pythonia: str) -> None:
         self._objects = objects
@@ -45,8 +46,10 @@ class Door:
         self._bridge = load_pythonia(pythonia).Bridge(self)
         # The repr of every result would be made and sent for console.log: that of a tensor is slow and long.
         self._bridge.send_inspect = False
-        self._bridge.m = Table(objects, self._bridge.m)
-        self._bridge.m[0].update(snippet=Snippets(objects).run, keep=self._keep, value=as_json)
+        # pythonia's own table, and the functions in it, are those of the class: every bridge needs its own.
+        self._bridge.m = Table(objects, {**self._bridge.m, 0: dict(self._bridge.m[0])})
+        snippets = Snippets(objects)
+        self._bridge.m[0].update(snippet=snippets.run, forget=snippets.forget, keep=self._keep, value=as_json)
 
     def queue(self, message: dict[str, Any] | str) -> None:
         """Sends to JavaScript; pythonia calls this."""
@@ -75,12 +78,16 @@ class Door:
         except (ValueError, TypeError, LookupError, RecursionError):
             return  # It is no request at all, so there is nobody to answer to.
         try:
-            getattr(self._bridge, message["action"])(number, *arguments)
+            with sent(self._print):
+                getattr(self._bridge, message["action"])(number, *arguments)
         except Exception as error:
             failure = python_error(error)
             if failure is not error:
                 failure.__cause__ = error
             self.queue({"r": number, "key": "error", "val": "", "sig": json.dumps(describe(failure))})
+
+    def _print(self, name: Name, text: str) -> None:
+        self._send(json.dumps({"c": "output", "name": name, "text": text}).encode())
 
     def _keep(self, value: Any) -> str:
         """The handle of a value, as JSON: TypeScript's way from a proxy to a handle."""

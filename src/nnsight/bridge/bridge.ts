@@ -1,7 +1,9 @@
 import { ensureEnvironment } from "../../environment/index.ts";
 import { ConfigError } from "../../errors.ts";
+import { checkArguments, checkOptions, kinds, optionsOf, shown } from "../../options/index.ts";
 import type { HandleRef } from "../../protocol/index.ts";
 import { Handle, Worker } from "../../worker/index.ts";
+import { SavedTensor } from "../saved-tensor.ts";
 import { type HasRef, hasRef, nameOf, toPython } from "./arguments.ts";
 import { type Connection, loadPythonia, type PythoniaBridge } from "./pythonia.ts";
 import { Transport } from "./transport.ts";
@@ -11,7 +13,17 @@ export interface BridgeOptions {
   readonly worker?: Worker;
   /** The interpreter of a worker that is started here; without one, the managed environment's. */
   readonly python?: string;
+  /** Takes what Python prints while the bridge is at work, warnings included; to this process's own output unless given. */
+  readonly onOutput?: (text: string, stream: "stdout" | "stderr") => void;
 }
+
+const OPTIONS = optionsOf<BridgeOptions>({
+  worker: kinds.made(Worker, "a Worker, as Worker.start gives"),
+  python: kinds.name(),
+  onOutput: kinds.callback(),
+});
+
+const print = (text: string, stream: "stdout" | "stderr"): void => void process[stream].write(text);
 
 /**
  * A live object of Python's, as pythonia shows it: `await proxy.attribute`, `await proxy.method(1, 2)`,
@@ -37,6 +49,8 @@ export class Bridge implements AsyncDisposable {
   readonly #pythonia: PythoniaBridge;
   readonly #transport: Transport;
   readonly #ownsWorker: boolean;
+  /** Values that were put into snippets. */
+  #values = 0;
 
   private constructor(worker: Worker, parts: { pythonia: PythoniaBridge; transport: Transport; ownsWorker: boolean }) {
     this.worker = worker;
@@ -47,11 +61,15 @@ export class Bridge implements AsyncDisposable {
 
   /** See `openBridge`. */
   static async open(options: BridgeOptions = {}): Promise<Bridge> {
+    checkOptions(OPTIONS, options, "openBridge");
+    const { onOutput = print } = options;
     const worker = options.worker ?? (await Worker.start(await ensureEnvironment({ python: options.python })));
     try {
       const { Bridge: Pythonia, folder } = loadPythonia();
       const { channel, endpoint } = await worker.openChannel("bridge");
       const transport = new Transport((text) => void channel.send([Buffer.from(text)]).catch(() => undefined));
+      // In a task of its own: what the script's function throws is the script's.
+      transport.register("output", ({ text = "", name = "stdout" }) => queueMicrotask(() => onOutput(text, name)));
       channel.listen((frames) => transport.receive(String(frames[0]))).catch((error: Error) => transport.close(error));
       void worker.ended.then((error) => transport.close(error));
       const pythonia = guarded(Pythonia, transport);
@@ -65,19 +83,30 @@ export class Bridge implements AsyncDisposable {
 
   /** A Python module: `const torch = await bridge.python("torch")`. */
   async python(module: string): Promise<PythonProxy> {
+    checkArguments("bridge.python", { module: [module, kinds.name("the name of a module, as a text")] });
     return await this.#pythonia.call(ROOT, ["python"], [module], undefined, false);
   }
 
   /**
-   * Runs Python text, statements or an expression, in a namespace of its own, and returns the value of its last
-   * expression: `` await bridge.py`max(${[1, 2]})` ``. What has no value in JavaScript comes back as a handle, which the
-   * caller releases. `${values}` may be numbers, text, arrays, objects, functions, handles, models, dictionaries, proxies.
+   * Runs Python text, statements or an expression, and returns the value of its last expression:
+   * `` await bridge.py`max(${[1, 2]})` ``. What has no value in JavaScript comes back as a handle, which the caller
+   * releases. `${values}` may be numbers, text, arrays, objects, functions, handles, models, dictionaries, proxies.
+   *
+   * The snippets of a bridge share a namespace: what one imports, assigns or defines, the next ones see. Another bridge has
+   * another, also on the same worker. It is emptied when the bridge is closed.
    *
    * @throws {RemoteError} `python_error` with Python's traceback as its cause, `non_finite_result`, `no_value`.
    */
   async py(text: TemplateStringsArray, ...values: unknown[]): Promise<PythonValue | Handle> {
-    const source = text.reduce((before, part, index) => `${before}__${index - 1}${part}`);
-    const answer = await this.#pythonia.call(ROOT, ["snippet"], [source, values], undefined, false);
+    if (!Array.isArray(text)) {
+      throw new ConfigError(`bridge.py takes a template and not ${shown(text)}.`, {
+        hint: "Write bridge.py`1 + 1`, without parentheses.",
+      });
+    }
+    const first = this.#values;
+    this.#values += values.length;
+    const source = text.reduce((before, part, index) => `${before}__${first + index - 1}${part}`);
+    const answer = await this.#pythonia.call(ROOT, ["snippet"], [source, values, first], undefined, false);
     return this.#fromPython(answer as string);
   }
 
@@ -93,10 +122,25 @@ export class Bridge implements AsyncDisposable {
     return this.#pythonia.makePyObject(nameOf(handle.ref));
   }
 
-  /** The way back: a handle of the object that a proxy shows, for everything else in dictlearn. The caller releases it. */
+  /** The way back: a handle of the object that a proxy shows; one of a tensor is an operand in traces. The caller releases it. */
   async handle(proxy: PythonProxy): Promise<Handle> {
     const answer = await this.#pythonia.call(ROOT, ["keep"], [proxy], undefined, false);
     return this.#fromPython(answer as string) as Handle;
+  }
+
+  /**
+   * The tensor that a handle or a proxy stands for, as a trace saves one: with its shape, its numbers on demand, and as an
+   * operand in traces, which take its handle too. It has its own handle, which the caller releases.
+   *
+   * @throws {RemoteError} `wrong_kind` for what is no tensor.
+   */
+  async tensor(of: HasRef | PythonProxy): Promise<SavedTensor> {
+    await using made = hasRef(of) ? undefined : await this.handle(of);
+    const tensor = hasRef(of) ? of.ref : (made as Handle).ref;
+    const program = [{ op: "held", id: 0, tensor } as const, { op: "save", input: 0 } as const];
+    const params = { model: null, invokes: [], program, stop: false, gradients: false };
+    const { saved } = await this.worker.call("trace.run", params);
+    return new SavedTensor(this.worker, saved[0] as (typeof saved)[number]);
   }
 
   /** What a proxy shows, as JavaScript's own numbers, text, arrays and objects; a value that is one already, as it is. */
@@ -113,6 +157,9 @@ export class Bridge implements AsyncDisposable {
 
   /** Closes the door, and the worker if it was started for it. Proxies cannot be used any more. */
   async close(): Promise<void> {
+    if (!this.#ownsWorker && this.worker.alive) {
+      await this.#pythonia.call(ROOT, ["forget"], [], undefined, false).catch(() => undefined);
+    }
     this.#pythonia.end();
     if (this.#ownsWorker) await this.worker.close();
     this.#transport.close(new Error("The bridge is closed."));

@@ -7,6 +7,9 @@ export interface BridgeMessage {
   readonly c?: string;
   readonly key?: string;
   readonly sig?: string;
+  /** Of what Python printed: where to, and what. */
+  readonly name?: "stdout" | "stderr";
+  readonly text?: string;
 }
 
 type Receiver = (message: BridgeMessage) => unknown;

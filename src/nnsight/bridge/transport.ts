@@ -1,5 +1,5 @@
 import type { DictlearnError } from "../../errors.ts";
-import { fromRemote, type RemoteFailure } from "../../worker/index.ts";
+import { calledFrom, fromRemote, type RemoteFailure } from "../../worker/index.ts";
 import type { BridgeMessage, Connection } from "./pythonia.ts";
 
 type Receiver = (message: BridgeMessage) => unknown;
@@ -25,6 +25,8 @@ export class Transport implements Connection {
     if (id === undefined) return await answer;
     try {
       return await Promise.race([answer, new Promise<never>((_, reject) => this.#failed.set(id, reject))]);
+    } catch (error) {
+      throw calledFrom(error);
     } finally {
       this.#failed.delete(id);
       this.#receivers.delete(id);

@@ -7,5 +7,5 @@ export { type TensorInput, TraceInvoke, TraceInvokes, TraceTools } from "./scope
 export type { Axis, Index, Shape } from "./shape.ts";
 export { Site, TraceModule } from "./site.ts";
 export { TraceError } from "./trace-error.ts";
-export { type Operand, Value } from "./value.ts";
+export { type HeldTensor, type Operand, Value } from "./value.ts";
 export { type ReduceOptions, Saved, type TraceDictionary } from "./value-parts.ts";

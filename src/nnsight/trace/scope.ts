@@ -2,12 +2,12 @@ import { DictlearnError } from "../../errors.ts";
 import { kinds, shown } from "../../options/index.ts";
 import { knownPath } from "../module-path.ts";
 import { type Prompts, toPrompts } from "../prompts.ts";
-import type { HostArray, Nested, SavedTensor } from "../saved-tensor.ts";
+import type { HostArray, Nested } from "../saved-tensor.ts";
 import { requireArguments } from "./checks.ts";
 import type { Recorder } from "./recorder.ts";
 import { describeShape, ShapeMistake } from "./shape.ts";
 import { Site, TraceModule } from "./site.ts";
-import { applied, type Operand, operandOf, recordValue, Value } from "./value.ts";
+import { applied, type HeldTensor, type Operand, operandOf, recordValue, Value } from "./value.ts";
 
 /** Numbers that a trace takes from the script: nested arrays, or a flat typed array with its shape. */
 export type TensorInput = Nested | { readonly data: HostArray; readonly shape: readonly number[] };
@@ -35,8 +35,8 @@ export class TraceTools {
     });
   }
 
-  /** A tensor that an earlier trace saved, as a value of this one. */
-  value(saved: SavedTensor): Value {
+  /** A tensor that an earlier trace saved, or that a handle of the bridge stands for, as a value of this trace. */
+  value(saved: HeldTensor): Value {
     return operandOf(this.recorder, saved, "value");
   }
 
@@ -51,12 +51,12 @@ export class TraceTools {
   }
 
   /** Joins along a dimension that is there. */
-  cat(values: readonly (Value | SavedTensor)[], dim = 0): Value {
+  cat(values: readonly (Value | HeldTensor)[], dim = 0): Value {
     return this.#join("cat", values, dim);
   }
 
   /** Joins along a new dimension. */
-  stack(values: readonly (Value | SavedTensor)[], dim = 0): Value {
+  stack(values: readonly (Value | HeldTensor)[], dim = 0): Value {
     return this.#join("stack", values, dim);
   }
 
@@ -84,7 +84,7 @@ export class TraceTools {
     return by instanceof Value ? (found[0] as Value) : found;
   }
 
-  #join(name: "cat" | "stack", values: readonly (Value | SavedTensor)[], dim: number): Value {
+  #join(name: "cat" | "stack", values: readonly (Value | HeldTensor)[], dim: number): Value {
     const { recorder } = this;
     requireArguments(recorder, name, {
       values: [values, OPERANDS],

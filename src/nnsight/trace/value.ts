@@ -1,5 +1,6 @@
 import { kinds, optionsOf, shown } from "../../options/index.ts";
 import type { TraceOperation } from "../../protocol/index.ts";
+import { Handle } from "../../worker/index.ts";
 import { SavedTensor } from "../saved-tensor.ts";
 import { requireArguments, requireDictionary, requireIndex, requireOptions, requireReduceOptions } from "./checks.ts";
 import type { Recorder } from "./recorder.ts";
@@ -18,8 +19,11 @@ import {
 } from "./shape.ts";
 import { type ReduceOptions, requireSameWorker, Saved, type TraceDictionary, wireIndex } from "./value-parts.ts";
 
-/** What an operation takes beside a value of this trace: a number, or a tensor that an earlier trace saved. */
-export type Operand = Value | SavedTensor | number;
+/** A tensor of the worker: one that an earlier trace saved, or the bridge's handle of one. */
+export type HeldTensor = SavedTensor | Handle;
+
+/** What an operation takes: a value of this trace, a tensor of the worker, or a number. */
+export type Operand = Value | HeldTensor | number;
 
 type Apply = Extract<TraceOperation, { op: "apply" }>["function"];
 type Reduce = Extract<TraceOperation, { op: "reduce" }>["function"];
@@ -144,7 +148,7 @@ export class Value {
     return this.#apply("eq", other);
   }
   /** The matrix product over the last dimension of this and the last but one of the other. */
-  matmul(other: Value | SavedTensor): Value {
+  matmul(other: Value | HeldTensor): Value {
     return this.#apply("matmul", other);
   }
   neg(): Value {
@@ -391,6 +395,14 @@ export const operandOf = (recorder: Recorder, operand: Operand, name: string): V
   if (operand instanceof SavedTensor) {
     requireSameWorker(recorder, operand.worker, name, "tensor");
     return recordValue(recorder, { name, shape: operand.shape }, (id) => ({ op: "held", id, tensor: operand.ref }));
+  }
+  if (operand instanceof Handle) {
+    requireSameWorker(recorder, operand.worker, name, "tensor");
+    return recordValue(recorder, { name, shape: null }, (id) => ({ op: "held", id, tensor: operand.ref }));
+  }
+  if (typeof operand === "function") {
+    const hint = "A proxy of the bridge stands in a trace by its tensor: await bridge.tensor(proxy).";
+    throw recorder.error(name, "trace_misuse", "a function or a proxy is no value of a trace", hint);
   }
   const message = `${shown(operand)} is neither a value of the trace, nor a saved tensor, nor a number`;
   throw recorder.error(name, "trace_misuse", message, "Numbers in lists come in with t.tensor(numbers).");
