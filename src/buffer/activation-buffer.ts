@@ -1,8 +1,14 @@
 import { Contexts, type ContextsOptions } from "../activations/index.ts";
-import { type BufferInput, type BufferSettings, bufferKinds, parseFilledBuffer } from "../config/index.ts";
+import {
+  type BufferInput,
+  type BufferSettings,
+  bufferKinds,
+  parseFilledBuffer,
+  refuseRunKeys,
+} from "../config/index.ts";
 import { DictlearnError } from "../errors.ts";
 import { LanguageModel, resolveDevice, type SiteSpec, type Widths } from "../nnsight/index.ts";
-import { checkArguments, checkOptions, kinds, optionsOf } from "../options/index.ts";
+import { checkArguments, checkOptions, isPlain, kinds, optionsOf } from "../options/index.ts";
 import type { HandleRef } from "../protocol/index.ts";
 import { randomStream } from "../seeds.ts";
 import { checkData, type Documents, seeded, type TextSource, TextStream } from "../text/index.ts";
@@ -101,6 +107,7 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
   ): Promise<ActivationBuffer> {
     checkData("ActivationBuffer.create", data);
     checkArguments("ActivationBuffer.create", { model: [model, MODEL], submodule: [submodule, kinds.text()] });
+    if (isPlain(input)) refuseRunKeys(input, "ActivationBuffer.create");
     checkOptions(OPTIONS, input, "ActivationBuffer.create");
     const { io = "out", seed = 0, dtype = "float32", ...options } = input;
     const { worker } = model;

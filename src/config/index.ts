@@ -1,4 +1,5 @@
 export { notices, requireAvailable } from "./availability.ts";
+export { refuseRunKeys } from "./cross-checks.ts";
 export { evaluationDefaults } from "./defaults.ts";
 export { checkFits, type Estimate, estimateRun } from "./estimate.ts";
 export { kindsOf } from "./key-kinds.ts";

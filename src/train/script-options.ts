@@ -1,6 +1,6 @@
 import type { RowSource } from "../buffer/index.ts";
-import { type ResolvedRun, resumeKinds, runKind, trainKinds } from "../config/index.ts";
-import { checkArguments, checkOptions, kinds, type OptionShape, optionsOf } from "../options/index.ts";
+import { type ResolvedRun, refuseRunKeys, resumeKinds, runKind, trainKinds } from "../config/index.ts";
+import { checkArguments, checkOptions, isPlain, kinds, type OptionShape, optionsOf } from "../options/index.ts";
 import { Worker } from "../worker/index.ts";
 import type { TraineeInput } from "./new-trainee.ts";
 import type { ResumeOptions } from "./script-run.ts";
@@ -32,6 +32,7 @@ const SOURCE = kinds.having<RowSource>("an ActivationBuffer or CachedRows", "wor
 /** Throws a `ConfigError` for what is no source of rows, and for options that are none or of the wrong kind. */
 export const checkTraining = (caller: keyof typeof OPTIONS, source: RowSource, options: unknown): void => {
   checkArguments(caller, { source: [source, SOURCE] });
+  if (isPlain(options)) refuseRunKeys(options, caller);
   checkOptions(OPTIONS[caller], options, caller);
 };
 

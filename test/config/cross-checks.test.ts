@@ -41,17 +41,17 @@ describe.each([
     "autocast is bfloat16, which needs dtype: float32, but dtype is float64.",
   ],
   ["the same of bfloat16", {}, { autocast: "bfloat16", dtype: "bfloat16" }, "but dtype is bfloat16."],
-  ["a negative penalty", { sparsity_penalty: -1 }, {}, "sparsity_penalty to -1"],
-  ["a rate that is no number", { lr: "fast" }, {}, 'lr to "fast"'],
+  ["a negative penalty", { sparsity_penalty: -1 }, {}, /sparsity_penalty (to|is) -1, but/],
+  ["a rate that is no number", { lr: "fast" }, {}, /lr (to|is) "fast", but/],
 ])("%s", (_, train, run, message) => {
   it("is refused in a config, by trainSAE and by Trainer.create", async () => {
     expect(await ofConfig({ train, ...run })).toMatchObject({ name: "ConfigError", exitCode: 2 });
-    expect((await ofConfig({ train, ...run })).message).toContain(message);
+    expect((await ofConfig({ train, ...run })).message).toMatch(message);
     const options = { dictionary_size: 8, device: "cpu", ...train, ...run } as never;
     for (const attempt of [trainSAE(rows, options), Trainer.create(rows, options)]) {
       const error = await rejection(attempt);
       expect(error).toMatchObject({ name: "ConfigError", exitCode: 2 });
-      expect(error.message).toContain(message);
+      expect(error.message).toMatch(message);
     }
   });
 });

@@ -137,7 +137,7 @@ describe("buffers and rows", () => {
     [
       "a batch beyond the buffer",
       create(TEXT, { ...SHAPE, out_batch_size: 129 }),
-      /^out_batch_size is 129, but the buffer holds only n_ctxs × ctx_len = 128 rows\.$/,
+      /out_batch_size is 129, but the buffer holds only n_ctxs × ctx_len = 128 rows\.$/,
     ],
     [
       "a dtype",
