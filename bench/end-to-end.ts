@@ -21,6 +21,8 @@ const TEXT = {
   path: "python-docs",
   text_field: "text",
   txt_documents: "line",
+    split: "train",
+    name: null,
   skip: 0,
   shuffle_buffer: 0,
   seed: 0,

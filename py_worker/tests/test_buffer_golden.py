@@ -52,6 +52,8 @@ def serve(name: str, folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
         path=str(path),
         text_field="text",
         txt_documents="line",
+        split="train",
+        name=None,
         skip=0,
         shuffle_buffer=0,
         seed=0,

@@ -60,6 +60,8 @@ class Evaluated:
             path=str(FOLDER / "texts.jsonl"),
             text_field="text",
             txt_documents="line",
+            split="train",
+            name=None,
             skip=SKIP,
             shuffle_buffer=0,
             seed=0,

@@ -1,4 +1,5 @@
 import { checkArchitecture } from "./cross-checks.ts";
+import { idleKeys } from "./idle-keys.ts";
 import { type ResolvedRun, trainKey } from "./resolve.ts";
 
 /** Throws a `ConfigError` when the run asks for what a config may say although this version cannot do it yet. */
@@ -7,7 +8,9 @@ export const requireAvailable = ({ config, dictionaries }: ResolvedRun): void =>
 };
 
 /** What the user should know before the run starts. */
-export const notices = ({ config }: ResolvedRun): string[] =>
-  config.resume === "light"
+export const notices = (run: ResolvedRun): string[] => [
+  ...(run.config.resume === "light"
     ? ["resume: light keeps no rows; a run that is resumed goes on with fresh text, so it ends otherwise."]
-    : [];
+    : []),
+  ...idleKeys(run),
+];

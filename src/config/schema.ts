@@ -9,8 +9,16 @@ const dataKeys = {
     .describe(
       "A text file (.txt .jsonl .json, also with .gz or .zst, .parquet), a folder of them, a Hugging Face dataset, or python-docs.",
     ),
-  name: z.nullable(z.string()).describe("Configuration of a Hugging Face dataset that has several."),
-  split: z.string().describe("Split of a Hugging Face dataset."),
+  name: z
+    .nullable(z.string())
+    .describe(
+      "Configuration of a Hugging Face dataset that has several, or one that a local folder's README.md describes.",
+    ),
+  split: z
+    .string()
+    .describe(
+      "Split of a Hugging Face dataset, or of a local folder: by its README.md, or by names such as test.jsonl, train-00000-of-00002.parquet, validation/a.txt. A folder without such names is read whole.",
+    ),
   text_field: z.string().describe("Field that holds the text."),
   revision: z.nullable(z.string()).describe("Revision of a Hugging Face dataset: branch, tag or commit."),
   shuffle_buffer: whole(0).describe(

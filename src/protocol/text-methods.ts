@@ -10,6 +10,9 @@ export const textMethods = {
       path: z.string(),
       text_field: z.string(),
       txt_documents: z.enum(["line", "paragraph", "file"]),
+      /** Of a folder whose files belong to splits, and the configuration that its README.md describes. */
+      split: z.string(),
+      name: z.nullable(z.string()),
       skip: int(),
       shuffle_buffer: int(),
       seed: int(),
@@ -17,7 +20,8 @@ export const textMethods = {
       /** The cache folder: text that takes long to put together is kept there. */
       cache: z.string(),
     },
-    { text: Handle, files: z.array(FoundFile) },
+    /** `splits`: those that the folder has. */
+    { text: Handle, files: z.array(FoundFile), splits: z.array(z.string()) },
   ),
   /** Opens a Hugging Face dataset (hub id or local dataset folder) as a stream of documents. */
   "text.hub": method(

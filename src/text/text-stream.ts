@@ -52,17 +52,20 @@ export class TextStream implements AsyncDisposable {
   readonly #handle: Handle;
   /** The files that it reads, in order; none where the documents come from elsewhere. */
   readonly files: readonly FoundFile[];
+  /** All splits of the folder that it reads, of which it reads one; empty where there are none. */
+  readonly splits: readonly string[];
   readonly #documents: Iterator<string> | AsyncIterator<string> | undefined;
   /** Documents that were sent. */
   #sent = 0;
 
   private constructor(
     handle: Handle,
-    files: readonly FoundFile[],
+    { files, splits }: Pick<TextStream, "files" | "splits">,
     documents?: Iterator<string> | AsyncIterator<string>,
   ) {
     this.worker = handle.worker;
     this.files = files;
+    this.splits = splits;
     this.#handle = handle;
     this.#documents = documents;
   }
@@ -78,14 +81,19 @@ export class TextStream implements AsyncDisposable {
       seed: deriveSeed(source.seed ?? 0, "text"),
       part: source.part ?? null,
     };
-    const { text, files } = isLocal(source.path)
+    const local = isLocal(source.path);
+    requireEffect(source, local);
+    const { text, files, splits } = local
       ? await worker.call("text.files", {
           ...common,
           txt_documents: source.txtDocuments ?? "line",
+          split: source.split ?? "train",
+          name: source.name ?? null,
           cache: cacheFolder(),
         })
       : {
           files: [],
+          splits: [],
           ...(await worker.call("text.hub", {
             ...common,
             name: source.name ?? null,
@@ -93,7 +101,7 @@ export class TextStream implements AsyncDisposable {
             revision: source.revision ?? null,
           })),
         };
-    return new TextStream(new Handle(worker, text, "text stream"), files);
+    return new TextStream(new Handle(worker, text, "text stream"), { files, splits });
   }
 
   /** Reads the documents from this process, as they are needed. */
@@ -101,7 +109,7 @@ export class TextStream implements AsyncDisposable {
     const { text } = await worker.call("text.pushed", { part });
     const iterator =
       Symbol.asyncIterator in documents ? documents[Symbol.asyncIterator]() : documents[Symbol.iterator]();
-    return new TextStream(new Handle(worker, text, "text stream"), [], iterator);
+    return new TextStream(new Handle(worker, text, "text stream"), { files: [], splits: [] }, iterator);
   }
 
   get ref() {
@@ -144,6 +152,19 @@ const requireOneOrder = (source: TextSource): void => {
     hint: "Give data.seed, the same for training and for evaluation: with another order they would share documents.",
   });
 };
+
+/** Keys that do nothing are mistakes: whoever sets them believes that the text is another one. */
+const requireEffect = ({ path, revision, txtDocuments = "line" }: TextSource, local: boolean): void => {
+  if (local && revision !== undefined && revision !== null) {
+    throw noEffect("revision", revision, `${path} is on this machine's disk and has no revisions`);
+  }
+  if (!local && txtDocuments !== "line") {
+    throw noEffect("txt_documents", txtDocuments, `${path} is a dataset of the hub and no .txt file`);
+  }
+};
+
+const noEffect = (key: string, value: string, why: string): ConfigError =>
+  new ConfigError(`data.${key} is ${JSON.stringify(value)}, but ${why}.`, { hint: `Leave data.${key} out.` });
 
 /** A name with one slash at most and no known ending may be a dataset of the hub; everything else is a file. */
 const isLocal = (path: string): boolean =>

@@ -111,6 +111,10 @@ export const openSource = async (worker: Worker, config: RunConfig, options: Sou
   const { data } = config;
   const device = resolveDevice(worker, buffer.device);
   const text = scope.use(await TextStream.open(worker, textSource(data, "training", config.seed)));
+  if (text.splits.length > 1) {
+    const message = `${data.path} has the splits ${text.splits.join(", ")}; the run reads ${data.split} (data.split).`;
+    observe({ type: "notice", message });
+  }
   const contexts = scope.use(await Contexts.open(model, text, contextsOptions(buffer)));
   const opened = await ActivationBuffer.open(contexts, options.sites, {
     ...bufferOptions(buffer),

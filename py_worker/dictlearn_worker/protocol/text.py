@@ -18,6 +18,8 @@ class TextFilesParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: str
     text_field: str
     txt_documents: Literal["line", "paragraph", "file"]
+    split: str
+    name: str | None
     skip: int
     shuffle_buffer: int
     seed: int
@@ -28,6 +30,7 @@ class TextFilesParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TextFilesResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: Handle
     files: list[FoundFile]
+    splits: list[str]
 
 
 class TextHubParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

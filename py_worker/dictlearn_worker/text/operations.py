@@ -10,6 +10,8 @@ from ..registry import Context, method
 from . import files, hub, python_docs
 from .contexts import Contexts
 from .file_documents import FileDocuments
+from .no_effect import DEFAULTS, check, require_effect
+from .splits import of_split
 from .stream import ListedDocuments, Prepared, PushedStream, TextStream
 
 # The special path of Python's own documentation.
@@ -20,12 +22,15 @@ PYTHON_DOCS = "python-docs"
 def open_files(context: Context, params: p.TextFilesParams) -> p.TextFilesResult:
     """Local files; the first document is read at once, so that most mistakes show here."""
     if params.path == PYTHON_DOCS:
-        found, documents = [], ListedDocuments(python_docs.documents(Path(params.cache)))
+        found, splits = [], []
+        check(params, DEFAULTS, f"{PYTHON_DOCS} is one text without fields, files or splits")
+        documents = ListedDocuments(python_docs.documents(Path(params.cache)))
     else:
-        found = files.find_files(params.path)
+        found, splits = of_split(params.path, files.find_files(params.path), params.split, params.name)
+        require_effect(params, found)
         documents = FileDocuments(found, params.text_field, params.txt_documents)
     stream = TextStream(Prepared(documents, params.skip, params.shuffle_buffer, params.seed), params.part).peek()
-    return p.TextFilesResult(text=context.objects.put(stream), files=[each.on_wire for each in found])
+    return p.TextFilesResult(text=context.objects.put(stream), files=[each.on_wire for each in found], splits=splits)
 
 
 @method("text.hub")
