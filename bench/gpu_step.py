@@ -208,7 +208,7 @@ def gradients():
 
 def by_autograd(plain, x, sparsity, autocast):
     """Gradients in x's dtype, the decoder's without its part along the columns, and the features."""
-    model = PlainAutoEncoder(WIDTH, SIZE).to(GPU, x.dtype)
+    model = PlainAutoEncoder(WIDTH, WIDTH, SIZE).to(GPU, x.dtype)
     model.load_state_dict(plain.state_dict())
     with torch.autocast(GPU.type, dtype=autocast or torch.bfloat16, enabled=autocast is not None):
         f = model.encode(x)

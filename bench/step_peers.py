@@ -32,7 +32,7 @@ def start(width, size, l0):
     There each product with a unit encoder row is standard normal itself, so the bias is a quantile.
     """
     torch.manual_seed(0)
-    plain = PlainAutoEncoder(width, size)
+    plain = PlainAutoEncoder(width, width, size)
     if l0 is not None:
         with torch.no_grad():
             plain.encoder.weight.copy_(plain.decoder.weight.T)
