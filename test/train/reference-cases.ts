@@ -125,15 +125,13 @@ export const cachedCases: readonly ReferenceCase[] = [
 ];
 
 export const bufferCases: readonly ReferenceCase[] = [
-  ...fc
-    .sample(bufferArbitrary, { seed: SEED, numRuns: 30 })
-    .map(({ buffer, train }, index) => ({
-      name: `buffer-${index}`,
-      ...buffer,
-      ...train,
-      // To the end of the text, but not in hundreds of small batches.
-      steps: train.steps ?? (buffer.out_batch_size < 64 ? MOST_STEPS : null),
-    })),
+  ...fc.sample(bufferArbitrary, { seed: SEED, numRuns: 30 }).map(({ buffer, train }, index) => ({
+    name: `buffer-${index}`,
+    ...buffer,
+    ...train,
+    // To the end of the text, but not in hundreds of small batches.
+    steps: train.steps ?? (buffer.out_batch_size < 64 ? MOST_STEPS : null),
+  })),
   {
     name: "two-resamplings-neox",
     model: TINY,
