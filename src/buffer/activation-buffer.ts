@@ -15,7 +15,7 @@ import { checkData, type Documents, seeded, type TextSource, TextStream } from "
 import { Handle, OutOfMemoryError, Scope, type Worker } from "../worker/index.ts";
 import { allocatedRows, type BufferShape, contextsToAppend, drawableBatches, halved, needsRefresh } from "./policy.ts";
 import type { SourcePosition } from "./position.ts";
-import type { Recipe, ResumableSource, Shortage, SourceFile } from "./row-source.ts";
+import { checkMost, type Recipe, type ResumableSource, type Shortage, type SourceFile } from "./row-source.ts";
 
 export interface ActivationBufferOptions extends Omit<BufferShape, "capacity"> {
   /** Contexts that the buffer holds; its capacity is nCtxs · ctxLen rows. */
@@ -201,6 +201,7 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
 
   /** Refreshes when the policy says so, then grants batches. */
   async next(most: number, signal?: AbortSignal): Promise<readonly number[]> {
+    checkMost(most);
     await this.fill(signal);
     const batches = drawableBatches(this.#unread, this.#exhausted, most, this.shape);
     for (const rows of batches) this.#unread -= rows;

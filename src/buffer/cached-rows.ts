@@ -3,7 +3,7 @@ import { checkArguments, checkOptions, kinds, optionsOf } from "../options/index
 import type { Result } from "../protocol/index.ts";
 import { Handle, Worker } from "../worker/index.ts";
 import type { SourcePosition } from "./position.ts";
-import type { Recipe, ResumableSource, Shortage, SourceFile } from "./row-source.ts";
+import { checkMost, type Recipe, type ResumableSource, type Shortage, type SourceFile } from "./row-source.ts";
 
 export interface CachedRowsOptions {
   /** A safetensors file with `inputs` (and `targets`), [batches, batch, width] or [rows, width]. */
@@ -80,6 +80,7 @@ export class CachedRows implements ResumableSource, AsyncDisposable {
   }
 
   async next(most: number): Promise<readonly number[]> {
+    checkMost(most);
     const batches = this.#batches.slice(this.#position, this.#position + most);
     this.#position += batches.length;
     return batches;

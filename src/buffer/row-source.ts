@@ -1,4 +1,6 @@
+import { ConfigError } from "../errors.ts";
 import type { Widths } from "../nnsight/index.ts";
+import { shown } from "../options/index.ts";
 import type { FoundFile, HandleRef } from "../protocol/index.ts";
 import type { Worker } from "../worker/index.ts";
 import type { SourcePosition } from "./position.ts";
@@ -30,6 +32,12 @@ export interface RowSource extends HeldRows {
 
 /** Why a source has no batch: its text had no token, its rows were dropped since they filled no buffer, or others took them. */
 export type Shortage = "no-text" | "dropped" | "used-up";
+
+/** Throws a `ConfigError` for what is no number of batches. */
+export const checkMost = (most: number): void => {
+  if (typeof most === "number" && most >= 0 && (Number.isInteger(most) || most === Number.POSITIVE_INFINITY)) return;
+  throw new ConfigError(`next: most is ${shown(most)}, but must be a whole number of at least 0, or Infinity.`);
+};
 
 /** What a script makes a source from, as JSON: the same recipe gives the same rows. */
 export type Recipe = Readonly<Record<string, unknown>>;

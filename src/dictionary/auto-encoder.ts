@@ -33,6 +33,11 @@ const OPTIONS = optionsOf<AutoEncoderOptions>({
   python: kinds.name(),
 });
 
+const SHAPE = optionsOf<AutoEncoderShape>(
+  { inputWidth: kinds.whole(1), outputWidth: kinds.whole(1), size: kinds.whole(1), dtype: kinds.dtype() },
+  ["inputWidth", "outputWidth", "size", "dtype"],
+);
+
 /**
  * The standard dictionary: f = ReLU(W_enc (x − b) + b_enc), x̂ = W_dec f + b, the columns of W_dec of norm 1.
  * Its tensors stay in the worker; `encode`, `decode` and `forward` bring numbers over when a script asks for them.
@@ -63,6 +68,7 @@ export class AutoEncoder implements AsyncDisposable {
     shape: AutoEncoderShape,
     { device, generator }: { readonly device: string; readonly generator: HandleRef },
   ): Promise<AutoEncoder> {
+    checkOptions(SHAPE, shape, "AutoEncoder.create's shape");
     const { dictionary } = await worker.call("dictionary.create", {
       input_width: shape.inputWidth,
       output_width: shape.outputWidth,

@@ -135,8 +135,8 @@ export class Trainer implements AsyncDisposable {
    */
   async resample(features: readonly number[]): Promise<readonly number[]> {
     this.#checkFeatures(features);
-    this.#requireStep("resample");
     if (features.length === 0) return [];
+    this.#requireStep("resample");
     const step = this.#step - 1;
     const params = resampleParams(this.#source, this.#trainee, { step, features });
     const resampled = (await this.#source.worker.call("train.resample", params)).features;

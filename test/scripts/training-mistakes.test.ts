@@ -184,6 +184,8 @@ describe("buffers and rows", () => {
       () => CachedRows.open(worker, js({ path: "r", out_batch_size: 1 })),
       /^Unknown option out_batch_size of CachedRows.open. Did you mean outBatchSize\?$/,
     ],
+    ["no number of batches", () => buffer.next(js("3")), /^next: most is "3", but must be a whole number/],
+    ["less than no batch", () => buffer.next(-1), /^next: most is -1, but must be/],
   ]);
 });
 
