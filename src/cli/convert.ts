@@ -1,4 +1,5 @@
 import type { CommandModule } from "yargs";
+import { shipped } from "../shipped.ts";
 import type { ConvertOptions } from "./run-convert.ts";
 
 export const convertCommand: CommandModule<object, ConvertOptions> = {
@@ -29,7 +30,7 @@ export const convertCommand: CommandModule<object, ConvertOptions> = {
       )
       .example("$0 convert out/sae runs/back --to dictlearn", "And back, with every bit and every key")
       .example("$0 convert runs/quickstart/checkpoints/ae_100.pt out/100 --to sparsify", "A single checkpoint")
-      .epilogue("docs/formats.md says what becomes of every key, and what cannot be converted.") as never,
+      .epilogue(`${shipped("docs/formats.md")} says what becomes of every key, and what cannot be converted.`) as never,
   handler: async (argv) => {
     const { convert } = await import("./run-convert.ts");
     await convert(argv);

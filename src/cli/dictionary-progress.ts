@@ -1,18 +1,19 @@
 import cliProgress from "cli-progress";
-import { count } from "./format.ts";
+import { progressOf } from "./format.ts";
 
 /** Shows which dictionary is at work, and how far. */
 export interface DictionaryProgress extends Disposable {
   readonly onProgress: (progress: { name: string; stage: string; done: number; total: number }) => void;
 }
 
+type Output = NodeJS.WritableStream & { readonly isTTY?: boolean };
+
 const QUIET_MS = 5_000;
 
 /** A bar on a terminal, a plain line every few seconds elsewhere. */
-export const createProgress = (): DictionaryProgress => {
-  const { stderr } = process;
+export const createProgress = (stderr: Output = process.stderr): DictionaryProgress => {
   if (stderr.isTTY) {
-    const format = " {name} · {stage} {bar} {value} of {total}";
+    const format = " {name} · {stage} {bar} {amount}";
     const bar = new cliProgress.SingleBar(
       { stream: stderr, format, hideCursor: true, clearOnComplete: true, barsize: 24, fps: 8 },
       cliProgress.Presets.shades_classic,
@@ -20,10 +21,11 @@ export const createProgress = (): DictionaryProgress => {
     let started = false;
     return {
       onProgress: ({ done, total, ...labels }) => {
-        if (!started) bar.start(total, done, labels);
+        const shown = { ...labels, amount: progressOf(done, total) };
+        if (!started) bar.start(Math.max(total, 1), done, shown);
         started = true;
-        bar.setTotal(total);
-        bar.update(done, labels);
+        bar.setTotal(Math.max(total, 1));
+        bar.update(done, shown);
       },
       [Symbol.dispose]: () => bar.stop(),
     };
@@ -33,7 +35,7 @@ export const createProgress = (): DictionaryProgress => {
     onProgress: ({ name, stage, done, total }) => {
       if (performance.now() - last < QUIET_MS) return;
       last = performance.now();
-      stderr.write(`${name} · ${stage}${total > 0 ? `: ${count(done)} of ${count(total)}` : ""}\n`);
+      stderr.write(`${name} · ${stage}${total > 0 ? `: ${progressOf(done, total)}` : ""}\n`);
     },
     [Symbol.dispose]: () => {},
   };

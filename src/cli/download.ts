@@ -9,13 +9,12 @@ export const downloadCommand: CommandModule<object, DownloadArguments> = {
       .positional("sets", {
         type: "string",
         array: true,
-        default: ["0_8192", "1_32768"],
-        describe: "0_8192 and 1_32768 (MLP outputs), or 10_32768 (every site, a zip of 2.4 GB)",
+        describe: "0_8192, 1_32768 (MLP outputs; both, if none is named), or 10_32768 (every site, a zip of 2.4 GB)",
       })
       .option("layers", {
         type: "string",
         array: true,
-        default: [],
+        requiresArg: true,
         describe: "Only these layers or sites: 0 1 5, attn_out_layer3, embed",
       })
       .option("checkpoints", { type: "boolean", default: false, describe: "The training's checkpoints too" })

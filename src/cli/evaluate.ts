@@ -1,4 +1,5 @@
 import type { CommandModule } from "yargs";
+import { shipped } from "../shipped.ts";
 import {
   type DictionaryArguments,
   dictionaryChoices,
@@ -40,6 +41,7 @@ export const evaluateCommand: CommandModule<object, EvaluateArguments> = {
       .option("plot", {
         type: "string",
         array: true,
+        nargs: 1,
         describe: "Write the frequency histograms to this .svg or .png; may be given twice",
       })
       .option("output", {
@@ -53,7 +55,7 @@ export const evaluateCommand: CommandModule<object, EvaluateArguments> = {
       .example("$0 evaluate runs/pythia --contexts 512 --output more.json", "With other settings than the run's own")
       .example("$0 evaluate ae.pt --model M --submodule S --data text.jsonl", "A dictionary from elsewhere")
       .epilogue(
-        "docs/statistics.md defines every number. Each evaluation is written beside its dictionary; one with other settings is not replaced.",
+        `${shipped("docs/statistics.md")} defines every number. Each evaluation is written beside its dictionary; one with other settings is not replaced.`,
       ) as never,
   handler: async (argv) => {
     const { runEvaluate } = await import("./run-evaluate.ts");

@@ -1,4 +1,5 @@
 import type { CommandModule } from "yargs";
+import { shipped } from "../shipped.ts";
 import type { InspectOptions } from "./run-inspect.ts";
 
 export const inspectCommand: CommandModule<object, InspectOptions> = {
@@ -19,7 +20,7 @@ export const inspectCommand: CommandModule<object, InspectOptions> = {
       .example("$0 inspect runs/quickstart", "A run of dictlearn")
       .example("$0 inspect sae/sae_weights.safetensors --json", "A file of SAELens, for a program")
       .example("$0 inspect mlp_out_layer1/0_8192 --rows rows.safetensors", "Trained with the mse, or with its root?")
-      .epilogue("Formats: see docs/formats.md. Nothing is written.") as never,
+      .epilogue(`Formats: see ${shipped("docs/formats.md")}. Nothing is written.`) as never,
   handler: async (argv) => {
     const { inspect } = await import("./run-inspect.ts");
     await inspect(argv);

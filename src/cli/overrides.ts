@@ -1,3 +1,4 @@
+import { closest, distance } from "fastest-levenshtein";
 import { kindsOf } from "../config/index.ts";
 import { ConfigError } from "../errors.ts";
 
@@ -5,11 +6,13 @@ import { ConfigError } from "../errors.ts";
 export const configOverrides = (
   argv: Readonly<Record<string, unknown>>,
   own: ReadonlySet<string>,
+  command: string,
 ): Record<string, string> => {
   const found: Record<string, string> = {};
   for (const [key, value] of Object.entries(argv)) {
     if (own.has(key) || YARGS.has(key) || value === undefined) continue;
     if (Array.isArray(value)) throw new ConfigError(`--${key} is given ${value.length} times; give it once.`);
+    if (kindsOf(key).size === 0) requireNoSlip(key, own, command);
     // Without a value after it, an option is true.
     if (value === true && !kindsOf(key).has("boolean") && kindsOf(key).size > 0) {
       throw new ConfigError(`--${key} needs a value after it.`, { code: "usage" });
@@ -19,4 +22,19 @@ export const configOverrides = (
   return found;
 };
 
-const YARGS = new Set(["_", "$0", "help", "h", "version", "verbose"]);
+const YARGS = new Set(["_", "$0", "help", "h", "version", "V", "verbose"]);
+/** How far an option may be from one of the command's to be taken for a slip, and not for a key of the config. */
+const FARTHEST = 2;
+
+/** Throws for what no key of a config can be: a single letter, or the command's own option with a slip in it. */
+const requireNoSlip = (key: string, own: ReadonlySet<string>, command: string): void => {
+  const near = closest(
+    key,
+    [...own, "resume", "verbose", "help", "version"].filter((each) => each !== "config"),
+  );
+  if (key.length > 1 && distance(key, near) > FARTHEST) return;
+  throw new ConfigError(`dictlearn ${command} has no option ${key.length > 1 ? "-" : ""}-${key}.`, {
+    code: "usage",
+    hint: `${key.length > 1 ? `Did you mean --${near}? ` : ""}\`dictlearn ${command} --help\` lists the options.`,
+  });
+};

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { configOf, ResumeFolder } from "../checkpoint/index.ts";
-import { checkSameRun, parseConfig, resolveRun } from "../config/index.ts";
+import { checkSameRun, parseConfig, resolveRun, whenceOf } from "../config/index.ts";
 import { ConfigError, DictlearnError } from "../errors.ts";
 import { type RunTrainOptions, train } from "./run-train.ts";
 
@@ -17,7 +17,8 @@ export const resume = async (
   const begun = configOf(run, folder);
   const config = parseConfig(begun, { overrides, source: `The config of ${folder}` });
   checkSameRun(begun, config);
-  return await train(resolveRun({ ...config, output: folder }), { ...options, overwrite: false, resume: true });
+  const whence = whenceOf(begun, { source: "as the run was begun", overrides });
+  return await train(resolveRun({ ...config, output: folder }, whence), { ...options, overwrite: false, resume: true });
 };
 
 const nothingToResume = (folder: string, overrides: Readonly<Record<string, string>>): number => {

@@ -5,17 +5,23 @@ import {
   type DownloadedFile,
   type DownloadProgress,
   downloadPublished,
+  PUBLISHED_SETS,
   publishedDictionaries,
   publishedSet,
 } from "../published/index.ts";
 import { shellQuoted } from "../shell-quoted.ts";
 import { Worker } from "../worker/index.ts";
+import { progressOf } from "./format.ts";
 import { Interrupt } from "./interrupt.ts";
+import { splitLayers } from "./layers.ts";
 import { Pace, timeLeft } from "./pace.ts";
 
+/** What is fetched when no set is named. */
+const BOTH_OF_2023 = ["0_8192", "1_32768"];
+
 export interface DownloadArguments {
-  readonly sets: readonly string[];
-  readonly layers: readonly string[];
+  readonly sets?: readonly string[] | undefined;
+  readonly layers?: readonly string[] | undefined;
   readonly checkpoints: boolean;
   readonly to: string;
   readonly mirror?: string | undefined;
@@ -25,7 +31,7 @@ export interface DownloadArguments {
 
 /** Fetches released dictionaries. A name that is not known is found before anything is fetched. */
 export const download = async ({
-  sets: named,
+  sets: named = [],
   layers: given,
   checkpoints,
   to,
@@ -33,8 +39,9 @@ export const download = async ({
   json,
   python,
 }: DownloadArguments): Promise<void> => {
-  const sets = [...new Set(named)];
-  const layers = given.flatMap((each) => each.split(",")).filter((each) => each !== "");
+  const { layers = [], rest } = splitLayers(given, PUBLISHED_SETS);
+  const all = [...named, ...rest];
+  const sets = [...new Set(all.length === 0 ? BOTH_OF_2023 : all)];
   for (const set of sets) publishedDictionaries(publishedSet(set), layers);
   await using worker = await Worker.start(await ensureEnvironment({ python, onProgress: setupProgress() }));
   using interrupt = new Interrupt({
@@ -77,13 +84,13 @@ const showProgress = (set: string): Shown => {
       show: ({ stage, name, done, total }) => {
         if (performance.now() - last < QUIET_MS) return;
         last = performance.now();
-        const bytes = total > 0 ? `: ${prettyBytes(done)} of ${prettyBytes(total)}` : "";
+        const bytes = total > 0 ? `: ${progressOf(done, total, prettyBytes)}` : "";
         stderr.write(`${set} · ${stage} ${name}${bytes}\n`);
       },
       [Symbol.dispose]: () => {},
     };
   }
-  const format = ` ${set} {bar} {there} of {all} · {rate}/s · {left} left · {stage} {name}`;
+  const format = ` ${set} {bar} {amount} · {rate}/s · {left} left · {stage} {name}`;
   const bar = new cliProgress.SingleBar(
     { stream: stderr, format, hideCursor: true, clearOnComplete: true, barsize: 24, fps: 8 },
     cliProgress.Presets.shades_classic,
@@ -92,12 +99,13 @@ const showProgress = (set: string): Shown => {
   let started = false;
   return {
     show: ({ stage, name, done, total, fetched }) => {
-      if (!started) bar.start(total, done);
+      const amount = progressOf(done, total, prettyBytes);
+      if (!started) bar.start(Math.max(total, 1), done, { stage, name, amount, rate: "…", left: "…" });
       started = true;
       const pace = fetching.at(fetched);
-      const [there, all, rate] = [done, total, pace ?? 0].map((bytes) => prettyBytes(bytes));
+      const rate = pace === undefined ? "…" : prettyBytes(pace);
       bar.setTotal(Math.max(total, 1));
-      bar.update(done, { stage, name, there, all, rate, left: timeLeft(total - done, pace) });
+      bar.update(done, { stage, name, amount, rate, left: timeLeft(total - done, pace) });
     },
     [Symbol.dispose]: () => bar.stop(),
   };

@@ -9,6 +9,7 @@ import {
 } from "../published/index.ts";
 import { setNamed } from "../published/registry.ts";
 import { shellQuoted } from "../shell-quoted.ts";
+import { splitLayers } from "./layers.ts";
 import { isFolder } from "./output-file.ts";
 import { placesOf, verificationTable } from "./verification-table.ts";
 import { withWorker } from "./with-worker.ts";
@@ -26,9 +27,11 @@ interface Options {
 
 /** Measures, compares and prints; returns the exit code. Throws `disagrees` when a number does, and else `incomplete`. */
 export const runVerify = async (options: Options): Promise<number> => {
-  const { choices, layers, device, json } = options;
+  const { choices, device, json } = options;
   const sets = options.registry === undefined ? PUBLISHED_SETS : readRegistry(options.registry);
-  const { set, dir } = whatAndWhere(options, sets);
+  const { layers, rest } = splitLayers(options.layers, sets);
+  const [setGiven, dirGiven] = [options.set, options.dir, ...rest].filter((word) => word !== undefined);
+  const { set, dir } = whatAndWhere({ set: setGiven, dir: dirGiven }, sets);
   const verification = await withWorker(
     { python: options.python, stopping: "Stopping." },
     async ({ worker, signal, progress: { onProgress } }) =>

@@ -1,6 +1,6 @@
-import { fileURLToPath } from "node:url";
 import type { ArgumentsCamelCase, CommandModule } from "yargs";
 import { ConfigError } from "../errors.ts";
+import { recipes, shipped } from "../shipped.ts";
 import { configOverrides } from "./overrides.ts";
 
 interface TrainArguments {
@@ -19,14 +19,15 @@ const OWN_OPTIONS = new Set(["config", "dry-run", "overwrite", "json", "python"]
 /** `--resume exact` sets the config's key `resume`; `--resume FOLDER` continues a run. A folder of such a name is ./exact. */
 const RESUME_KINDS = new Set(["exact", "light", "off"]);
 
-const QUICKSTART = fileURLToPath(new URL("../../configs/quickstart.yaml", import.meta.url));
-
 export const trainCommand: CommandModule<object, TrainArguments> = {
   command: "train [config]",
   describe: "Train dictionaries as a config says",
   builder: (yargs) =>
     yargs
-      .positional("config", { type: "string", describe: "A YAML or JSON config; without one, configs/quickstart.yaml" })
+      .positional("config", {
+        type: "string",
+        describe: "A YAML or JSON config, - for standard input; without one, quickstart",
+      })
       .option("dry-run", {
         type: "boolean",
         default: false,
@@ -48,11 +49,14 @@ export const trainCommand: CommandModule<object, TrainArguments> = {
       })
       .option("python", { type: "string", describe: "Use this Python instead of the managed environment" })
       .example("$0 train", "The quickstart: SmolLM2, Python's documentation, a few minutes")
+      .example("$0 init my.yaml", "A config of your own to begin with, for the next three")
       .example("$0 train my.yaml --dry-run", "What would it cost?")
-      .example("$0 train my.yaml --train.lr 1e-3 --output runs/lr-1e-3", "Any key of the config, by its path")
-      .example("$0 train --resume runs/quickstart", "Go on where an interrupted run was")
-      .example("$0 train my.yaml --dictionaries.0.dictionary_size 4096", "Also inside lists")
-      .epilogue("The config's keys are described in the README and in configs/schema.json.") as never,
+      .example("$0 train my.yaml --train.lr 2e-3 --output runs/lr-2e-3", "Any key of the config, by its path")
+      .example("$0 train my.yaml --dictionaries.0.dictionary_size 2048 --output runs/2048", "Also inside lists")
+      .example("$0 train --resume runs/quickstart", "Continue an interrupted run")
+      .epilogue(
+        `${shipped("configs/schema.json")} describes every key. Configs that come with dictlearn: ${recipes().join(", ")}.`,
+      ) as never,
   handler: async (argv) => {
     const folder = resumeFolder(argv);
     const { resume: _, ...options } = argv;
@@ -61,8 +65,8 @@ export const trainCommand: CommandModule<object, TrainArguments> = {
       process.exitCode = await resume(folder, overrides(argv), options);
       return;
     }
-    const path = argv.config ?? QUICKSTART;
-    const { loadRun } = await import("./load-run.ts");
+    const path = argv.config ?? "quickstart";
+    const { loadRun } = await import("../config/index.ts");
     const run = loadRun(path, overrides(argv));
     if (argv["dry-run"]) {
       const { dryRun } = await import("./dry-run.ts");
@@ -94,7 +98,7 @@ const resumeFolder = (argv: ArgumentsCamelCase<TrainArguments>): string | undefi
 
 /** The options that are config keys; `--resume` is one unless it names a folder. */
 const overrides = (argv: ArgumentsCamelCase<TrainArguments>): Record<string, string> => {
-  const { resume, ...found } = configOverrides(argv, OWN_OPTIONS);
+  const { resume, ...found } = configOverrides(argv, OWN_OPTIONS, "train");
   return resume === undefined || resumeFolder(argv) !== undefined ? found : { ...found, resume };
 };
 

@@ -1,4 +1,5 @@
 import type { CommandModule } from "yargs";
+import { shipped } from "../shipped.ts";
 import {
   type MeasuringArguments,
   measuringChoices,
@@ -22,7 +23,12 @@ export const verifyCommand: CommandModule<object, VerifyArguments> = {
     readingOptions(yargs)
       .positional("set", { type: "string", describe: "0_8192 or 1_32768 (every set that is there)" })
       .positional("dir", { type: "string", describe: "Folder of a download or of a run (dictionaries)" })
-      .option("layers", { type: "string", array: true, describe: "Only these layers or sites (all of the set)" })
+      .option("layers", {
+        type: "string",
+        array: true,
+        requiresArg: true,
+        describe: "Only these layers or sites (all of the set)",
+      })
       .option("contexts", { type: "string", describe: "Contexts to measure on (128)" })
       .option("alive-tokens", { type: "string", describe: "Tokens on which a feature must fire to be alive (8192)" })
       .option("compat", {
@@ -38,7 +44,7 @@ export const verifyCommand: CommandModule<object, VerifyArguments> = {
       .example("$0 verify 0_8192 dictionaries --layers 0 1 --data pile.jsonl", "Two layers, on text of your own")
       .example("$0 verify 0_8192 runs/pythia-70m-deduped/0_8192", "The set trained anew, on text that its run reserved")
       .epilogue(
-        "Exit code 0: every dictionary is there, and every number agrees. docs/statistics.md says when numbers do.",
+        `Exit code 0: every dictionary is there, and every number agrees. ${shipped("docs/statistics.md")} says when numbers do.`,
       ) as never,
   handler: async (argv) => {
     const { runVerify } = await import("./run-verify.ts");

@@ -1,7 +1,7 @@
 import type { ResolvedRun } from "../config/index.ts";
 import type { Evaluation } from "../evaluate/index.ts";
 import type { Observer, RunEvent, RunResult, StepMetrics } from "../train/index.ts";
-import { count } from "./format.ts";
+import { count, progressOf } from "./format.ts";
 import { metricsLine, summary } from "./run-summary.ts";
 import type { View } from "./view.ts";
 
@@ -62,7 +62,7 @@ export class PlainView implements View {
         return undefined;
       case "evaluating":
         return this.#due()
-          ? `${event.dictionary} · ${event.stage.toLowerCase()}: ${count(event.done)} of ${count(event.total)} contexts`
+          ? `${event.dictionary} · ${event.stage.toLowerCase()}${event.total > 0 ? `: ${progressOf(event.done, event.total)} contexts` : ""}`
           : undefined;
       case "evaluated":
         this.#evaluations.set(event.dictionary, event.evaluation);

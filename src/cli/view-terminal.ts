@@ -2,7 +2,7 @@ import cliProgress from "cli-progress";
 import type { ResolvedRun } from "../config/index.ts";
 import type { Evaluation } from "../evaluate/index.ts";
 import type { Observer, RunResult, StepMetrics } from "../train/index.ts";
-import { count } from "./format.ts";
+import { count, progressOf } from "./format.ts";
 import { Pace, timeLeft } from "./pace.ts";
 import { metricsLine, summary } from "./run-summary.ts";
 import type { View } from "./view.ts";
@@ -78,10 +78,12 @@ export class TerminalView implements View {
         break;
       case "evaluating": {
         const { stage, done, total } = event;
-        const format = " {stage} {bar} {value} of {total} contexts";
-        this.#evaluation ??= this.#bars.create(total, 0, { stage }, { format });
-        this.#evaluation.setTotal(total);
-        this.#evaluation.update(done, { stage: this.#label(event.dictionary) + stage.toLowerCase() });
+        const format = " {stage} {bar} {amount}";
+        const amount = total > 0 ? `${progressOf(done, total)} contexts` : "";
+        const label = this.#label(event.dictionary) + stage.toLowerCase();
+        this.#evaluation ??= this.#bars.create(Math.max(total, 1), 0, { stage: label, amount }, { format });
+        this.#evaluation.setTotal(Math.max(total, 1));
+        this.#evaluation.update(done, { stage: label, amount });
         break;
       }
       case "evaluated":

@@ -1,6 +1,7 @@
 import { ConfigError } from "../errors.ts";
 import type { RunConfig } from "./schema.ts";
 import type { Train } from "./train-schema.ts";
+import { valueOnly, type Whence } from "./whence.ts";
 
 /** How messages name keys, and who sets them. */
 export interface Naming {
@@ -9,9 +10,27 @@ export interface Naming {
   readonly prefix: string;
   /** The path of a key: `train.decay_start` in a config. */
   readonly path: (key: string) => string;
+  /** Tells where values come from; undefined where only the values are known. */
+  readonly whence?: Whence | undefined;
 }
 
-export const inConfig = (path: (key: string) => string): Naming => ({ setter: "The config", prefix: "", path });
+export const inConfig = (path: (key: string) => string, whence?: Whence): Naming => ({
+  setter: "The config",
+  prefix: "",
+  path,
+  whence,
+});
+
+/** `train.steps is 40 (command line)`. */
+const say = ({ path, whence = valueOnly }: Naming, key: string, value: unknown): string => whence(path(key), value);
+
+/** The end of a sentence: where the numbers come from that what it says was computed from. */
+const from = (naming: Naming, values: Readonly<Record<string, unknown>>): string =>
+  naming.whence === undefined
+    ? ""
+    : `: ${Object.entries(values)
+        .map(([key, value]) => say(naming, key, value))
+        .join(", ")}`;
 
 /** In a script, where keys are options of `caller`. */
 export const inOptionsOf = (caller: string): Naming => ({
@@ -24,9 +43,11 @@ export const inOptionsOf = (caller: string): Naming => ({
  * What no single key of a `train` can say, for configs and for scripts. Throws a `ConfigError`.
  * Whether the architecture exists is asked elsewhere: a config may be read, though not run, that names one of tomorrow.
  */
-export const checkSchedules = ({ steps, decay_start }: Train, { prefix, path }: Naming): void => {
+export const checkSchedules = ({ steps, decay_start }: Train, naming: Naming): void => {
   if (decay_start === null || steps === null || decay_start < steps) return;
-  throw new ConfigError(`${prefix}${path("decay_start")} is ${decay_start}, but the last step is ${steps - 1}.`, {
+  const { prefix, path } = naming;
+  const start = say(naming, "decay_start", decay_start);
+  throw new ConfigError(`${prefix}${start}, but the last step is ${steps - 1}${from(naming, { steps })}.`, {
     hint: `Set ${path("decay_start")} to at most ${steps - 1}, or to null for no decay.`,
   });
 };
@@ -43,29 +64,25 @@ export const checkArchitecture = ({ architecture }: Train, { setter, path }: Nam
 };
 
 /** Throws a `ConfigError` where products are to be rounded that are no float32 ones. */
-export const checkPrecision = (
-  { autocast, dtype }: Pick<RunConfig, "autocast" | "dtype">,
-  { prefix, path }: Naming,
-): void => {
+export const checkPrecision = ({ autocast, dtype }: Pick<RunConfig, "autocast" | "dtype">, naming: Naming): void => {
   if (autocast === null || dtype === "float32") return;
+  const { prefix, path, whence = valueOnly } = naming;
   throw new ConfigError(
-    `${prefix}${path("autocast")} is ${autocast}, which needs dtype: float32, but dtype is ${dtype}.`,
-    {
-      hint: "Leave one of the two keys out.",
-    },
+    `${prefix}${say(naming, "autocast", autocast)}, which needs dtype: float32, but ${whence("dtype", dtype)}.`,
+    { hint: `Set ${path("autocast")} to null, or dtype to float32.` },
   );
 };
 
 /** Throws a `ConfigError` for a batch that is larger than the buffer. */
-export const checkCapacity = (
-  { n_ctxs, ctx_len, out_batch_size }: RunConfig["buffer"],
-  { prefix, path }: Naming,
-): void => {
+export const checkCapacity = ({ n_ctxs, ctx_len, out_batch_size }: RunConfig["buffer"], naming: Naming): void => {
   const capacity = n_ctxs * ctx_len;
   if (out_batch_size <= capacity) return;
+  const { prefix, path } = naming;
+  const batch = say(naming, "out_batch_size", out_batch_size);
+  const least = Math.ceil(out_batch_size / ctx_len);
   throw new ConfigError(
-    `${prefix}${path("out_batch_size")} is ${out_batch_size}, but the buffer holds only n_ctxs × ctx_len = ${capacity} rows.`,
-    { hint: `Raise ${path("n_ctxs")}, or lower ${path("out_batch_size")}.` },
+    `${prefix}${batch}, but the buffer holds only n_ctxs × ctx_len = ${capacity} rows${from(naming, { n_ctxs, ctx_len })}.`,
+    { hint: `Set ${path("n_ctxs")} to at least ${least}, or ${path("out_batch_size")} to at most ${capacity}.` },
   );
 };
 

@@ -2,6 +2,7 @@ import { closest, distance } from "fastest-levenshtein";
 import type { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import { allowed, deepest, shown } from "../options/index.ts";
+import { shipped } from "../shipped.ts";
 import { knownPaths } from "./schema.ts";
 
 /** What other libraries call our keys. */
@@ -70,7 +71,7 @@ export const suggestion = (key: readonly string[]): string => {
   const siblings = known.filter((path) => parentOf(path) === level);
   const near = nearest(leaf, siblings.map(leafOf));
   if (near !== undefined && distance(leaf, near) <= FARTHEST) return `Did you mean ${[...parent, near].join(".")}?`;
-  return `Did you mean ${nearest(key.join("."), known) ?? "train.lr"}? configs/schema.json lists every key.`;
+  return `Did you mean ${nearest(key.join("."), known) ?? "train.lr"}? ${shipped("configs/schema.json")} lists every key.`;
 };
 
 const leafOf = (path: string): string => path.slice(path.lastIndexOf(".") + 1);

@@ -3,7 +3,7 @@ export { refuseRunKeys } from "./cross-checks.ts";
 export { evaluationDefaults } from "./defaults.ts";
 export { checkFits, type Estimate, estimateRun } from "./estimate.ts";
 export { kindsOf } from "./key-kinds.ts";
-export { loadConfig, parseConfig } from "./load.ts";
+export { loadConfig, loadRun, parseConfig } from "./load.ts";
 export {
   type BufferInput,
   type BufferSettings,
@@ -19,3 +19,4 @@ export {
 export { type ResolvedDictionary, type ResolvedRun, resolveRun, runKind } from "./resolve.ts";
 export { anotherRun, checkSameRun, MOVABLE } from "./same-run.ts";
 export { RunConfig } from "./schema.ts";
+export { whenceOf } from "./whence.ts";

@@ -1,12 +1,15 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { type Document, parseDocument } from "yaml";
 import { ConfigError } from "../errors.ts";
 import { checkArguments, isPlain, kinds } from "../options/index.ts";
+import { recipePath, recipes } from "../shipped.ts";
 import { errorCode, reasonOf } from "../system-errors.ts";
 import { withDefaults } from "./defaults.ts";
 import { configError, suggestion } from "./errors.ts";
 import { kindsOf } from "./key-kinds.ts";
+import { type ResolvedRun, resolveRun } from "./resolve.ts";
 import { type RunConfig, RunInput } from "./schema.ts";
+import { whenceOf } from "./whence.ts";
 
 /** Values by dotted path, as they were typed: `{"train.lr": "1e-3"}`. */
 export type Overrides = Readonly<Record<string, string>>;
@@ -17,12 +20,20 @@ export const loadConfig = (path: string, overrides: Overrides = {}): RunConfig =
     path: [path, kinds.name("the path of a file, as a text")],
     overrides: [overrides, OVERRIDES],
   });
-  return parseConfig(parseFile(path), { overrides, source: path });
+  return parseConfig(parseFile(path), { overrides, source: sourceOf(path) });
 };
 const OVERRIDES = kinds.that(
   'texts by the paths of their keys, such as { "train.lr": "1e-3" }',
   (value) => isPlain(value) && Object.values(value).every((each) => typeof each === "string"),
 );
+
+/** The same, resolved: what keys say together is checked too, and named with where it comes from. */
+export const loadRun = (path: string, overrides: Overrides = {}): ResolvedRun => {
+  const input = parseFile(path);
+  const source = sourceOf(path);
+  const config = parseConfig(input, { overrides, source });
+  return resolveRun(config, whenceOf(input, { source, overrides }));
+};
 
 /** Checks a config that is already an object. `source` names it in errors. */
 export const parseConfig = (
@@ -55,15 +66,29 @@ type Node = Record<string, unknown>;
 const parseFile = (path: string): unknown => {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readFileSync(placeOf(path), "utf8");
   } catch (error) {
-    const message =
-      errorCode(error) === "ENOENT"
-        ? `There is no config file ${path}.`
-        : `The config ${path} could not be read: ${reasonOf(error)}.`;
-    throw new ConfigError(message, { cause: error });
+    const missing = errorCode(error) === "ENOENT";
+    const message = missing
+      ? `There is no config file ${path}.`
+      : `The config ${path} could not be read: ${reasonOf(error)}.`;
+    const hint = missing
+      ? `Write one with \`dictlearn init my.yaml\`, or name one that comes with dictlearn: ${recipes().join(", ")}.`
+      : undefined;
+    throw new ConfigError(message, { hint, cause: error });
   }
   return parseText(text, path);
+};
+
+const STANDARD_INPUT = "/dev/stdin";
+
+/** What messages call the config. */
+const sourceOf = (path: string): string => (path === STANDARD_INPUT ? "Standard input" : path);
+
+/** A file of the user's, one that comes with dictlearn, or the open descriptor of standard input. */
+const placeOf = (path: string): string | number => {
+  if (path === STANDARD_INPUT) return process.stdin.fd;
+  return existsSync(path) ? path : (recipePath(path) ?? path);
 };
 
 /** YAML 1.2, of which JSON is a part. A syntax error names line and column. */

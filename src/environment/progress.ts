@@ -24,7 +24,7 @@ export const setupProgress = (output: Output = process.stderr): ((progress: Setu
 };
 
 const bar = (stream: Output): ((progress: SetupProgress) => void) => {
-  const format = " {bar} {value}/{total} {stage} {detail}";
+  const format = " {bar} {amount}{stage} {detail}";
   const single = new cliProgress.SingleBar(
     { stream, format, hideCursor: true, clearOnComplete: true, barsize: 24, fps: 8 },
     cliProgress.Presets.shades_classic,
@@ -37,10 +37,11 @@ const bar = (stream: Output): ((progress: SetupProgress) => void) => {
       if (stage === "Ready") stream.write("The Python environment is ready.\n");
       return;
     }
-    if (!started) single.start(total, done, { stage, detail });
+    const shown = { stage, detail, amount: total > 0 ? `${done}/${total} ` : "" };
+    if (!started) single.start(Math.max(total, 1), done, shown);
     started = true;
-    single.setTotal(total);
-    single.update(done, { stage, detail });
+    single.setTotal(Math.max(total, 1));
+    single.update(done, shown);
   };
 };
 

@@ -157,6 +157,20 @@ describe("a mistake is one sentence, without a traceback and without an output f
     [["convert", "runs/a"], "One argument is missing: dictlearn convert <source> <destination>.", "convert --help"],
     [["convert", "a", "b"], "dictlearn convert needs --to.", "Say which format"],
     [["evaluate", "runs/a", "--io", "up"], '--io is "up", but allowed is "out", "in", "in_to_out".', "--help"],
+    [["help", "nosuch"], "There is no command nosuch.", "dictlearn --help"],
+    [["help", "trian"], "There is no command trian.", "Did you mean train?"],
+    [["nosuch", "--help"], "There is no command nosuch.", "dictlearn --help"],
+    [["train", "--dry-rum"], "dictlearn train has no option --dry-rum.", "Did you mean --dry-run?"],
+    [["train", "--overwite"], "dictlearn train has no option --overwite.", "Did you mean --overwrite?"],
+    [["bench", "--jsonn"], "dictlearn bench has no option --jsonn.", "Did you mean --json?"],
+    [["train", "-x"], "dictlearn train has no option -x.", "train --help"],
+    [["train", "--output", "--json"], "--output needs a value after it.", ""],
+    [["train", "a.yaml", "--", "b.yaml"], "dictlearn train has no place for b.yaml.", "train --help"],
+    [["train", "--", "--overwrite"], "dictlearn train has no place for --overwrite.", "--help"],
+    [["inspect", "-"], "dictlearn inspect has no place for -, standard input.", "--help"],
+    [["download", "--layers"], "--layers needs a value after it.", "download --help"],
+    [["train", "nowhere.yaml"], "There is no config file nowhere.yaml.", "dictlearn init my.yaml"],
+    [["init", "a.yaml", "--from", "slowstart"], "There is no config slowstart to copy.", "quickstart"],
     [["evaluate", "runs/a", "--data"], "--data needs a value after it.", "evaluate --help"],
     [["train", "a.yaml", "b.yaml"], "dictlearn train has no place for b.yaml.", "train --help"],
   ])("a command that cannot be: %j", async (args, sentence, hint) => {
@@ -165,7 +179,7 @@ describe("a mistake is one sentence, without a traceback and without an output f
     expect(exitCode).toBe(2);
     expect(stdout).toBe("");
     expect(stderr.split("\n")[0]).toBe(`dictlearn: ${sentence.replace(/^evaluate/, "dictlearn evaluate")}`);
-    expect(stderr.split("\n")[1]).toContain(hint);
+    expect(stderr.split("\n")[1] ?? "").toContain(hint);
   });
 
   it("an output folder that holds files, which stay as they are", async () => {

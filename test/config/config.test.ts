@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { loadConfig, notices, parseConfig, requireAvailable, resolveRun } from "../../src/config/index.ts";
+import { loadConfig, loadRun, notices, parseConfig, requireAvailable, resolveRun } from "../../src/config/index.ts";
 import { configJsonSchema } from "../../src/config/json-schema.ts";
 import { RunConfig } from "../../src/config/schema.ts";
 import { ConfigError } from "../../src/errors.ts";
@@ -246,6 +246,78 @@ describe("a mistake is one sentence", () => {
     expect(failure(() => loadConfig("nowhere.yaml")).message).toBe("There is no config file nowhere.yaml.");
     expect(failure(() => loadConfig(tmpdir())).message).toMatch(/could not be read: it is a folder\.$/);
   });
+});
+
+describe("keys that do not go together", () => {
+  const file = join(mkdtempSync(join(tmpdir(), "dictlearn-")), "my.yaml");
+  const cases: [string, object, Record<string, string>, string[], string][] = [
+    [
+      "a decay that begins after the last step",
+      { train: { decay_start: 320 } },
+      { "train.steps": "40" },
+      [`train.decay_start is 320 (${file})`, "train.steps is 40 (command line)"],
+      "Set train.decay_start to at most 39, or to null",
+    ],
+    [
+      "the same in an entry",
+      { dictionaries: [{ submodule: "a", dictionary_size: 8, decay_start: 100_000 }] },
+      {},
+      [`dictionaries.0.decay_start is 100000 (${file})`, "train.steps is 100000 (default)"],
+      "Set dictionaries.0.decay_start to at most 99999, or to null",
+    ],
+    [
+      "autocast of what is not float32",
+      { autocast: "bfloat16" },
+      { dtype: "float64" },
+      [`autocast is bfloat16 (${file})`, "dtype is float64 (command line)"],
+      "Set autocast to null, or dtype to float32",
+    ],
+    [
+      "a batch larger than the buffer",
+      { buffer: { n_ctxs: 2 } },
+      {},
+      ["buffer.out_batch_size is 8192 (default)", `: buffer.n_ctxs is 2 (${file}), buffer.ctx_len is 128 (default)`],
+      "Set buffer.n_ctxs to at least 64, or buffer.out_batch_size to at most 256",
+    ],
+    [
+      "both sources of rows",
+      {},
+      { activations: "rows.safetensors" },
+      ["activations is rows.safetensors (command line)", `model is m (${file})`],
+      "Set model and data to null",
+    ],
+    [
+      "seeds with one random stream",
+      { dictionaries: [least.dictionaries[0], { submodule: "b", dictionary_size: 8, seed: 4 }] },
+      { random_streams: "one" },
+      ["random_streams is one (command line)", `dictionaries.1.seed is 4 (${file})`],
+      "Leave dictionaries.1.seed out, or set random_streams to separate",
+    ],
+    [
+      "a limit of norms with two sites",
+      { dictionaries: [least.dictionaries[0], { submodule: "b", dictionary_size: 8 }] },
+      { "buffer.max_activation_norm_multiple": "10" },
+      ["buffer.max_activation_norm_multiple is 10 (command line)", "the dictionaries read 2"],
+      "Set buffer.max_activation_norm_multiple to null",
+    ],
+    [
+      "one name twice",
+      { dictionaries: [least.dictionaries[0], least.dictionaries[0]] },
+      {},
+      ["called a.0_out_8", "dictionaries.0.name", "dictionaries.1.name"],
+      "dictionaries.1.name: a.0_out_8-1",
+    ],
+  ];
+  it.each(cases)(
+    "%s: each is named with its path, its value and where it is from",
+    (_, more, overrides, says, hint) => {
+      writeFileSync(file, JSON.stringify({ ...least, ...more }));
+      const error = failure(() => loadRun(file, overrides));
+      for (const words of says) expect(error.message).toContain(words);
+      expect(error.hint).toContain(hint);
+      expect(error.exitCode).toBe(2);
+    },
+  );
 });
 
 describe("the committed files", () => {

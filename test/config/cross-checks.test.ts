@@ -83,7 +83,7 @@ describe("a script", () => {
     );
     expect(await rejection(ActivationBuffer.create(["text"], model, submodule, options))).toMatchObject({
       message: `ActivationBuffer.create: out_batch_size ${words}`,
-      hint: "Raise n_ctxs, or lower out_batch_size.",
+      hint: "Set n_ctxs to at least 3, or out_batch_size to at most 32.",
     });
   });
 

@@ -31,7 +31,7 @@ afterAll(() => rmSync(join(project, ".."), { recursive: true, force: true }));
 describe("the tarball", () => {
   it("holds the program, the worker, the configs, and nothing that is not needed", () => {
     const needed =
-      /^(dist\/.+\.(js|d\.ts)|src\/report\/page\/.+\.(js|css)|configs\/.+\.(yaml|json)|py_worker\/(pyproject\.toml|requirements\.txt|dictlearn_worker\/.+\.py)|README\.md|LICENSE|package\.json)$/;
+      /^(dist\/.+\.(js|d\.ts)|src\/report\/page\/.+\.(js|css)|configs\/.+\.(yaml|json)|docs\/[^/]+\.md|py_worker\/(pyproject\.toml|requirements\.txt|dictlearn_worker\/.+\.py)|README\.md|LICENSE|package\.json)$/;
     expect(packed.filter((file) => !needed.test(file))).toEqual([]);
     for (const file of [
       "dist/cli/main.js",
