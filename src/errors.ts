@@ -14,6 +14,7 @@ const MISTAKES: ReadonlySet<string> = new Set([
   // Dictionaries and their folders.
   ...["no_dictionaries", "not_a_dictionary", "wrong_dictionary", "width_mismatch", "not_representable"],
   ...["bad_config", "bad_evaluation", "cannot_read", "not_resumable"],
+  ...["unknown_place", "other_place", "other_statistics"],
 ]);
 
 /**

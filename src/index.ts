@@ -95,6 +95,7 @@ export {
   type TraceTools,
   type Value,
 } from "./nnsight/index.ts";
+export type { DictionaryOrigin } from "./places/index.ts";
 export {
   type DownloadedFile,
   type DownloadOptions,

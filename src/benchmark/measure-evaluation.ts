@@ -29,7 +29,10 @@ export const measureEvaluation = async (
   if (!(source instanceof ActivationBuffer) || first?.submodule === undefined) return null;
   const { submodule, io, name } = first;
   const contexts = Math.min(CONTEXTS, config.evaluation.contexts);
-  const plan = planEvaluation({ name, config: { run: config, submodule, io } }, { contexts, compat: "none" });
+  const plan = planEvaluation(
+    { name, config: { run: config, origin: { submodule, io } }, configPath: "" },
+    { contexts, compat: "none" },
+  );
   if (plan.data === null) return null;
   await using scope = new Scope();
   const [trainee] = await createTrainees(source, [first], { ...options, scope });

@@ -9,6 +9,7 @@ import {
 import { DictlearnError } from "../errors.ts";
 import { LanguageModel, resolveDevice, type SiteSpec, type Widths } from "../nnsight/index.ts";
 import { checkArguments, checkOptions, isPlain, kinds, optionsOf } from "../options/index.ts";
+import type { DictionaryOrigin } from "../places/index.ts";
 import type { HandleRef } from "../protocol/index.ts";
 import { randomStream } from "../seeds.ts";
 import { checkData, type Documents, seeded, type TextSource, TextStream } from "../text/index.ts";
@@ -67,6 +68,7 @@ export interface BufferEvents {
 export class ActivationBuffer implements ResumableSource, AsyncDisposable {
   readonly worker: Worker;
   readonly widths: readonly Widths[];
+  readonly origins: readonly DictionaryOrigin[];
   readonly recipe: Recipe | null;
   readonly generator: HandleRef;
   shape: BufferShape;
@@ -81,9 +83,15 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
   /** What the refresh under way has done; undefined between two of them. */
   #refreshing: { rows: number; contexts: number } | undefined;
 
-  private constructor(handle: Handle, contexts: Contexts, widths: readonly Widths[], options: ActivationBufferOptions) {
+  private constructor(
+    handle: Handle,
+    contexts: Contexts,
+    { sites, widths }: { readonly sites: readonly SiteSpec[]; readonly widths: readonly Widths[] },
+    options: ActivationBufferOptions,
+  ) {
     this.worker = handle.worker;
     this.widths = widths;
+    this.origins = sites.map(({ submodule, io }) => ({ model: contexts.model.path, submodule, io }));
     this.recipe = options.recipe ?? null;
     this.generator = options.generator;
     this.shape = shapeOf(options);
@@ -145,7 +153,7 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
       draws: options.draws,
       keep_contexts: options.keepContexts ?? false,
     });
-    return new ActivationBuffer(new Handle(worker, source, "buffer"), contexts, widths, options);
+    return new ActivationBuffer(new Handle(worker, source, "buffer"), contexts, { sites, widths }, options);
   }
 
   get ref(): HandleRef {

@@ -1,6 +1,7 @@
 import { ConfigError } from "../errors.ts";
 import type { Widths } from "../nnsight/index.ts";
 import { shown } from "../options/index.ts";
+import type { DictionaryOrigin } from "../places/index.ts";
 import type { FoundFile, HandleRef } from "../protocol/index.ts";
 import type { Worker } from "../worker/index.ts";
 import type { SourcePosition } from "./position.ts";
@@ -13,6 +14,8 @@ export interface HeldRows {
   readonly batchRows: number;
   /** One entry per site. */
   readonly widths: readonly Widths[];
+  /** Where the rows of each site come from, where that is known. */
+  readonly origins?: readonly DictionaryOrigin[];
 }
 
 /** Where batches of rows come from: a buffer filled by a model, or cached activations. The rows stay in the worker. */

@@ -4,9 +4,11 @@ export {
   FORMATS,
   type Format,
   type FormatName,
+  type FoundFiles,
   findFiles,
   type ReadDictionary,
   readDictionary,
+  readProvenance,
   writeDictionary,
 } from "./formats/index.ts";
 export { changedTexts, fingerprint, type InputFile } from "./input-files.ts";

@@ -22,6 +22,7 @@ export interface DictionaryArguments extends ReadingArguments {
   readonly paths: readonly string[];
   readonly submodule?: string | undefined;
   readonly io?: "out" | "in" | "in_to_out" | undefined;
+  readonly transfer: boolean;
 }
 
 /** How much is measured, and on whose sampling. What stands where one is left out is the command's own. */
@@ -54,16 +55,25 @@ export const dictionaryOptions = <T>(yargs: Argv<T>) =>
     .positional("paths", {
       type: "string",
       array: true,
-      describe: "Folders with dictionaries in or below them, ae.pt files or checkpoints",
+      describe: "Folders with dictionaries in or below them, of any format; files of weights or checkpoints",
     })
-    .option("submodule", { type: "string", describe: "The submodule, where there is no config.json" })
-    .option("io", { choices: ["out", "in", "in_to_out"] as const, describe: "What of it is read" });
+    .option("submodule", {
+      type: "string",
+      describe: "The submodule, where no config names it: its path, or blocks.3.hook_resid_post",
+    })
+    .option("io", { choices: ["out", "in", "in_to_out"] as const, describe: "What of it is read" })
+    .option("transfer", {
+      type: "boolean",
+      default: false,
+      describe: "Also where the dictionary was not trained: at --submodule instead of its own place",
+    });
 
 /** What these options say. Throws a `ConfigError` for numbers that are none. */
 export const dictionaryChoices = (argv: DictionaryArguments): EvaluationChoices => ({
   ...readingChoices(argv),
   submodule: argv.submodule,
   io: argv.io,
+  transfer: argv.transfer,
 });
 
 /** The same for `readingOptions`. */

@@ -2,6 +2,7 @@ import { readDictionary } from "../checkpoint/formats/index.ts";
 import { ensureEnvironment } from "../environment/index.ts";
 import { resolveDevice } from "../nnsight/index.ts";
 import { checkArguments, checkOptions, kinds, optionsOf } from "../options/index.ts";
+import type { DictionaryOrigin } from "../places/index.ts";
 import type { HandleRef } from "../protocol/index.ts";
 import { Handle, Worker } from "../worker/index.ts";
 import { fromFrame, type Matrix, type MatrixInput, toFrame } from "./matrix.ts";
@@ -38,6 +39,12 @@ const SHAPE = optionsOf<AutoEncoderShape>(
   ["inputWidth", "outputWidth", "size", "dtype"],
 );
 
+interface NewDictionary {
+  readonly device: string;
+  readonly generator: HandleRef;
+  readonly origin?: DictionaryOrigin | null | undefined;
+}
+
 /**
  * The standard dictionary: f = ReLU(W_enc (x − b) + b_enc), x̂ = W_dec f + b, the columns of W_dec of norm 1.
  * Its tensors stay in the worker; `encode`, `decode` and `forward` bring numbers over when a script asks for them.
@@ -48,25 +55,28 @@ export class AutoEncoder implements AsyncDisposable {
   readonly shape: AutoEncoderShape;
   /** `cpu`, `cuda:0`. */
   readonly device: string;
+  /** Where it was trained, as far as its files or its buffer say; null where they say nothing of it. */
+  readonly origin: DictionaryOrigin | null;
   readonly #handle: Handle;
   readonly #ownsWorker: boolean;
 
   private constructor(
     handle: Handle,
-    { shape, device, ownsWorker }: { shape: AutoEncoderShape; device: string; ownsWorker: boolean },
+    how: { shape: AutoEncoderShape; device: string; ownsWorker: boolean; origin: DictionaryOrigin | null },
   ) {
     this.worker = handle.worker;
-    this.shape = shape;
-    this.device = device;
+    this.shape = how.shape;
+    this.device = how.device;
+    this.origin = how.origin;
     this.#handle = handle;
-    this.#ownsWorker = ownsWorker;
+    this.#ownsWorker = how.ownsWorker;
   }
 
-  /** A fresh dictionary; the draws come from `generator`. */
+  /** A fresh dictionary, to be trained at `origin`; the draws come from `generator`. */
   static async create(
     worker: Worker,
     shape: AutoEncoderShape,
-    { device, generator }: { readonly device: string; readonly generator: HandleRef },
+    { device, generator, origin = null }: NewDictionary,
   ): Promise<AutoEncoder> {
     checkOptions(SHAPE, shape, "AutoEncoder.create's shape");
     const { dictionary } = await worker.call("dictionary.create", {
@@ -77,7 +87,7 @@ export class AutoEncoder implements AsyncDisposable {
       device,
       generator,
     });
-    return new AutoEncoder(new Handle(worker, dictionary, "dictionary"), { shape, device, ownsWorker: false });
+    return new AutoEncoder(new Handle(worker, dictionary, "dictionary"), { shape, device, ownsWorker: false, origin });
   }
 
   /**
@@ -91,10 +101,10 @@ export class AutoEncoder implements AsyncDisposable {
     const worker = options.worker ?? (await Worker.start(await ensureEnvironment({ python: options.python })));
     try {
       const device = resolveDevice(worker, options.device ?? "auto");
-      const { dictionary, shape } = await readDictionary(worker, path, { device, dtype: options.dtype });
+      const { dictionary, shape, origin } = await readDictionary(worker, path, { device, dtype: options.dtype });
       const { inputBias: _, ...own } = shape;
       const ownsWorker = options.worker === undefined;
-      return new AutoEncoder(new Handle(worker, dictionary, "dictionary"), { shape: own, device, ownsWorker });
+      return new AutoEncoder(new Handle(worker, dictionary, "dictionary"), { shape: own, device, ownsWorker, origin });
     } catch (error) {
       if (options.worker === undefined) await worker.close();
       throw error;

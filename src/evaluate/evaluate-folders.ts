@@ -52,16 +52,17 @@ export const evaluateFolders = async (
     if (plan === undefined) continue;
     const progress: EvaluationProgress = (step) => onProgress({ name: each.name, ...step });
     const model = await models.take(plan, progress);
+    const site = model === undefined || plan.place === null ? null : await model.site(plan.place);
     await using dictionary = await AutoEncoder.load(each.weights, { worker, device });
     const at =
-      model === undefined || plan.site === null || plan.data === null
+      model === undefined || site === null || plan.data === null
         ? {}
-        : { model, submodule: plan.site.submodule, io: plan.site.io, data: plan.data };
+        : { model, submodule: site.submodule, io: site.io, data: plan.data };
     const evaluation = await named(
       each.name,
       evaluate(dictionary, { ...plan.options, ...at, signal, onProgress: progress }),
     );
-    const result = { name: each.name, weights: each.weights, subject: subjectOf(plan), evaluation };
+    const result = { name: each.name, weights: each.weights, subject: subjectOf(plan, site), evaluation };
     if (write) await writeJson(each.evaluation, { ...result.subject, ...evaluation });
     results.push(result);
     onResult(result);

@@ -49,7 +49,7 @@ export const featureFrequencies = async (
   const text = new EvaluationText(model, options.data, { contexts, part });
   await using measurement = await Measurement.open(
     dictionary,
-    { model, site: { submodule, io } },
+    { model, site: { submodule, io }, transfer: options.transfer },
     {
       batchSize: options.batchSize ?? DEFAULT_BATCH_SIZE,
       onProgress: options.onProgress ?? (() => {}),

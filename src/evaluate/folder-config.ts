@@ -1,15 +1,13 @@
-import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
+import { type FoundFiles, readProvenance } from "../checkpoint/index.ts";
 import { parseConfig, type RunConfig } from "../config/index.ts";
 import { DictlearnError } from "../errors.ts";
-import type { SiteSpec } from "../nnsight/index.ts";
+import type { DictionaryOrigin } from "../places/index.ts";
 
-/** What a dictionary's `config.json` says of what it was trained on; everything may be missing. */
+/** What a dictionary's config says of what it was trained on, in any format; everything may be missing. */
 export interface FolderConfig {
   readonly name?: string;
-  readonly model?: string;
-  readonly submodule?: string;
-  readonly io?: SiteSpec["io"];
+  readonly origin?: DictionaryOrigin;
   readonly ctxLen?: number;
   /** The whole run, where dictlearn wrote the file. */
   readonly run?: RunConfig;
@@ -19,28 +17,24 @@ const Text = z.string().nullish().catch(undefined);
 
 /** The keys that dictlearn and dictionary_learning share; a value of another kind counts as missing. */
 const File = z.looseObject({
-  trainer: z.looseObject({ lm_name: Text, submodule_name: Text }).nullish(),
   buffer: z
-    .looseObject({
-      io: z.enum(["out", "in", "in_to_out"]).optional().catch(undefined),
-      ctx_len: z.int().min(1).optional().catch(undefined),
-    })
-    .nullish(),
-  dictionary: z.looseObject({ name: Text }).nullish(),
+    .looseObject({ ctx_len: z.int().min(1).optional().catch(undefined) })
+    .nullish()
+    .catch(undefined),
+  dictionary: z.looseObject({ name: Text }).nullish().catch(undefined),
   run: z.looseObject({}).nullish(),
 });
 
-/** Reads a `config.json`; empty where there is none. Throws a `DictlearnError` when it is damaged. */
-export const readFolderConfig = (path: string): FolderConfig => {
-  if (!existsSync(path)) return {};
-  const { trainer, buffer, dictionary, run } = parseFile(path);
+/** Reads the config of a dictionary; empty where there is none. Throws a `DictlearnError` when it is damaged. */
+export const readFolderConfig = (files: FoundFiles): FolderConfig => {
+  if (files.config === undefined) return {};
+  const { buffer, dictionary, run } = parseFile(files);
+  const { provenance, origin } = readProvenance(files);
   const found = {
     name: dictionary?.name,
-    model: trainer?.lm_name,
-    submodule: trainer?.submodule_name,
-    io: buffer?.io,
-    ctxLen: buffer?.ctx_len,
-    run: run ? parseConfig(withoutReserve(run), { source: `The run in ${path}` }) : undefined,
+    origin,
+    ctxLen: buffer?.ctx_len ?? provenance.contextSize,
+    run: run ? parseConfig(withoutReserve(run), { source: `The run in ${files.configPath}` }) : undefined,
   };
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined && value !== null));
 };
@@ -52,14 +46,12 @@ const withoutReserve = (run: Record<string, unknown>): Record<string, unknown> =
   return { ...run, data: { ...data, evaluation_every: null } };
 };
 
-const parseFile = (path: string): z.output<typeof File> => {
-  try {
-    return File.parse(JSON.parse(readFileSync(path, "utf8")));
-  } catch (error) {
-    throw new DictlearnError(`${path} is not the config of a dictionary: it is not a JSON object of that form.`, {
-      code: "bad_config",
-      hint: "Move it away and name --model, --submodule and --data.",
-      cause: error,
-    });
-  }
+const parseFile = ({ config, configPath }: FoundFiles): z.output<typeof File> => {
+  const parsed = File.safeParse(config?.value);
+  if (parsed.success) return parsed.data;
+  throw new DictlearnError(`${configPath} is not the config of a dictionary: its key run is not an object.`, {
+    code: "bad_config",
+    hint: "Move it away and name --model, --submodule and --data.",
+    cause: parsed.error,
+  });
 };

@@ -37,7 +37,7 @@ export const lossEffects = async (dictionary: AutoEncoder, options: LossEffectsO
   const { contexts: wanted = DEFAULT_LOSS_CONTEXTS, batchSize = DEFAULT_BATCH_SIZE } = options;
   const contexts = { ...contextsOptions(parseBuffer(buffer)), dropPartialBatch: false };
   const text = new EvaluationText(model, options.data, { contexts, part });
-  const at = { model, site: { submodule, io } };
+  const at = { model, site: { submodule, io }, transfer: options.transfer };
   await using measurement = await Measurement.open(dictionary, at, { batchSize, onProgress, signal });
   const { size } = dictionary.shape;
   const sums = new Float64Array(size);

@@ -1,6 +1,7 @@
 import type { RowSource } from "../buffer/index.ts";
 import type { AutoEncoder } from "../dictionary/index.ts";
 import type { LanguageModel, SiteSpec } from "../nnsight/index.ts";
+import { requireOwnPlace } from "../places/index.ts";
 import type { HandleRef, Params } from "../protocol/index.ts";
 import { Handle } from "../worker/index.ts";
 import { Bootstrap } from "./bootstrap.ts";
@@ -51,12 +52,17 @@ export class Measurement implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** `at` is null where rows come without a model. Throws `width_mismatch` when the dictionary does not fit the site. */
+  /** `at` is null where rows come without a model. Throws `other_place` or `width_mismatch` when the dictionary does not fit the site. */
   static async open(
     dictionary: AutoEncoder,
-    at: { readonly model: LanguageModel; readonly site: SiteSpec } | null,
+    at: { readonly model: LanguageModel; readonly site: SiteSpec; readonly transfer?: boolean | undefined } | null,
     options: MeasurementOptions,
   ): Promise<Measurement> {
+    if (at !== null && at.transfer !== true) {
+      const { submodule, io } = at.site;
+      const { modules } = at.model.facts;
+      requireOwnPlace(dictionary.origin, { submodule: at.model.at(submodule), io }, modules);
+    }
     const { evaluation } = await dictionary.worker.call("evaluate.open", {
       dictionary: dictionary.ref,
       model: at?.model.ref ?? null,

@@ -14,6 +14,8 @@ export interface SiteOptions {
   /** Dotted path of the submodule. */
   readonly submodule: string;
   readonly io?: SiteSpec["io"];
+  /** Also where the dictionary was not trained; without it, another place than its own is an error. */
+  readonly transfer?: boolean;
   /** Text that the dictionary was not trained on. It is read more than once, so it cannot be a generator. */
   readonly data: Documents | TextSource;
   /** Which of a script's documents to take; a `TextSource` says so itself. */
@@ -46,6 +48,7 @@ export const siteKinds: OptionShape<SiteOptions> = {
   model: kinds.made(LanguageModel, "a LanguageModel, as LanguageModel.load gives"),
   submodule: kinds.name("the path of a module, as a text"),
   io: kinds.oneOf("out", "in", "in_to_out"),
+  transfer: kinds.flag(),
   // Looked at by itself, since it may be so many things.
   data: kinds.that("documents or { path }", (value) => value !== undefined),
   part: partKind.nullable(),
@@ -82,7 +85,12 @@ export const DEFAULT_CONTEXTS = 128;
 export const DEFAULT_BATCH_SIZE = 8;
 
 export interface EvaluateSettings {
-  readonly at: { readonly model: LanguageModel; readonly site: SiteSpec; readonly data: Documents | TextSource } | null;
+  readonly at: {
+    readonly model: LanguageModel;
+    readonly site: SiteSpec;
+    readonly data: Documents | TextSource;
+    readonly transfer: boolean;
+  } | null;
   readonly part: TextPart | null;
   readonly buffer: BufferSettings;
   readonly activations: string | null;
@@ -106,7 +114,10 @@ export const parseEvaluateOptions = (options: EvaluateOptions): EvaluateSettings
     throw new ConfigError("An evaluation needs a model, a submodule and data, or a file of activations.");
   }
   return {
-    at: model && submodule !== undefined && data !== undefined ? { model, site: { submodule, io }, data } : null,
+    at:
+      model && submodule !== undefined && data !== undefined
+        ? { model, site: { submodule, io }, data, transfer: options.transfer ?? false }
+        : null,
     part: options.part ?? null,
     buffer: parseBuffer(options.buffer ?? {}, compat),
     activations: options.activations ?? null,

@@ -2,7 +2,7 @@ import { ConfigError } from "../errors.ts";
 import { realPath } from "../real-path.ts";
 import { type EvaluationFile, readEvaluation } from "./evaluation-file.ts";
 import { type EvaluationChoices, type EvaluationPlan, planEvaluation } from "./plan.ts";
-import { type EvaluationSubject, subjectOf } from "./subject.ts";
+import { type EvaluationSubject, placeText, subjectOf } from "./subject.ts";
 import type { DictionaryOnDisk } from "./targets.ts";
 
 /**
@@ -15,7 +15,7 @@ export const requireReplaceable = (on: DictionaryOnDisk, choices: EvaluationChoi
   const there = readEvaluation(on.evaluation);
   if (there === null) return;
   const own = ownPlan(on);
-  const different = [...otherSubject(there, subjectOf(plan)), ...otherAmounts(there, { plan, own })];
+  const different = [...otherSubject(there, subjectOf(plan, null)), ...otherAmounts(there, { plan, own })];
   if (different.length === 0) return;
   throw new ConfigError(`${on.evaluation} has other statistics and is not replaced: ${different.join("; ")}.`, {
     code: "other_statistics",
@@ -42,11 +42,11 @@ const ownPlan = (on: DictionaryOnDisk): EvaluationPlan | undefined => {
 };
 
 /** Everything that the statistics depend on, as text; how many contexts run at once is not among it. */
-const identity = ({ model, site, data, options }: EvaluationPlan): string => {
-  const { batchSize: _, activations, ...rest } = options;
+const identity = ({ model, place, data, options }: EvaluationPlan): string => {
+  const { batchSize: _, transfer: __, activations, ...rest } = options;
   return JSON.stringify({
     model: model === null ? null : { ...model, path: realPath(model.path) },
-    site,
+    place: placeText(place),
     data: data === null ? null : { ...data, path: realPath(data.path) },
     activations: activations === undefined ? null : realPath(activations),
     ...rest,
@@ -54,12 +54,20 @@ const identity = ({ model, site, data, options }: EvaluationPlan): string => {
 };
 
 /** In what a file's statistics are of something else, `key: there, not now`. What an old file does not say is let pass. */
-const otherSubject = (there: EvaluationFile, { dictlearn: _, ...now }: EvaluationSubject): string[] =>
+const otherSubject = (
+  there: EvaluationFile,
+  // Which module a place is, the model says.
+  { dictlearn: _, submodule: __, io: ___, ...now }: EvaluationSubject,
+): string[] =>
   Object.entries(now).flatMap(([key, value]) => {
-    const before = there[key as keyof EvaluationSubject];
+    const before = key === "place" ? placeThere(there) : there[key as keyof EvaluationSubject];
     if (before === undefined || same(before, value)) return [];
     return [`${key} is ${text(before)} there, not ${text(value)}`];
   });
+
+/** Older files name the module alone. */
+const placeThere = ({ place, submodule, io }: EvaluationFile): string | null | undefined =>
+  place !== undefined || typeof submodule !== "string" ? place : `${submodule} (${io})`;
 
 const same = (one: unknown, other: unknown): boolean =>
   typeof one === "string" && typeof other === "string" ? realPath(one) === realPath(other) : one === other;

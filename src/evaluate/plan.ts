@@ -1,8 +1,10 @@
+import { basename } from "node:path";
 import { evaluationDefaults } from "../config/index.ts";
 import type { BufferSettings } from "../config/parts.ts";
 import { ConfigError } from "../errors.ts";
 import type { SiteSpec } from "../nnsight/index.ts";
 import { kinds, optionsOf } from "../options/index.ts";
+import type { DictionaryOrigin } from "../places/index.ts";
 import { type TextSource, textSource } from "../text/index.ts";
 import { DEFAULT_CONTEXTS, type EvaluateOptions } from "./options.ts";
 import type { DictionaryOnDisk } from "./targets.ts";
@@ -12,8 +14,11 @@ export interface EvaluationChoices {
   readonly model?: string | undefined;
   readonly revision?: string | undefined;
   readonly model_dtype?: "float32" | "float64" | "bfloat16" | undefined;
+  /** A module's path, or another library's name of a place: `blocks.3.hook_resid_post`. */
   readonly submodule?: string | undefined;
   readonly io?: SiteSpec["io"] | undefined;
+  /** Also where the dictionary was not trained. */
+  readonly transfer?: boolean | undefined;
   /** Other text than the run's. */
   readonly data?: string | undefined;
   readonly text_field?: string | undefined;
@@ -40,6 +45,7 @@ export const choicesKind = optionsOf<EvaluationChoices>({
   model_dtype: kinds.dtype(),
   submodule: kinds.name(),
   io: kinds.oneOf("out", "in", "in_to_out"),
+  transfer: kinds.flag(),
   data: kinds.name(),
   text_field: kinds.name(),
   split: kinds.name(),
@@ -61,11 +67,20 @@ export const choicesKind = optionsOf<EvaluationChoices>({
 export interface EvaluationPlan {
   /** null where cached rows are all there is. */
   readonly model: { readonly path: string; readonly revision: string | null; readonly dtype: ModelDtype | null } | null;
-  readonly site: SiteSpec | null;
+  /** As it is stated; the model says which module that is. */
+  readonly place: DictionaryOrigin | null;
   readonly data: TextSource | null;
   readonly options: Pick<
     EvaluateOptions,
-    "activations" | "contexts" | "batchSize" | "aliveTokens" | "frequencyTokens" | "compat" | "seed" | "buffer"
+    | "activations"
+    | "transfer"
+    | "contexts"
+    | "batchSize"
+    | "aliveTokens"
+    | "frequencyTokens"
+    | "compat"
+    | "seed"
+    | "buffer"
   >;
 }
 type ModelDtype = "float32" | "float64" | "bfloat16";
@@ -75,7 +90,7 @@ type ModelDtype = "float32" | "float64" | "bfloat16";
  * `text`: what the run reserved, for statements about quality, or all of it, to see what its features respond to.
  */
 export const planEvaluation = (
-  { name, config }: Pick<DictionaryOnDisk, "name" | "config">,
+  { name, config, configPath }: Pick<DictionaryOnDisk, "name" | "config" | "configPath">,
   choices: EvaluationChoices,
   text: "reserved" | "all" = "reserved",
 ): EvaluationPlan => {
@@ -91,15 +106,16 @@ export const planEvaluation = (
     aliveTokens: choices.alive_tokens ?? run?.evaluation?.alive_tokens ?? evaluationDefaults.alive_tokens,
     frequencyTokens:
       choices.frequency_tokens ?? run?.evaluation?.frequency_tokens ?? evaluationDefaults.frequency_tokens,
-    ...defined({ activations: choices.activations, batchSize: choices.batch_size }),
+    ...defined({ activations: choices.activations, batchSize: choices.batch_size, transfer: choices.transfer }),
   };
   if (choices.activations !== undefined && choices.model === undefined) {
-    return { model: null, site: null, data: null, options };
+    return { model: null, place: null, data: null, options };
   }
-  const model = choices.model ?? run?.model ?? config.model;
-  const submodule = choices.submodule ?? config.submodule;
-  if (model === undefined || model === null) throw missing(name, "model", run?.activations);
-  if (submodule === undefined) throw missing(name, "submodule", run?.activations);
+  const model = choices.model ?? run?.model ?? config.origin?.model;
+  const place = placeOf(config.origin, choices);
+  const facts = { name, file: basename(configPath), rows: run?.activations };
+  if (model === undefined || model === null) throw missing("model", facts);
+  if (place === undefined) throw missing("submodule", facts);
   return {
     model: {
       path: model,
@@ -107,7 +123,7 @@ export const planEvaluation = (
       revision: choices.revision ?? (choices.model === undefined ? run?.revision : undefined) ?? null,
       dtype: choices.model_dtype ?? run?.model_dtype ?? null,
     },
-    site: { submodule, io: choices.io ?? config.io ?? "out" },
+    place,
     data: evaluationData(name, { run, choices, compat, seed, text }),
     options,
   };
@@ -154,12 +170,27 @@ const bufferSettings = (
   return { ...run.buffer, ...own };
 };
 
-const missing = (name: string, key: "model" | "submodule", rows: string | null | undefined): ConfigError =>
+/** The place that was chosen, or else the one that the config states; undefined where neither is. */
+const placeOf = (
+  origin: DictionaryOrigin | undefined,
+  { submodule, io }: EvaluationChoices,
+): DictionaryOrigin | undefined => {
+  if (submodule !== undefined) {
+    // A hook's name says itself whether it is an input or an output.
+    return { submodule, io: io ?? (submodule.includes("hook_") ? undefined : origin?.io), stated_in: "--submodule" };
+  }
+  return origin?.submodule === undefined ? undefined : { ...origin, ...defined({ io }) };
+};
+
+const missing = (
+  key: "model" | "submodule",
+  { name, file, rows }: { readonly name: string; readonly file: string; readonly rows: string | null | undefined },
+): ConfigError =>
   rows
     ? new ConfigError(`${name} was trained on the rows in ${rows}, and no text goes with them.`, {
         hint: "Name other rows with --activations FILE, or --model, --submodule and --data.",
       })
-    : new ConfigError(`${name} has no config.json that names its ${key}.`, {
+    : new ConfigError(`${name} has no ${file} that names its ${key}.`, {
         hint: "Name --model, --submodule and --data PATH.",
       });
 

@@ -1,3 +1,5 @@
+import type { SiteSpec } from "../nnsight/index.ts";
+import type { DictionaryOrigin } from "../places/index.ts";
 import { version } from "../version.ts";
 import type { EvaluationPlan } from "./plan.ts";
 
@@ -9,6 +11,8 @@ export interface EvaluationSubject {
   readonly model_dtype: string | null;
   readonly submodule: string | null;
   readonly io: string | null;
+  /** As it was stated, such as a hook's name. */
+  readonly place: string | null;
   /** The text's path, or the file of rows. */
   readonly data: string | null;
   readonly split: string | null;
@@ -24,14 +28,27 @@ export interface EvaluationSubject {
   readonly buffer_contexts: number | null;
 }
 
+/** A place as text: the same for the same statement. */
+export const placeText = (place: DictionaryOrigin | null): string | null => {
+  if (place === null) return null;
+  const { submodule, submodule_out, io, layer } = place;
+  const names = submodule_out === undefined ? submodule : `${submodule} → ${submodule_out}`;
+  const hook = submodule?.includes("hook_") ? "" : ` (${io ?? (submodule_out === undefined ? "out" : "in_to_out")})`;
+  return `${names}${/\d/.test(names ?? "") || layer === undefined ? "" : ` of layer ${layer}`}${hook}`;
+};
+
 /** The facts of a plan that go into `evaluation.json`. */
-export const subjectOf = ({ model, site, data, options }: EvaluationPlan): EvaluationSubject => ({
+export const subjectOf = (
+  { model, place, data, options }: EvaluationPlan,
+  site: SiteSpec | null,
+): EvaluationSubject => ({
   dictlearn: version,
   model: model?.path ?? null,
   revision: model?.revision ?? null,
   model_dtype: model?.dtype ?? null,
   submodule: site?.submodule ?? null,
   io: site?.io ?? null,
+  place: placeText(place),
   data: data?.path ?? options.activations ?? null,
   split: data?.split ?? null,
   text_field: data?.textField ?? null,

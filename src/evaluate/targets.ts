@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { FORMATS, findFiles } from "../checkpoint/index.ts";
 import { ConfigError } from "../errors.ts";
 import { realPath } from "../real-path.ts";
-import { shellQuoted } from "../shell-quoted.ts";
 import { type FolderConfig, readFolderConfig } from "./folder-config.ts";
 
 /** A dictionary on disk. */
@@ -11,15 +11,15 @@ export interface DictionaryOnDisk {
   readonly name: string;
   readonly weights: string;
   readonly config: FolderConfig;
+  /** Where its config is, or would be. */
+  readonly configPath: string;
   /** Where its evaluation is written. */
   readonly evaluation: string;
 }
 
-const WEIGHTS = "ae.pt";
-const CONFIG = "config.json";
-
-/** What other libraries call theirs: SAELens and sparsify. */
-const OTHER_WEIGHTS = ["sae_weights.safetensors", "sae.safetensors"];
+/** What the formats call their files: `ae.pt`, `sae_weights.safetensors`, `sae.safetensors`; `config.json`, `cfg.json`. */
+const WEIGHTS = [...new Set(FORMATS.map(({ weights }) => weights))];
+const CONFIGS = FORMATS.map(({ config }) => config);
 
 /** Folders below a path: `runs/RUN/NAME`, or `dictionaries/MODEL/SITE/SET`, and one above it. */
 const DEPTH = 4;
@@ -27,7 +27,7 @@ const DEPTH = 4;
 const PASSED_OVER = ["checkpoints", "resume", "node_modules"];
 
 /**
- * The dictionaries at a path: an `ae.pt` or a checkpoint, the folder of one, or all that lie in the folders below a folder,
+ * The dictionaries at a path, in any format: a file of weights or a checkpoint, the folder of one, or all that lie in the folders below a folder,
  * however a run or a download has put them, in the order of their paths.
  */
 export const dictionariesAt = (path: string): DictionaryOnDisk[] => {
@@ -37,32 +37,35 @@ export const dictionariesAt = (path: string): DictionaryOnDisk[] => {
     });
   }
   if (!statSync(path).isDirectory()) {
-    return [fromFile(basename(path) === CONFIG ? join(dirname(path), WEIGHTS) : path)];
+    // A config is beside its weights.
+    return [fromPath(CONFIGS.includes(basename(path)) ? dirname(path) : path)];
   }
-  if (existsSync(join(path, WEIGHTS))) return [fromFile(join(path, WEIGHTS))];
+  if (holdsWeights(path)) return [fromPath(path)];
   const inside = weightsBelow(path, DEPTH);
-  if (inside.length > 0) return inside.sort((a, b) => a.localeCompare(b, "en", { numeric: true })).map(fromFile);
-  throw new ConfigError(`The folder ${path} holds no dictionary: neither it nor a folder below it has an ${WEIGHTS}.`, {
-    hint: hintOn(path),
-  });
+  if (inside.length > 0) return inside.sort((a, b) => a.localeCompare(b, "en", { numeric: true })).map(fromPath);
+  throw new ConfigError(
+    `The folder ${path} holds no dictionary: neither it nor a folder below it has an ${WEIGHTS[0]}, or ${WEIGHTS.slice(1).join(" or ")}.`,
+    {
+      hint: hintOn(path),
+    },
+  );
 };
 
 const hintOn = (folder: string): string => {
   if (existsSync(join(folder, "checkpoints"))) {
     return "An interrupted run has its weights in checkpoints/: name one of them.";
   }
-  const other = OTHER_WEIGHTS.find((name) => existsSync(join(folder, name)));
-  return other === undefined
-    ? "Name an ae.pt, the folder of a dictionary, or the output folder of a run."
-    : `What is in ${other} is converted first: \`dictlearn convert ${shellQuoted(folder)} FOLDER --to dictlearn\`.`;
+  return "Name an ae.pt, the folder of a dictionary, or the output folder of a run.";
 };
+
+const holdsWeights = (folder: string): boolean => WEIGHTS.some((name) => existsSync(join(folder, name)));
 
 const weightsBelow = (folder: string, depth: number): string[] =>
   readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith(".") && !PASSED_OVER.includes(entry.name))
     .flatMap(({ name }) => {
       const inside = join(folder, name);
-      if (existsSync(join(inside, WEIGHTS))) return [join(inside, WEIGHTS)];
+      if (holdsWeights(inside)) return [inside];
       return depth > 1 ? weightsBelow(inside, depth - 1) : [];
     });
 
@@ -88,17 +91,22 @@ export const distinctNames = (dictionaries: readonly DictionaryOnDisk[]): Dictio
   });
 };
 
-const fromFile = (weights: string): DictionaryOnDisk => {
+/** The dictionary of a file of weights, or the one in a folder. */
+const fromPath = (path: string): DictionaryOnDisk => {
+  const files = findFiles(path);
+  const { weights } = files;
   const here = dirname(weights);
   // A checkpoint lies one folder below its dictionary's config.
   const folder = basename(here) === "checkpoints" ? dirname(here) : here;
   const stem = basename(weights).replace(/\.[^.]*$/, "");
-  const config = readFolderConfig(join(folder, CONFIG));
+  const config = readFolderConfig(files);
   const own = config.name ?? basename(resolve(folder));
+  const usual = WEIGHTS.includes(basename(weights));
   return {
-    name: basename(weights) === WEIGHTS ? own : `${own}/${stem}`,
+    name: usual ? own : `${own}/${stem}`,
     weights,
     config,
-    evaluation: join(here, basename(weights) === WEIGHTS ? "evaluation.json" : `${stem}.evaluation.json`),
+    configPath: files.configPath,
+    evaluation: join(here, usual ? "evaluation.json" : `${stem}.evaluation.json`),
   };
 };

@@ -76,7 +76,7 @@ export const topContexts = async (dictionary: AutoEncoder, options: TopContextsO
   checkFeatures(features, dictionary.shape.size);
   const contexts = { ...contextsOptions(parseBuffer(buffer)), dropPartialBatch: false };
   const text = new EvaluationText(model, options.data, { contexts, part });
-  const at = { model, site: { submodule, io } };
+  const at = { model, site: { submodule, io }, transfer: options.transfer };
   await using measurement = await Measurement.open(dictionary, at, { batchSize, onProgress, signal });
   const best = new Map(features.map((feature) => [feature, [] as FeatureContext[]]));
   await text.read(async (stream) => {

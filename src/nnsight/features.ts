@@ -1,5 +1,6 @@
 import { DictlearnError } from "../errors.ts";
 import { checkArguments, checkOptions, kinds, optionsOf, shown } from "../options/index.ts";
+import { requireOwnPlace } from "../places/index.ts";
 import type { LanguageModel } from "./language-model.ts";
 import type { Prompts } from "./prompts.ts";
 import type { SavedTensor } from "./saved-tensor.ts";
@@ -10,6 +11,8 @@ import { type Site, type TraceDictionary, type TraceInvoke, type TraceOptions, V
 export interface FeatureSite {
   readonly submodule: string;
   readonly io?: SiteSpec["io"];
+  /** Also where the dictionary was not trained; without it, another place than its own is an error. */
+  readonly transfer?: boolean;
 }
 
 /** What one forward pass owes to each feature, by first order. All are freed together with `await using`. */
@@ -24,7 +27,7 @@ export interface Attribution extends AsyncDisposable {
   readonly metric: SavedTensor;
 }
 
-const PLACE = optionsOf<FeatureSite>({ submodule: kinds.name(), io: ioKind() }, ["submodule"]);
+const PLACE = optionsOf<FeatureSite>({ submodule: kinds.name(), io: ioKind(), transfer: kinds.flag() }, ["submodule"]);
 const DICTIONARY = kinds.having<TraceDictionary>("a dictionary, as AutoEncoder.load gives", "worker", "ref", "shape");
 
 /**
@@ -43,12 +46,12 @@ export class ModelFeatures {
 
   /**
    * `model.features` makes these. Throws a `ConfigError` for an unknown module, and `DictlearnError` with code
-   * `wrong_dictionary` where a dictionary writes rows of another width than it reads, but `io` names one place for both.
+   * `other_place` where the dictionary was trained at another place, or `wrong_dictionary` where a dictionary writes rows of another width than it reads, but `io` names one place for both.
    */
   constructor(model: LanguageModel, place: FeatureSite, dictionary: TraceDictionary) {
     checkOptions(PLACE, place, "features");
     checkArguments("features", { dictionary: [dictionary, DICTIONARY] });
-    const { submodule, io = "out" } = place;
+    const { submodule, io = "out", transfer } = place;
     const { inputWidth, outputWidth } = dictionary.shape;
     if (io !== "in_to_out" && inputWidth !== outputWidth) {
       throw new DictlearnError(
@@ -60,15 +63,12 @@ export class ModelFeatures {
     this.dictionary = dictionary;
     this.submodule = model.at(submodule);
     this.io = io;
+    if (transfer !== true) requireOwnPlace(dictionary.origin, { submodule: this.submodule, io }, model.facts.modules);
   }
 
   /** How strongly each feature is active on each token: (batch, position, size), in the dictionary's dtype. */
   async featureActivations(prompts: Prompts, options?: TraceOptions): Promise<SavedTensor> {
-    const { activations } = await this.model.trace(
-      prompts,
-      (t) => ({ activations: this.#read(t).encode(this.dictionary).save() }),
-      options,
-    );
+    const { activations } = await this.model.trace(prompts, (t) => ({ activations: this.#encode(t).save() }), options);
     return activations;
   }
 
@@ -88,7 +88,7 @@ export class ModelFeatures {
     return await this.model.trace(
       prompts,
       (t) => {
-        const features = this.#read(t).encode(dictionary).variable();
+        const features = this.#encode(t).variable();
         const site = this.site(t);
         const error = site.sub(features.decode(dictionary)).variable();
         site.replace(features.decode(dictionary).add(error));
@@ -164,6 +164,11 @@ export class ModelFeatures {
     return this.#side(t, this.io === "out" ? "output" : "input");
   }
 
+  /** The place was compared when this was made. */
+  #encode(t: TraceInvoke): Value {
+    return this.#read(t).encode(this.dictionary, { transfer: true });
+  }
+
   #side(t: TraceInvoke, side: "input" | "output"): Site {
     const tensor = t.recorder.modules.get(this.submodule)?.[side]?.tensors[0];
     return (tensor?.at ?? []).reduce((part: Site, key) => part.element(key), t.at(this.submodule)[side]);
@@ -171,7 +176,7 @@ export class ModelFeatures {
 
   #change(t: TraceInvoke, changed: (f: Value) => Value): void {
     const { dictionary } = this;
-    const features = this.#read(t).encode(dictionary);
+    const features = this.#encode(t);
     const site = this.site(t);
     const error = site.sub(features.decode(dictionary));
     site.replace(changed(features).decode(dictionary).add(error));

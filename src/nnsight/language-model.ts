@@ -1,5 +1,6 @@
 import { cacheFolder, ensureEnvironment } from "../environment/index.ts";
 import { checkArguments, checkOptions, kinds, optionsOf } from "../options/index.ts";
+import { type DictionaryOrigin, siteOf } from "../places/index.ts";
 import type { FoundFile, HandleRef, Progress, Result } from "../protocol/index.ts";
 import { Handle, Worker } from "../worker/index.ts";
 import { resolveDevice } from "./device.ts";
@@ -215,6 +216,16 @@ export class LanguageModel implements AsyncDisposable {
     const record = second as (t: TraceInvoke) => unknown;
     const returned = recording(() => record(new TraceInvoke(recorder, 0)));
     return await runTrace(this, { recorder, returned, site }, options as TraceOptions);
+  }
+
+  /**
+   * The module that a dictionary's `origin` means in this model, and what of it: origins of SAELens name TransformerLens's
+   * hooks, those of dictionary_learning `resid_post_layer_3`. Throws a `ConfigError` with code `unknown_place`.
+   */
+  async site(origin: DictionaryOrigin): Promise<SiteSpec> {
+    const isRms = async (submodule: string): Promise<boolean> =>
+      (await this.modules()).some(({ path, className }) => path === submodule && /rms/i.test(className));
+    return await siteOf(origin, { path: this.path, modules: this.#facts.modules, isRms });
   }
 
   /** The features of a dictionary at one place: their activations, what a metric owes to them, steering. */

@@ -155,7 +155,9 @@ export const createTrainees = async (
       size: each.dictionary_size,
       dtype: config.dtype,
     };
-    const dictionary = scope.use(await AutoEncoder.create(source.worker, shape, { device, generator }));
+    const dictionary = scope.use(
+      await AutoEncoder.create(source.worker, shape, { device, generator, origin: source.origins?.[site] }),
+    );
     const { autocast } = config;
     const options = { name: each.name, site, settings: each.train, autocast, generator };
     trainees.push(scope.use(await Trainee.create(dictionary, options)));

@@ -53,7 +53,7 @@ const evaluateRun = async (
   for (const [index, { name, submodule, io }] of dictionaries.entries()) {
     const folder = folders[index];
     if (folder === undefined || submodule === undefined) continue;
-    const of = { name, config: { run: config, submodule, io } };
+    const of = { name, config: { run: config, origin: { submodule, io } }, configPath: folder.config };
     const plan = planEvaluation(of, {});
     if (plan.data === null) continue;
     try {
@@ -69,7 +69,7 @@ const evaluateRun = async (
         signal,
         onProgress: (progress) => observe({ type: "evaluating", dictionary: name, ...progress }),
       });
-      await writeJson(folder.evaluation, { ...subjectOf(plan), ...evaluation });
+      await writeJson(folder.evaluation, { ...subjectOf(plan, { submodule, io }), ...evaluation });
       observe({ type: "evaluated", dictionary: name, evaluation, path: folder.evaluation });
     } catch (error) {
       const message = whyNot(error, signal);

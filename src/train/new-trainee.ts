@@ -36,7 +36,9 @@ export const newTrainee = async (
   const on = resolveDevice(worker, device);
   const generator = scope.use(await randomStream(worker, seed, "dictionary")).ref;
   const shape = { inputWidth: widths.input, outputWidth: widths.output, size: dictionary_size, dtype };
-  const dictionary = scope.use(await AutoEncoder.create(worker, shape, { device: on, generator }));
+  const dictionary = scope.use(
+    await AutoEncoder.create(worker, shape, { device: on, generator, origin: source.origins?.[0] }),
+  );
   return scope.use(await Trainee.create(dictionary, { name: "sae", site: 0, settings, autocast, generator }));
 };
 

@@ -26,7 +26,7 @@ const dictionary = (kind: "run" | "bare", measured: EvaluationChoices, read: Par
   const plan = planEvaluation(on, measured);
   const { contexts = 0, aliveTokens = 0, frequencyTokens = 0 } = plan.options;
   const file = {
-    ...subjectOf(plan),
+    ...subjectOf(plan, null),
     dictionary_size: 4,
     contexts: read.contexts ?? contexts,
     tokens: 0,
@@ -68,8 +68,11 @@ describe("an evaluation.json", () => {
     [{ model: "other" }, /model is .*tiny-neox there, not other/],
     [{ revision: "step1" }, /revision is not given there, not step1/],
     [{ model_dtype: "float64" }, /model_dtype is not given there, not float64/],
-    [{ submodule: "gpt_neox.layers.0" }, /submodule is gpt_neox\.layers\.1\.mlp there/],
-    [{ io: "in" }, /io is out there, not in/],
+    [
+      { submodule: "gpt_neox.layers.0" },
+      /place is gpt_neox\.layers\.1\.mlp \(out\) there, not gpt_neox\.layers\.0 \(out\)/,
+    ],
+    [{ io: "in" }, /place is .*\(out\) there, not .*\(in\)/],
     [{ activations: "rows.safetensors" }, /data is .* there, not rows\.safetensors/],
   ])("of a run is not replaced with %j", (now, says) => {
     expect(() => requireReplaceable(dictionary("run", {}), now)).toThrow(says);
@@ -93,13 +96,16 @@ describe("an evaluation.json", () => {
     expect(() => requireReplaceable(on, BARE)).not.toThrow();
     expect(() => requireReplaceable(on, { ...BARE, contexts: 2 })).toThrow(/contexts are 128 there, not 2/);
     expect(() => requireReplaceable(on, { ...BARE, skip: 3 })).toThrow(/skip is 0 there, not 3/);
-    expect(() => requireReplaceable(on, { ...BARE, submodule: "layers.2" })).toThrow(/submodule is layers\.1 there/);
+    expect(() => requireReplaceable(on, { ...BARE, submodule: "layers.2" })).toThrow(
+      /place is layers\.1 \(out\) there/,
+    );
   });
 
   it("of a run of ddac948 is of its own sampling, unless it ends with an evaluation of reserved text", () => {
     const compatOf = (over: object) => {
       const config = parseConfig({ ...tinyRun, compat: "ddac948", ...over });
-      return planEvaluation({ name: "x", config: { run: config, submodule: "a", io: "out" } }, {}).options.compat;
+      return planEvaluation({ name: "x", configPath: "", config: { run: config, origin: { submodule: "a" } } }, {})
+        .options.compat;
     };
     expect(compatOf({})).toBe("ddac948");
     expect(compatOf({ evaluation: {}, data: { path: "t.txt", evaluation_every: 50 } })).toBe("none");

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { hookNames } from "../../src/checkpoint/formats/hook-name.ts";
 import { type LossName, probableLoss } from "../../src/checkpoint/probable-loss.ts";
+import { hookNames } from "../../src/places/index.ts";
 import { dictlearn, temporaryFolder, writeConfig } from "../cli/support.ts";
 import { runTorch } from "./support.ts";
 

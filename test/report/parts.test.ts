@@ -202,7 +202,13 @@ describe("dictionariesAt", () => {
 
 describe("distinctNames", () => {
   it("tells dictionaries of one name apart by their folder, or else by their path", () => {
-    const on = (name: string, weights: string) => ({ name, weights, config: {}, evaluation: "" });
+    const on = (name: string, weights: string) => ({
+      name,
+      weights,
+      config: {},
+      configPath: "",
+      evaluation: "",
+    });
     const names = (...each: DictionaryOnDisk[]) => distinctNames(each).map(({ name }) => name);
     expect(names(on("mlp", "/a/ae.pt"), on("attn", "/b/ae.pt"))).toEqual(["mlp", "attn"]);
     expect(names(on("mlp", "/a/ae.pt"), on("mlp", "/b/ae.pt"), on("x", "/c/ae.pt"))).toEqual(["a", "b", "x"]);

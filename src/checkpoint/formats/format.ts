@@ -28,6 +28,8 @@ export interface Provenance {
   /** TransformerLens's names, where the source states them. */
   readonly hookName?: string | undefined;
   readonly hookNameOut?: string | undefined;
+  /** Which head of the hook, where it is one alone. */
+  readonly headIndex?: number | undefined;
   readonly dataset?: string | undefined;
   readonly contextSize?: number | undefined;
   readonly excludeSpecialTokens?: boolean | undefined;

@@ -1,4 +1,4 @@
-export { FORMATS, findFiles } from "./detect.ts";
+export { FORMATS, type FoundFiles, findFiles } from "./detect.ts";
 export type { Format, FormatName } from "./format.ts";
-export { type ReadDictionary, readDictionary } from "./read.ts";
+export { type ReadDictionary, readDictionary, readProvenance } from "./read.ts";
 export { writeDictionary } from "./write.ts";

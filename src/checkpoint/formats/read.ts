@@ -1,4 +1,6 @@
+import type { DictionaryOrigin } from "../../places/index.ts";
 import type { HandleRef } from "../../protocol/index.ts";
+import { shellQuoted } from "../../shell-quoted.ts";
 import type { Worker } from "../../worker/index.ts";
 import { parseObject } from "./config-file.ts";
 import { FORMATS, type FoundFiles, findFiles } from "./detect.ts";
@@ -24,6 +26,8 @@ export interface ReadDictionary {
   /** The dtype in the file. */
   readonly storedDtype: string;
   readonly provenance: Provenance;
+  /** Where it was trained, as far as its files say; null where they say nothing of it. */
+  readonly origin: DictionaryOrigin | null;
   /** The config's text, and the files of the formats that the dictionary came through. */
   readonly kept: KeptFiles;
 }
@@ -50,7 +54,7 @@ export const readDictionary = async (
     throw notADictionary(
       weights,
       `its tensors are ${stored}, but dictionaries are ${DTYPES.join(", ")}`,
-      "Say which of these it is to become, with --dtype or the option dtype.",
+      `Say which of these it is to become: \`dictlearn convert ${shellQuoted(path)} FOLDER --to dictlearn --dtype float32\`, or the option dtype in a script.`,
     );
   }
   const earlier = keptIn(format, config?.value, configPath);
@@ -66,7 +70,42 @@ export const readDictionary = async (
   const own = { config: config === undefined ? null : withoutKept(format, config), metadata };
   const kept: Partial<Record<FormatName, KeptFiles[FormatName]>> = { ...earlier, [format.name]: own };
   const shape = { inputWidth, outputWidth, size, dtype: read.dtype, inputBias };
-  return { files, dictionary: read.dictionary, shape, storedDtype: stored, provenance, kept: kept as KeptFiles };
+  return {
+    files,
+    dictionary: read.dictionary,
+    shape,
+    storedDtype: stored,
+    provenance,
+    origin: originOf(files, provenance),
+    kept: kept as KeptFiles,
+  };
+};
+
+/** Where the files of a dictionary say that it comes from; nothing but the config is read. */
+export const readProvenance = (
+  files: FoundFiles,
+): { readonly provenance: Provenance; readonly origin: DictionaryOrigin | null } => {
+  const provenance = provenanceOf(files, keptIn(files.format, files.config?.value, files.configPath));
+  return { provenance, origin: originOf(files, provenance) };
+};
+
+/** A hook that the config itself names counts for more than what it says of formats of before, and the reverse. */
+const originOf = ({ format, configPath }: FoundFiles, provenance: Provenance): DictionaryOrigin | null => {
+  const { model, submodule, hookName, hookNameOut, headIndex, io, layer } = provenance;
+  const hook = format.name === "sae_lens" ? hookName !== undefined : submodule === undefined || submodule === hookName;
+  // One head of a hook is no module's input or output, so this is the name of none.
+  const head = headIndex === undefined ? "" : `, head ${headIndex}`;
+  const place = hook && hookName !== undefined ? `${hookName}${head}` : submodule;
+  if (model === undefined && place === undefined) return null;
+  return {
+    model,
+    submodule: place,
+    submodule_out: hook ? hookNameOut : undefined,
+    // A hook's name says itself whether it is an input or an output.
+    io: hook && io !== "in_to_out" ? undefined : io,
+    layer,
+    stated_in: configPath,
+  };
 };
 
 /** What the config says, and for the rest what the files say that the dictionary came through. */

@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { hookNames, layerOf } from "../../places/hook-names.ts";
 import type { Layout } from "../../protocol/index.ts";
 import { parseKeys } from "./config-file.ts";
 import { type Format, type JsonObject, notADictionary, notRepresentable, type Source } from "./format.ts";
-import { hookNames, layerOf } from "./hook-name.ts";
 import { checkTensors, parametersNamed } from "./tensors.ts";
 
 /** The release whose form of cfg.json is written; SAELens rewrites those of versions before 6. */
@@ -15,6 +15,7 @@ const where = {
   model_name: described,
   hook_name: described,
   hook_name_out: described,
+  hook_head_index: z.number().nullish().catch(undefined),
   dataset_path: described,
   context_size: z.number().nullish().catch(undefined),
   exclude_special_tokens: z
@@ -76,6 +77,7 @@ export const saeLens: Format = {
     return {
       model: meta.model_name ?? undefined,
       hookName: meta.hook_name ?? undefined,
+      headIndex: meta.hook_head_index ?? undefined,
       hookNameOut: meta.hook_name_out ?? undefined,
       io: meta.hook_name_out || cfg.architecture === "transcoder" ? "in_to_out" : undefined,
       layer: layerOf(meta.hook_name ?? undefined),

@@ -1,7 +1,8 @@
+import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import type { Layout } from "../../protocol/index.ts";
-import { parseKeys } from "./config-file.ts";
-import { type Format, notADictionary, notRepresentable } from "./format.ts";
+import { parseKeys, readConfigFile } from "./config-file.ts";
+import { type Format, notADictionary, notRepresentable, type Provenance } from "./format.ts";
 import { checkTensors, parametersNamed } from "./tensors.ts";
 
 const flag = z.boolean().nullish();
@@ -56,7 +57,10 @@ export const sparsify: Format = {
     }
     return { layout };
   },
-  provenance: (config, path) => (parseKeys(Keys, config, path).transcode ? { io: "in_to_out" } : {}),
+  provenance: (config, path) => ({
+    ...(parseKeys(Keys, config, path).transcode ? { io: "in_to_out" } : {}),
+    ...hookpointOf(path),
+  }),
   write: ({ inputWidth, outputWidth, size, inputBias }) => {
     if (inputWidth !== outputWidth) {
       throw notRepresentable(
@@ -81,6 +85,19 @@ export const sparsify: Format = {
     };
   },
 };
+
+/** A module's path with a number in it, as its base model calls it. */
+const HOOKPOINT = /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\.\d+(?:\.\w+)*$/;
+
+/** sparsify names the folder of each dictionary after its hookpoint; the run's config.json above it names the model. */
+const hookpointOf = (path: string): Provenance => {
+  const folder = dirname(resolve(path));
+  const submodule = HOOKPOINT.test(basename(folder)) ? basename(folder) : undefined;
+  if (submodule === undefined) return {};
+  const run = RunConfig.safeParse(readConfigFile(join(dirname(folder), "config.json"))?.value ?? {});
+  return { submodule, ...(run.success && run.data.model ? { model: run.data.model } : {}) };
+};
+const RunConfig = z.looseObject({ model: z.string().nullish() });
 
 const layoutWith = (input_bias: Layout["input_bias"]): Layout => ({
   container: "safetensors",

@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { hookNames, layerOf } from "../../places/hook-names.ts";
 import { parseKeys } from "./config-file.ts";
 import type { JsonObject, Provenance, StoredShape } from "./format.ts";
-import { hookNames, layerOf } from "./hook-name.ts";
 
 // Keys that only describe are left out, not refused, where their values are of another kind than expected.
 const text = z.string().nullish().catch(undefined);

@@ -1,10 +1,11 @@
 import { kinds } from "../../options/index.ts";
+import { otherPlace } from "../../places/index.ts";
 import type { ModuleInfo } from "../modules.ts";
 import { requireArguments, requireDictionary, requireFeatures, requireIndex } from "./checks.ts";
 import type { Recorder } from "./recorder.ts";
 import { type Axis, axisOf, describeShape, type Index, requireFits, type Shape, ShapeMistake } from "./shape.ts";
 import { type Operand, operandOf, Value } from "./value.ts";
-import type { TraceDictionary } from "./value-parts.ts";
+import type { EncodeOptions, TraceDictionary } from "./value-parts.ts";
 
 /** A part of what a module takes or returns, for the prompts of one invoke. */
 export interface Place {
@@ -136,17 +137,36 @@ export class Site extends Value {
    * with those features set, this becomes decode(f′) + (x − decode(f)).
    * Source: Templeton et al. 2024, "Scaling Monosemanticity", feature steering.
    */
-  clampFeature(dictionary: TraceDictionary, feature: number | readonly number[], value: Operand): void {
+  clampFeature(
+    dictionary: TraceDictionary,
+    feature: number | readonly number[],
+    value: Operand,
+    options?: EncodeOptions,
+  ): void {
     requireDictionary(this.recorder, "clampFeature", dictionary);
     this.recorder.check("clampFeature", () => requireFeatures(feature, dictionary.shape.size));
-    const features = this.encode(dictionary);
+    const features = this.encode(dictionary, options);
     const error = this.sub(features.decode(dictionary));
     this.replace(features.put("feature", feature, value).decode(dictionary).add(error));
   }
 
   /** Sets features to zero and keeps what the dictionary does not explain; see `clampFeature`. */
-  ablateFeature(dictionary: TraceDictionary, feature: number | readonly number[]): void {
-    this.clampFeature(dictionary, feature, 0);
+  ablateFeature(dictionary: TraceDictionary, feature: number | readonly number[], options?: EncodeOptions): void {
+    this.clampFeature(dictionary, feature, 0, options);
+  }
+
+  /** The dictionary's features of these activations, (…, size): an error where it was certainly trained at another place. */
+  override encode(dictionary: TraceDictionary, options?: EncodeOptions): Value {
+    const features = super.encode(dictionary, options);
+    const { module, side } = this.#place;
+    const here = { submodule: module.path, io: side === "input" ? "in" : "out" } as const;
+    const why = otherPlace(dictionary.origin, here, [...this.recorder.modules.keys()], { reads: true });
+    if (why !== null && options?.transfer !== true) {
+      const hint =
+        "Encode there, or say that it is meant to be used elsewhere: encode(dictionary, { transfer: true }).";
+      throw this.recorder.error("encode", "other_place", why.replace(/\.$/, ""), hint);
+    }
+    return features;
   }
 
   /** The number of the whole value, and how this one was selected from it: a gradient is taken of the whole. */

@@ -1,3 +1,4 @@
+import type { DictionaryOrigin } from "../../places/index.ts";
 import type { HandleRef, TraceOperation } from "../../protocol/index.ts";
 import type { Worker } from "../../worker/index.ts";
 import type { Recorder } from "./recorder.ts";
@@ -8,6 +9,13 @@ export interface TraceDictionary {
   readonly worker: Worker;
   readonly ref: HandleRef;
   readonly shape: { readonly inputWidth: number; readonly outputWidth: number; readonly size: number };
+  /** Where it was trained, where that is known. */
+  readonly origin?: DictionaryOrigin | null;
+}
+
+export interface EncodeOptions {
+  /** Also at a place where the dictionary was not trained; without it, another place than its own is an error. */
+  readonly transfer?: boolean;
 }
 
 /** Marks what the callback returns: it is kept in the worker, and comes back as a `SavedTensor`. */

@@ -17,7 +17,14 @@ import {
   type Shape,
   ShapeMistake,
 } from "./shape.ts";
-import { type ReduceOptions, requireSameWorker, Saved, type TraceDictionary, wireIndex } from "./value-parts.ts";
+import {
+  type EncodeOptions,
+  type ReduceOptions,
+  requireSameWorker,
+  Saved,
+  type TraceDictionary,
+  wireIndex,
+} from "./value-parts.ts";
 
 /** A tensor of the worker: one that an earlier trace saved, or the bridge's handle of one. */
 export type HeldTensor = SavedTensor | Handle;
@@ -279,8 +286,9 @@ export class Value {
   }
 
   /** The dictionary's features of these activations, (…, size), in the dictionary's dtype. */
-  encode(dictionary: TraceDictionary): Value {
+  encode(dictionary: TraceDictionary, options?: EncodeOptions): Value {
     requireDictionary(this.recorder, "encode", dictionary);
+    if (options !== undefined) requireOptions(this.recorder, "encode", ENCODE, options);
     return this.#through("encode", dictionary, dictionary.shape.inputWidth, dictionary.shape.size);
   }
 
@@ -291,8 +299,8 @@ export class Value {
   }
 
   /** What the dictionary makes of these activations. */
-  reconstruct(dictionary: TraceDictionary): Value {
-    return this.encode(dictionary).decode(dictionary);
+  reconstruct(dictionary: TraceDictionary, options?: EncodeOptions): Value {
+    return this.encode(dictionary, options).decode(dictionary);
   }
 
   #apply(name: Apply, other?: Operand): Value {
@@ -356,6 +364,8 @@ const SIZES = kinds.that<readonly number[]>(
     value.filter((size) => size === -1).length <= 1,
 );
 const CAST_TYPE = kinds.oneOf<CastType>("float32", "float64", "bfloat16", "float16", "int64", "bool");
+
+const ENCODE = optionsOf<EncodeOptions>({ transfer: kinds.flag() });
 
 /** Records an operation that makes one value, of this shape. */
 export const recordValue = (

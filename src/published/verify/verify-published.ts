@@ -181,9 +181,7 @@ const planned = (
   const aliveTokens = choices.alive_tokens ?? ALIVE_TOKENS;
   const reserved = run?.data !== undefined && run.data !== null && run.data.evaluation_every !== null;
   const config = {
-    model: set.model,
-    submodule: dictionary.submodule,
-    io: dictionary.io,
+    origin: { model: set.model, submodule: dictionary.submodule, io: dictionary.io },
     ctxLen: ctxLen ?? set.hyperparameters.ctx_len ?? CONTEXT_LENGTH,
   };
   return {
@@ -195,6 +193,8 @@ const planned = (
       data: choices.data ?? (reserved ? undefined : PILE),
       submodule: dictionary.submodule,
       io: dictionary.io,
+      // The registry knows better than files of 2023.
+      transfer: true,
       compat,
       alive_tokens: aliveTokens,
       // They are not compared, so no token more is read for them.

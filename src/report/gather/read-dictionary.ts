@@ -9,6 +9,7 @@ import type { Models } from "../../evaluate/models.ts";
 import { hasOwn, isOwn } from "../../evaluate/own-statistics.ts";
 import { type EvaluationChoices, type EvaluationPlan, planEvaluation } from "../../evaluate/plan.ts";
 import type { DictionaryOnDisk } from "../../evaluate/targets.ts";
+import type { SiteSpec } from "../../nnsight/index.ts";
 import type { Worker } from "../../worker/index.ts";
 import type { Evaluated, FeatureBrowser, ReportedDictionary, WhyNot } from "../report-data.ts";
 import { type FeatureAmounts, readFeatures } from "./read-features.ts";
@@ -31,21 +32,27 @@ export const readDictionary = async (
   const { worker, device } = options;
   const evaluation = await evaluationOf(on, options);
   const plan = planned(() => planEvaluation(on, options.choices, "all"), NAME_TEXT);
+  const browser = async () => {
+    if ("whyNot" in plan) return { features: plan, site: null };
+    return await featuresOf(dictionary, { name: on.name, plan, options });
+  };
   await using dictionary = await AutoEncoder.load(on.weights, { worker, device });
   const { size, inputWidth, outputWidth } = dictionary.shape;
   const folder = folderOf(on);
+  const { features, site } = await browser();
+  const { origin } = on.config;
   return {
     name: on.name,
-    model: options.choices.model ?? on.config.run?.model ?? on.config.model ?? null,
-    submodule: options.choices.submodule ?? on.config.submodule ?? null,
-    io: options.choices.io ?? on.config.io ?? null,
+    model: options.choices.model ?? on.config.run?.model ?? origin?.model ?? null,
+    submodule: site?.submodule ?? options.choices.submodule ?? origin?.submodule ?? null,
+    io: site?.io ?? options.choices.io ?? origin?.io ?? null,
     size,
     inputWidth,
     outputWidth,
     evaluation,
     training: readTrainingCurves(join(folder, "metrics.jsonl")),
-    config: readConfig(join(folder, "config.json")),
-    features: "whyNot" in plan ? plan : await featuresOf(dictionary, { name: on.name, plan, options }),
+    config: readConfig(on.configPath),
+    features,
   };
 };
 
@@ -103,22 +110,29 @@ const featuresOf = async (
     plan,
     options,
   }: { readonly name: string; readonly plan: EvaluationPlan; readonly options: ReadDictionaryOptions },
-): Promise<FeatureBrowser | WhyNot> => {
+): Promise<{ readonly features: FeatureBrowser | WhyNot; readonly site: SiteSpec | null }> => {
   const { onProgress = () => {} } = options;
-  const { site, data } = plan;
+  const { place, data } = plan;
   const progress = (step: { stage: string; done: number; total: number }) => onProgress({ name, ...step });
   const model = await options.models.take(plan, progress);
-  if (model === undefined || site === null || data === null) {
-    return {
-      whyNot: "Features are looked at in text, and cached rows have none: name --model, --submodule and --data.",
-    };
+  if (model === undefined || place === null || data === null) {
+    const whyNot = "Features are looked at in text, and cached rows have none: name --model, --submodule and --data.";
+    return { features: { whyNot }, site: null };
   }
-  return await readFeatures(dictionary, {
+  const site = await model.site(place);
+  const features = await readFeatures(dictionary, {
     ...options,
-    at: { model, submodule: site.submodule, io: site.io, data, buffer: plan.options.buffer ?? {} },
+    at: {
+      model,
+      ...site,
+      data,
+      buffer: plan.options.buffer ?? {},
+      transfer: plan.options.transfer ?? false,
+    },
     trainingText: options.choices.data === undefined,
     seed: plan.options.seed ?? 0,
     batchSize: plan.options.batchSize,
     onProgress: progress,
   });
+  return { features, site };
 };

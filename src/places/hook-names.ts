@@ -1,9 +1,11 @@
-import type { Provenance } from "./format.ts";
+import type { Provenance } from "../checkpoint/formats/format.ts";
 
 /** Where the layers of the model families are whose modules TransformerLens names alike. */
 const LAYERS = /^(?:gpt_neox\.layers|model\.layers|transformer\.h)\.(\d+)(?:\.(mlp|attention|self_attn|attn))?$/;
 /** Of the models with `model.layers`, those without a norm behind the MLP and the attention, which TransformerLens would include. */
 const NO_NORM_BEHIND = /smollm|llama|qwen|mistral/i;
+/** BLOOM's MLP returns the residual stream with its own output added. */
+const ADDS_RESIDUAL = /bloom/i;
 
 /** TransformerLens's name of what a dictionary reads, and of what it reconstructs where that is something else. */
 export interface HookNames {
@@ -39,7 +41,8 @@ const ofUndotted = (name: string, layer: number | undefined): string => {
 const sideName = (submodule: string, side: "in" | "out", model: string): string => {
   const path = submodule.replaceAll(/\[(\d+)\]/g, ".$1");
   const match = LAYERS.exec(path);
-  const certain = match?.[2] === undefined || !path.startsWith("model.") || NO_NORM_BEHIND.test(model);
+  const certain =
+    match?.[2] === undefined || (path.startsWith("model.") ? NO_NORM_BEHIND.test(model) : !ADDS_RESIDUAL.test(model));
   if (match === null || !certain) return `${path}.hook_${side}`;
   const block = `blocks.${match[1]}`;
   if (match[2] === undefined) return `${block}.${side === "in" ? "hook_resid_pre" : "hook_resid_post"}`;
