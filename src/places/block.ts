@@ -97,6 +97,10 @@ export class Block {
     // With a norm after the MLP too, this one comes after the attention.
     return own ?? (this.#first("post_feedforward_layernorm") ? undefined : this.#first("post_attention_layernorm"));
   }
+  /** Gemma 2's and 3's name of the norm before the MLP. */
+  get gemmaNorm(): string | undefined {
+    return this.#first("pre_feedforward_layernorm");
+  }
   /** Norms between a part's output and the residual stream, as Gemma 2 and OLMo 2 have them. */
   get normAfterAttention(): string | undefined {
     const after = this.#first("post_feedforward_layernorm") && this.#first("post_attention_layernorm");

@@ -44,7 +44,9 @@ interface Tensor {
 }
 
 const ofHook = (name: string, parts: ModelParts): Tensor | null => {
-  if (name === "hook_embed") return outputOf(parts.embedding);
+  // Gemma's embeddings are scaled in TransformerLens, and behind the module here.
+  const scaled = parts.block(0)?.gemmaNorm !== undefined;
+  if (name === "hook_embed") return outputOf(scaled ? undefined : parts.embedding);
   if (name === "hook_pos_embed") return outputOf(parts.has("transformer.wpe") ? "transformer.wpe" : undefined);
   if (name === "ln_final.hook_normalized") return { ...outputOf(parts.lastNorm), unlessRms: true };
   const found = /^blocks\.(\d+)\.(.+)$/.exec(name);
@@ -61,8 +63,8 @@ const outputOf = (submodule: string | undefined): Tensor => ({ sides: output(sub
 
 /**
  * TransformerLens's hooks of a block, where a module takes or returns the same tensor. Its `hook_normalized` has the norm's
- * weights in it for LayerNorm, and not for RMSNorm.
- * Source: TransformerLens 2, `components/transformer_block.py`, `abstract_attention.py`, `layer_norm.py`, `rms_norm.py`.
+ * weights in it for the LayerNorms of versions 1 and 2; version 3, and RMSNorms of all, hook before the weights.
+ * Source: TransformerLens 2.15 and 3.9, `components/transformer_block.py`, `abstract_attention.py`, `layer_norm.py`, `rms_norm.py`.
  */
 const HOOKS: Readonly<Record<string, (block: Block, parts: ModelParts) => Tensor>> = {
   hook_resid_pre: ({ path }, parts) => ({ sides: [...input(path), ...output(parts.besides(path).before)] }),
