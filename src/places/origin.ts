@@ -33,6 +33,9 @@ export const siteOf = async (origin: DictionaryOrigin, model: ModelModules): Pro
   const { submodule = "", submodule_out, io, layer } = origin;
   const read = named(submodule, model.modules, layer);
   if (read === null) throw unknownPlace(origin, model, submodule);
+  if (submodule === "hook_embed" && /gemma/i.test(model.path)) {
+    throw unknownPlace(origin, model, submodule, "is scaled there, which no module's output is");
+  }
   if ("module" in read)
     return { submodule: read.module, io: io ?? (submodule_out === undefined ? "out" : "in_to_out") };
   if (read.unlessRms && (await model.isRms?.(read.sides[0]?.submodule ?? ""))) {

@@ -113,6 +113,7 @@ describe("the name of a place in another library", () => {
     ["blocks.2.hook_resid_post", NEOX],
     ["blocks.1.hook_resid_mid", NEOX],
     ["blocks.1.hook_mlp_in", GPTJ],
+    ["hook_embed", [...GEMMA2, "model.embed_tokens"]],
     ["blocks.1.attn.hook_q", LLAMA],
     ["blocks.1.hook_nothing", LLAMA],
     ["resid_post", LLAMA],
