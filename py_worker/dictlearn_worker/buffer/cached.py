@@ -8,6 +8,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ..errors import WorkerError
+from ..found_files import unreadable
 from .source import Source
 
 
@@ -67,21 +68,41 @@ def open_cached(path: Path, batch_rows: int, dtype: torch.dtype, device: torch.d
             if "inputs" not in names:
                 held = ", ".join(names[:8]) or "nothing"
                 raise bad_file(path, f"it has no tensor named inputs (it holds {held})")
-            inputs = file.get_tensor("inputs")
-            targets = file.get_tensor("targets") if "targets" in names else None
+            inputs = real(path, "inputs", file.get_tensor("inputs"))
+            targets = real(path, "targets", file.get_tensor("targets")) if "targets" in names else None
     except SafetensorError as error:
         raise bad_file(path, "it is not a safetensors file") from error
+    except OSError as error:
+        raise unreadable(path, error) from error
     if inputs.ndim not in (2, 3):
         raise bad_file(path, f"inputs has {inputs.ndim} dimensions instead of [batches, batch, width] or [rows, width]")
     if targets is not None and targets.shape[:-1] != inputs.shape[:-1]:
         raise bad_file(path, f"targets is {list(targets.shape)}, which does not go with inputs, {list(inputs.shape)}")
+    for name, tensor in (("inputs", inputs), ("targets", targets)):
+        if tensor is not None and tensor.shape[-1] == 0:
+            raise bad_file(path, f"its rows have no values, because {name} is {list(tensor.shape)}")
     batches = sizes(inputs, batch_rows)
+    if not batches:
+        raise bad_file(path, f"it holds no rows, because inputs is {list(inputs.shape)}")
     for name, tensor in (("inputs", inputs), ("targets", targets)):
         if tensor is not None:
-            check_finite(path, name, tensor, batches[0] if batches else 1)
+            check_finite(path, name, tensor, batches[0])
     flat = [t if t is None else t.reshape(-1, t.shape[-1]).to(device, dtype) for t in (inputs, targets)]
     assert flat[0] is not None
     return CachedRows(flat[0], flat[1], batches)
+
+
+def real(path: Path, name: str, tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor, floats of less than 16 bits as float32, since torch computes little with those."""
+    kind = str(tensor.dtype).removeprefix("torch.")
+    if tensor.dtype == torch.bool or tensor.is_complex():
+        raise bad_file(path, f"{name} is {kind}, and activations are real numbers")
+    if tensor.is_floating_point() and tensor.element_size() == 1:
+        try:
+            return tensor.to(torch.float32)
+        except RuntimeError as error:
+            raise bad_file(path, f"{name} is {kind}, which torch cannot convert") from error
+    return tensor
 
 
 def sizes(inputs: torch.Tensor, batch_rows: int) -> list[int]:
