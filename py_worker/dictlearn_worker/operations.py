@@ -9,7 +9,7 @@ from .buffer import operations as buffer
 from .dictionary import operations as dictionary
 from .evaluate import operations as evaluate
 from .features import operations as features
-from .models import flops, generate, load, modules, tokens
+from .models import flops, generate, load, modules, next_token, tokens
 from .resume import operations as resume
 from .text import operations as text
 from .trace import operations as trace
@@ -26,6 +26,7 @@ __all__ = [
     "generate",
     "load",
     "modules",
+    "next_token",
     "resume",
     "system",
     "text",

@@ -163,11 +163,11 @@ FAMILIES: dict[str, dict[str, Any]] = {
 }
 
 
-def build(family: str) -> torch.nn.Module:
-    """The model that `from_pretrained` would give for such a config, with random weights."""
+def build(family: str, **keys: Any) -> torch.nn.Module:
+    """The model that `from_pretrained` would give for such a config with other `keys`, with random weights."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    over = FAMILIES[family]
+    over = FAMILIES[family] | keys
     own = over if "text_config" in over else _COMMON | over
     torch.manual_seed(0)
     module = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **own))

@@ -23,6 +23,7 @@ from dictlearn_worker.evaluate.evaluation import Evaluation
 from dictlearn_worker.evaluate.operations import measure, read_rows
 from dictlearn_worker.models.language_model import LanguageModel, Read, reads_of
 from dictlearn_worker.models.load import wrap
+from dictlearn_worker.models.next_token import why_not
 from dictlearn_worker.models.splice import logits_of_values
 from dictlearn_worker.objects import Objects
 from dictlearn_worker.protocol import LossSums, RowSums, Site
@@ -171,6 +172,7 @@ def test_every_place_is_as_plain_hooks_have_it(family: str, tokenizer: Any) -> N
     assert refused == {f"{paths[0]}.input", *(side for side in map(name_of, sides) if re.search(pattern, side))}
 
     model = wrap(module, tokenizer, CPU)
+    assert why_not(model) is None
     sites = []
     for site in (Site(submodule=path, io=io) for path in paths for io in IOS):
         if all(read in truth for read in reads_of(site)):
@@ -182,6 +184,12 @@ def test_every_place_is_as_plain_hooks_have_it(family: str, tokenizer: Any) -> N
     rows = check_rows(model, batch, sites, truth)
     for site in sites:
         check_statistics(model, batch, site, rows)
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_a_model_that_sees_later_tokens_predicts_none(family: str, tokenizer: Any) -> None:
+    model = wrap(build(family, is_decoder=False), tokenizer, CPU)
+    assert "sees later tokens" in str(why_not(model))
 
 
 def check_rows(model: LanguageModel, batch: Batch, sites: list[Site], truth: Values) -> Values:

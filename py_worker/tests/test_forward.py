@@ -23,6 +23,7 @@ from dictlearn_worker.models.flops import count
 from dictlearn_worker.models.language_model import LanguageModel, Read
 from dictlearn_worker.models.load import wrap
 from dictlearn_worker.models.modules import catalogue
+from dictlearn_worker.models.splice import logits_and_values, logits_of_values, logits_with
 from dictlearn_worker.objects import Objects
 from dictlearn_worker.protocol import Site
 from dictlearn_worker.registry import HANDLERS, Context
@@ -93,6 +94,20 @@ class InPlace(Toy):
         y = self.mlp(self.embed(input_ids))
         y += 1
         return self.head(y)
+
+
+class Looped(Toy):
+    """Runs its layer three times, which is registered under two paths."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.again = torch.nn.ModuleList([self.mlp])
+
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+        x = self.embed(input_ids)
+        for _ in range(3):
+            x = x + self.mlp(x)
+        return self.head(x)
 
 
 class Needy(Toy):
@@ -226,3 +241,70 @@ def test_logits_that_are_not_there_are_named(kind: type[Toy], what: str) -> None
     with pytest.raises(WorkerError, match=what) as error:
         measure(evaluation, contexts(), replace_all=True)
     assert error.value.code == "no_logits"
+
+
+@pytest.mark.parametrize("path", ["mlp", "again.0"])
+def test_a_module_that_runs_several_times_is_read_where_one_says(path: str) -> None:
+    model = opened(Looped)
+    with pytest.raises(WorkerError, match=rf"{path} runs 3 times in one pass, so it has 3 rows") as error:
+        model.try_sites([Site(submodule=path, io="out")])
+    assert error.value.code == "repeated_module"
+    assert f"from {path}#1 to {path}#3" in str(error.value.hint)
+    with pytest.raises(WorkerError, match=rf"There is no {path}#4: one pass runs {path} 3 times"):
+        model.try_sites([Site(submodule=f"{path}#4", io="out")])
+    # After that it is still known how often it runs.
+    assert model.try_sites([Site(submodule="embed", io="out")])
+    with pytest.raises(WorkerError, match="runs 3 times"):
+        model.try_sites([Site(submodule=path, io="in")])
+
+
+@pytest.mark.parametrize("path", ["mlp", "again.0"])
+@pytest.mark.parametrize("call", [1, 2, 3])
+@pytest.mark.parametrize("io", ["out", "in", "in_to_out"])
+@torch.no_grad()
+def test_one_of_its_calls_is_read_and_replaced(path: str, call: int, io: Any) -> None:
+    """In training rows, statistics, losses and gradients alike, whatever else is read in the same pass."""
+    model, batch = opened(Looped), contexts()
+    module: Any = model.module
+    site = Site(submodule=f"{path}#{call}", io=io)
+    others = [Site(submodule=f"{path}#{each}", io="in_to_out") for each in (3, 1, 2)]
+
+    def plain(target: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Inputs and targets of the call, and the logits with `target` in the targets' place."""
+        x, found = module.embed(batch.ids), []
+        for number in (1, 2, 3):
+            given = target if number == call and io == "in" and target is not None else x
+            y = torch.nn.functional.linear(given, module.mlp.weight, module.mlp.bias)
+            if number == call:
+                found = [y if io == "out" else given, given if io == "in" else y]
+                y = target if io != "in" and target is not None else y
+            x = x + y
+        return found[0], found[1], module.head(x)
+
+    x, y, _ = plain(None)
+    widths = model.try_sites([*others, site])
+    rows = int(batch.keep.sum())
+    generator = torch.Generator().manual_seed(0)
+    options: dict[str, Any] = {"dtype": torch.float32, "device": CPU, "generator": generator}
+    buffer = ActivationRows([*others, site], widths, rows, randperm_each=False, keep_contexts=False, **options)
+    assert harvest(buffer, model, batch, stop=True, most=None) == rows
+    inputs, targets = buffer.take(3, torch.arange(rows))
+    torch.testing.assert_close(inputs, x[batch.keep])
+    torch.testing.assert_close(targets, y[batch.keep])
+
+    evaluation = Evaluation(AutoEncoder(WIDTH, WIDTH, 5, torch.float32), model, site)
+    torch.testing.assert_close(read_rows(evaluation, batch).y, y[batch.keep])
+    logits, inputs, targets = logits_and_values(model, batch.ids, batch.mask, site)
+    torch.testing.assert_close(inputs, x)
+    torch.testing.assert_close(targets, y)
+    torch.testing.assert_close(logits, plain(None)[2])
+    new = torch.randn(y.shape, generator=generator)
+    torch.testing.assert_close(
+        logits_with(model, batch.ids, batch.mask, site, lambda given, _: new + 0 * given), plain(new)[2]
+    )
+    _, inputs, leaf = logits_of_values(model, batch.ids, batch.mask, site)
+    torch.testing.assert_close(inputs.detach(), x)
+    torch.testing.assert_close(leaf.detach(), y)
+    if io == "out":
+        layer = 2 * WIDTH**2 * 4
+        assert count(model, [site], 4)[0] == call * layer

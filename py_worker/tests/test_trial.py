@@ -33,16 +33,26 @@ def opened() -> tuple[LanguageModel, list[str]]:
 
 def test_it_ends_behind_the_last_site() -> None:
     model, computed = opened()
-    widths = model.try_sites([Site("second", "in_to_out"), Site("first", "out")])
+    widths = model.try_sites([Site("second#1", "in_to_out"), Site("first#1", "out")])
     assert widths == [SiteWidths(7, 7), SiteWidths(7, 7)]
     assert computed == ["first", "second"]
-    order = [Read("first", "output"), Read("second", "input"), Read("second", "output")]
+    order = [Read("first", "output", 1), Read("second", "input", 1), Read("second", "output", 1)]
     assert model.order == order
     # A site that is added later is sorted in among those that were tried, and no hook was left behind.
     assert model.try_sites([Site("third", "in"), Site("embed", "out")]) == [SiteWidths(7, 7), SiteWidths(3, 3)]
     assert model.order == [Read("embed", "output"), *order, Read("third", "input")]
     model.module(torch.zeros(1, 1, dtype=torch.int64), None)
     assert computed[-1] == "third"
+
+
+def test_calls_are_counted_once_and_then_it_ends_behind_the_last_site() -> None:
+    """Whether a module runs again shows only at the end of a pass."""
+    model, computed = opened()
+    model.try_sites([Site("first", "out")])
+    assert computed == ["first", "second", "second", "third"]
+    computed.clear()
+    model.try_sites([Site("first", "in")])
+    assert computed == ["first"]
 
 
 def test_a_module_that_never_runs_is_waited_for_to_the_end() -> None:

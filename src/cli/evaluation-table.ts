@@ -29,6 +29,7 @@ export const evaluationTable = (results: readonly EvaluatedDictionary[]): string
     aligned([["dictionary", ...SET.map(([, label]) => label)], ...rows]),
     "",
     `On ${count(Math.min(...notes))}${Math.max(...notes) > Math.min(...notes) ? ` to ${count(Math.max(...notes))}` : ""} tokens each; recovered: of the loss that zero ablation costs. --json prints the rest.`,
+    ...lossNotes(results.map(({ evaluation }) => evaluation)),
   ].join("\n");
 };
 
@@ -44,7 +45,13 @@ const single = ({ name, subject, evaluation }: EvaluatedDictionary): string => {
   const text = `${amount}${subject.data}${subject.reserved ? ", documents not trained on" : ""}`;
   const table = aligned([["", "", "95 % interval", "tokens"], ...rows]);
   const reference = evaluation.reference === undefined ? [] : ["", ...referenceLines(evaluation.reference)];
-  return [`${name}${where}, on ${text}`, "", table, ...reference].join("\n");
+  return [`${name}${where}, on ${text}`, "", table, ...lossNotes([evaluation]), ...reference].join("\n");
+};
+
+/** Each reason for which losses are left out, once. */
+const lossNotes = (evaluations: readonly Evaluation[]): string[] => {
+  const reasons = evaluations.flatMap(({ no_losses }) => (no_losses === undefined ? [] : [no_losses]));
+  return [...new Set(reasons)].flatMap((reason) => ["", `The loss statistics are left out: ${reason}`]);
 };
 
 const referenceLines = (reference: NonNullable<Evaluation["reference"]>): string[] => [

@@ -86,7 +86,12 @@ const bufferKeys = {
 };
 
 const dictionaryKeys = {
-  submodule: z.string().min(1).describe("Dotted path of the module that is read, e.g. gpt_neox.layers.1.mlp."),
+  submodule: z
+    .string()
+    .min(1)
+    .describe(
+      "Dotted path of the module that is read, e.g. gpt_neox.layers.1.mlp; one that runs several times in a pass with the number of one of its calls, layers.1#2.",
+    ),
   io: Io.describe("Read the module's output, its input, or reconstruct the output from the input."),
   dictionary_size: whole(1).describe("Number of features."),
   name: z

@@ -12,6 +12,7 @@ import type { Evaluation, ReferenceStatistics, Statistic } from "./evaluation.ts
 import { EvaluationText } from "./evaluation-text.ts";
 import { frequencyHistogram } from "./frequencies.ts";
 import { type Firings, Measurement, newSums } from "./measurement.ts";
+import { whyNoLosses } from "./next-token.ts";
 import { checkDictionary, type EvaluateOptions, type EvaluateSettings, parseEvaluateOptions } from "./options.ts";
 import { COUNTED_BY, STATISTIC_NAMES, type StatisticName, statisticsOf } from "./statistics.ts";
 import { named } from "./sums.ts";
@@ -19,7 +20,8 @@ import { named } from "./sums.ts";
 /**
  * Measures a dictionary: reconstruction, sparsity, how much of the model's loss it keeps, and how often its features
  * fire. Two passes over the text: the first, which stops behind the site, finds the mean row and the firings; the second
- * runs the whole model with the site's value replaced. Memory does not depend on how much text is read.
+ * runs the whole model with the site's value replaced. Memory does not depend on how much text is read. A model that does
+ * not predict the next token has no losses, and `no_losses` says why.
  *
  * Throws `ConfigError` for options that do not go together, and a `DictlearnError` with code `no_tokens` where the text
  * holds nothing to evaluate on.
@@ -31,20 +33,23 @@ export const evaluate = async (dictionary: AutoEncoder, options: EvaluateOptions
   const sums = newSums(deriveSeed(settings.seed, "bootstrap"));
   const losses = newSums(deriveSeed(settings.seed, "bootstrap"));
   const text = evaluationText(settings);
+  const noLosses = settings.at === null ? null : await whyNoLosses(settings.at.model);
   const alone = settings.activations === null && settings.compat === "none";
   if (text !== null && alone) {
     const countTokens = [settings.aliveTokens, settings.frequencyTokens];
     const found = await measurement.gather(text, { contexts: settings.contexts, countTokens });
     if (found.rows === 0) throw nothingToRead();
-    await measurement.measure(text, { contexts: settings.contexts, replace: "kept", losses: true }, sums);
-    return await conclude(dictionary, { settings, measurement, sums, losses: sums });
+    const how = { contexts: settings.contexts, replace: "kept", losses: noLosses === null } as const;
+    await measurement.measure(text, how, sums);
+    return await conclude(dictionary, { settings, measurement, sums, losses: how.losses ? sums : null, noLosses });
   }
   await measureRows(dictionary, { settings, measurement, sums });
-  if (text !== null) {
+  const measured = text !== null && noLosses === null;
+  if (measured) {
     const replace = settings.compat === "none" ? "kept" : "all";
     await measurement.measure(text, { contexts: settings.contexts, replace, losses: true }, losses);
   }
-  return await conclude(dictionary, { settings, measurement, sums, losses: text === null ? null : losses });
+  return await conclude(dictionary, { settings, measurement, sums, losses: measured ? losses : null, noLosses });
 };
 
 const nothingToRead = (): DictlearnError =>
@@ -131,7 +136,13 @@ const referenceBuffer = async (
 /** The statistics of what was added up, with their intervals. */
 const conclude = async (
   dictionary: AutoEncoder,
-  { settings, measurement, sums, losses }: Parts & { readonly losses: Bootstrap | null },
+  {
+    settings,
+    measurement,
+    sums,
+    losses,
+    noLosses,
+  }: Parts & { readonly losses: Bootstrap | null; readonly noLosses: string | null },
 ): Promise<Evaluation> => {
   const { size, outputWidth } = dictionary.shape;
   const alive = await measurement.firings(0);
@@ -147,6 +158,7 @@ const conclude = async (
     contexts: (losses ?? sums).contexts,
     tokens: named(sums.totals).rows,
     statistics,
+    ...(noLosses === null ? {} : { no_losses: noLosses }),
     frequencies: frequencyHistogram(fired.tokens, fired.rows),
     ...(settings.compat === "none" ? {} : { reference: referenceStatistics(statistics) }),
   };

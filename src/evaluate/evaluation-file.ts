@@ -17,6 +17,7 @@ const File = z.looseObject({
   contexts: z.int(),
   tokens: z.int(),
   statistics: z.record(z.string(), Statistic),
+  no_losses: z.string().optional(),
   frequencies: z.object({
     tokens: z.int(),
     features: z.int(),

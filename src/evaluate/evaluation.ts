@@ -32,8 +32,10 @@ export interface Evaluation {
   readonly contexts: number;
   /** Rows of activations in them. */
   readonly tokens: number;
-  /** Without the losses where there was no model. */
+  /** Without the losses where there was no model, or it does not predict the next token. */
   readonly statistics: Readonly<Partial<Record<StatisticName | "alive", Statistic>>>;
+  /** Why the losses are left out although there was a model. */
+  readonly no_losses?: string;
   readonly frequencies: FrequencyHistogram;
   /** With `compat: ddac948`. */
   readonly reference?: ReferenceStatistics;

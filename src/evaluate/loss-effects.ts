@@ -1,8 +1,10 @@
 import { contextsOptions } from "../buffer/index.ts";
 import { parseBuffer } from "../config/index.ts";
 import type { AutoEncoder } from "../dictionary/index.ts";
+import { DictlearnError } from "../errors.ts";
 import { EvaluationText } from "./evaluation-text.ts";
 import { type EvaluationProgress, Measurement } from "./measurement.ts";
+import { whyNoLosses } from "./next-token.ts";
 import { DEFAULT_BATCH_SIZE, type SiteOptions } from "./options.ts";
 
 export interface LossEffectsOptions extends SiteOptions {
@@ -37,6 +39,10 @@ export const lossEffects = async (dictionary: AutoEncoder, options: LossEffectsO
   const { contexts: wanted = DEFAULT_LOSS_CONTEXTS, batchSize = DEFAULT_BATCH_SIZE } = options;
   const contexts = { ...contextsOptions(parseBuffer(buffer)), dropPartialBatch: false };
   const text = new EvaluationText(model, options.data, { contexts, part });
+  const noLosses = await whyNoLosses(model);
+  if (noLosses !== null) {
+    throw new DictlearnError(`There are no effects on the loss: ${noLosses}`, { code: "no_losses" });
+  }
   const at = { model, site: { submodule, io }, transfer: options.transfer };
   await using measurement = await Measurement.open(dictionary, at, { batchSize, onProgress, signal });
   const { size } = dictionary.shape;

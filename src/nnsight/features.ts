@@ -2,6 +2,7 @@ import { DictlearnError } from "../errors.ts";
 import { checkArguments, checkOptions, kinds, optionsOf, shown } from "../options/index.ts";
 import { requireOwnPlace } from "../places/index.ts";
 import type { LanguageModel } from "./language-model.ts";
+import { withoutCall } from "./module-path.ts";
 import type { Prompts } from "./prompts.ts";
 import type { SavedTensor } from "./saved-tensor.ts";
 import { io as ioKind, type SiteSpec } from "./site.ts";
@@ -170,8 +171,15 @@ export class ModelFeatures {
   }
 
   #side(t: TraceInvoke, side: "input" | "output"): Site {
-    const tensor = t.recorder.modules.get(this.submodule)?.[side]?.tensors[0];
-    return (tensor?.at ?? []).reduce((part: Site, key) => part.element(key), t.at(this.submodule)[side]);
+    const module = t.recorder.modules.get(withoutCall(this.submodule));
+    if (module !== undefined && module.calls > 1) {
+      throw new DictlearnError(
+        `${module.path} runs ${module.calls} times in one pass, and a trace comes by the first of them alone.`,
+        { code: "repeated_module", hint: "Name a module that runs once: model.modules() has the calls of each." },
+      );
+    }
+    const tensor = module?.[side]?.tensors[0];
+    return (tensor?.at ?? []).reduce((part: Site, key) => part.element(key), t.at(withoutCall(this.submodule))[side]);
   }
 
   #change(t: TraceInvoke, changed: (f: Value) => Value): void {

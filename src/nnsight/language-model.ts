@@ -12,7 +12,7 @@ import {
   type Generation,
   generate,
 } from "./generate.ts";
-import { knownPath } from "./module-path.ts";
+import { knownPlace } from "./module-path.ts";
 import { type ModuleInfo, readModules } from "./modules.ts";
 import { type Prompts, toPrompts } from "./prompts.ts";
 import { checkSites, type SiteSpec, type Widths } from "./site.ts";
@@ -125,13 +125,13 @@ export class LanguageModel implements AsyncDisposable {
   }
 
   /**
-   * The dotted path of a submodule that may be written `layers[1].mlp`, for `ActivationBuffer.create(data, model,
+   * The dotted path of a submodule that may be written `layers[1].mlp`, or `layers[1].mlp#2` for the second of its calls, for `ActivationBuffer.create(data, model,
    * model.at("…"))`. A path that the model does not have is a `ConfigError` with code `unknown_submodule` that names the
    * nearest ones.
    */
   at(submodule: string): string {
     checkArguments("LanguageModel.at", { submodule: [submodule, kinds.text()] });
-    return knownPath(submodule, this.#facts.modules);
+    return knownPlace(submodule, this.#facts.modules);
   }
 
   /**

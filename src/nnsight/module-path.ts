@@ -25,6 +25,16 @@ export const knownPath = (path: string, paths: readonly string[]): string => {
   });
 };
 
+/** What stands behind the path of a module that runs several times in a pass: which of its calls is meant, from #1 on. */
+const CALL = /#[1-9]\d*$/;
+
+/** A path of a site without the number of a call. */
+export const withoutCall = (path: string): string => path.replace(CALL, "");
+
+/** As `knownPath`, for the place of a dictionary, which may name one of the module's calls: `layers.1#2`. */
+export const knownPlace = (path: string, paths: readonly string[]): string =>
+  `${knownPath(withoutCall(path), paths)}${CALL.exec(path)?.[0] ?? ""}`;
+
 const nearest = (path: string, paths: readonly string[]): string[] =>
   paths
     .map((each) => ({ each, likeness: 1 - distance(path, each) / Math.max(path.length, each.length) }))

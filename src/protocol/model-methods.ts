@@ -32,6 +32,8 @@ export const modelMethods = {
   ),
   /** Runs one short context and reports each site's widths; an unknown path is `unknown_submodule` with the nearest ones in its data. */
   "model.widths": method({ model: Handle, sites: z.array(Site) }, { widths: z.array(SiteWidths) }),
+  /** Runs one short pass: why the model's logits do not predict the next token, so that its losses mean nothing; null where they do. */
+  "model.next_token": method({ model: Handle }, { why_not: z.nullable(z.string()) }),
   /** Runs one context of `ctx_len` tokens and counts its FLOPs, up to the last site (`partial`) and to the end with the head. */
   "model.flops": method({ model: Handle, sites: z.array(Site), ctx_len: int() }, { partial: int(), full: int() }),
 };

@@ -60,7 +60,7 @@ export const packReport = ({ dictionaries }: ReportData): PackedReport => {
   const packEffect = ({ text, effect }: TokenEffect) => [strings.number(text), rounded(effect)] as const;
   const packFeature = (each: ReportedFeature): PackedFeature => ({
     ...each,
-    lossEffect: rounded(each.lossEffect),
+    lossEffect: each.lossEffect === null ? null : rounded(each.lossEffect),
     lossEffectWhereItFires: each.lossEffectWhereItFires === null ? null : rounded(each.lossEffectWhereItFires),
     highest: rounded(each.highest),
     contexts: each.contexts.map(packContext),

@@ -65,6 +65,8 @@ export interface FeatureBrowser {
   /** The text, and whether documents of the training are in it. */
   readonly data: string;
   readonly trainingText: boolean;
+  /** Why no feature has an effect on the loss, where none has. */
+  readonly noLossEffect?: string;
   /** Why no tokens are named that a feature promotes; null where they are. */
   readonly noDirectEffect: string | null;
   readonly features: readonly ReportedFeature[];
@@ -78,8 +80,8 @@ export interface ReportedFeature {
   readonly groups: readonly FeatureGroup[];
   /** Tokens on which it is not 0. */
   readonly fired: number;
-  /** By how many nats the mean loss would rise without it, to first order; and the same over the tokens where it fires. */
-  readonly lossEffect: number;
+  /** By how many nats the mean loss would rise without it, to first order; and the same over the tokens where it fires; null without losses. */
+  readonly lossEffect: number | null;
   readonly lossEffectWhereItFires: number | null;
   /** Highest activation. */
   readonly highest: number;

@@ -70,6 +70,9 @@ const evaluateRun = async (
         onProgress: (progress) => observe({ type: "evaluating", dictionary: name, ...progress }),
       });
       await writeJson(folder.evaluation, { ...subjectOf(plan, { submodule, io }), ...evaluation });
+      if (evaluation.no_losses !== undefined) {
+        observe({ type: "notice", message: `The loss statistics are left out: ${evaluation.no_losses}` });
+      }
       observe({ type: "evaluated", dictionary: name, evaluation, path: folder.evaluation });
     } catch (error) {
       const message = whyNot(error, signal);

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from .. import protocol as p
 from ..registry import Context, method
-from .language_model import LanguageModel, reads_of
+from .language_model import LanguageModel, Read, reads_of
 
 
 @method("model.flops")
@@ -32,14 +32,14 @@ def count(model: LanguageModel, sites: Sequence[p.Site], ctx_len: int) -> tuple[
     computed all the same. What works number by number (norms, activations, rotations) is left out: below a per cent.
     """
     model.try_sites(sites)
-    passed: list[int] = []
+    passed: dict[Read, list[int]] = {}
     handles = []
     counter = FlopCounterMode(display=False)
     for read in dict.fromkeys(read for site in sites for read in reads_of(site)):
         module = model.submodule(read.submodule)
 
-        def seen(*_: Any) -> None:
-            passed.append(counter.get_total_flops())
+        def seen(*_: Any, read: Read = read) -> None:
+            passed.setdefault(read, []).append(counter.get_total_flops())
 
         handles.append(
             module.register_forward_pre_hook(seen) if read.kind == "input" else module.register_forward_hook(seen)
@@ -52,4 +52,4 @@ def count(model: LanguageModel, sites: Sequence[p.Site], ctx_len: int) -> tuple[
     finally:
         for handle in handles:
             handle.remove()
-    return max(passed, default=0), counter.get_total_flops()
+    return max((each[read.calls][0] for read, each in passed.items()), default=0), counter.get_total_flops()

@@ -24,22 +24,33 @@ TRIAL = (2, 4)
 
 @dataclass(frozen=True)
 class Read:
-    """One value that is read: a module's input or its output."""
+    """One value that is read: a module's input or its output, in one of its calls in a pass, from 1 on.
+
+    Without a `call` the module has only one.
+    """
 
     submodule: str
     kind: str
+    call: int | None = None
+
+    @property
+    def calls(self) -> slice:
+        """As nnsight numbers the calls of a module in a pass."""
+        return slice((self.call or 1) - 1, self.call or 1)
 
 
 def reads_of(site: Site) -> tuple[Read, Read]:
     """What a site's inputs and targets are; the same read twice unless it is in_to_out."""
-    path = dotted(site.submodule)
-    inside, outside = Read(path, "input"), Read(path, "output")
+    path, call = path_and_call(site.submodule)
+    inside, outside = Read(path, "input", call), Read(path, "output", call)
     return {"in": (inside, inside), "out": (outside, outside), "in_to_out": (inside, outside)}[site.io]
 
 
-def dotted(path: str) -> str:
-    """`layers[1].mlp` as `layers.1.mlp`, the form in which PyTorch names modules."""
-    return re.sub(r"\[(\d+)\]", r".\1", path)
+def path_and_call(path: str) -> tuple[str, int | None]:
+    """`layers[1].mlp` as `layers.1.mlp`, as PyTorch names modules; behind a # which of the module's calls is meant."""
+    named = re.fullmatch(r"(.+)#([1-9]\d*)", path)
+    path, call = (named[1], int(named[2])) if named else (path, None)
+    return re.sub(r"\[(\d+)\]", r".\1", path), call
 
 
 class SeenAll(BaseException):
@@ -58,6 +69,8 @@ class LanguageModel:
     # Every read that was tried, in the order in which a forward pass comes by them: nnsight wants them in that order.
     order: list[Read] = field(default_factory=list)
     widths: dict[Read, int] = field(default_factory=dict)
+    # How often a pass runs the modules that were tried.
+    calls: dict[str, int] = field(default_factory=dict)
     # Reads whose values the model changes in place, such as a sum that is added up in one of its terms.
     changed: set[Read] = field(default_factory=set)
     # nnsight's view of each module by its path, made when it is first asked for.
@@ -95,7 +108,7 @@ class LanguageModel:
         """
         if not self.envoys:
             by_module = {id(envoy._module): envoy for envoy in self.traced.modules()}
-            named = self.module.named_modules()
+            named = self.module.named_modules(remove_duplicate=False)
             self.envoys |= {name: by_module[id(module)] for name, module in named if id(module) in by_module}
         if path not in self.envoys:
             self.submodule(path)
@@ -103,7 +116,7 @@ class LanguageModel:
 
     def submodule(self, path: str) -> torch.nn.Module:
         """The module at a dotted path; an unknown one is `unknown_submodule` with the nearest paths."""
-        modules = {name: module for name, module in self.module.named_modules() if name}
+        modules = {name: module for name, module in self.module.named_modules(remove_duplicate=False) if name}
         if path in modules:
             return modules[path]
         near = difflib.get_close_matches(path, modules, n=5, cutoff=0.4)
@@ -119,17 +132,23 @@ class LanguageModel:
     def try_sites(self, sites: Sequence[Site]) -> list[SiteWidths]:
         """Runs two short contexts with hooks, to learn the widths of the sites and the order of their reads.
 
-        It ends behind the last of them: weights that no run needs are then not even read from the disk.
+        The first pass goes to its end, to count how often each module runs. Where that is known, it ends behind the
+        last site: weights that no run needs are then not even read from the disk.
 
-        Raises `unknown_submodule`, or `no_activations` where a value is not (contexts, positions, width).
+        Raises `unknown_submodule`, `repeated_module` where a module has several calls and none of them is named, or
+        `no_activations` where a value is not (contexts, positions, width).
         """
         wanted = dict.fromkeys([*self.order, *(read for site in sites for read in reads_of(site))])
+        uncounted = {read.submodule for read in wanted if read.call is None} - set(self.calls)
         seen: dict[Read, tuple[int, ...] | None] = {}
+        times = dict.fromkeys(wanted, 0)
         handles = []
 
         def see(read: Read, value: Any) -> None:
-            seen.setdefault(read, shape_of(value))
-            if len(seen) == len(wanted):
+            times[read] += 1
+            if times[read] == (read.call or 1):
+                seen[read] = shape_of(value)
+            if len(seen) == len(wanted) and not uncounted:
                 raise SeenAll
 
         for read in wanted:
@@ -150,10 +169,16 @@ class LanguageModel:
             self.call(ids)
         except SeenAll:
             pass
+        except WorkerError as error:
+            # What fails behind the last site is no matter of the sites.
+            if error.code != "model_forward" or len(seen) < len(wanted):
+                raise
         finally:
             for handle in handles:
                 handle.remove()
+        self.calls |= {read.submodule: times[read] for read in wanted if read.submodule in uncounted}
         for read in wanted:
+            self.require_call(read, times[read])
             shape = seen.get(read)
             if shape is None or len(shape) != 3 or shape[:2] != TRIAL:
                 if read not in seen:
@@ -174,6 +199,23 @@ class LanguageModel:
             for inputs, targets in map(reads_of, sites)
         ]
 
+    def require_call(self, read: Read, times: int) -> None:
+        """Raises `repeated_module` where a module has `times` calls and none, or one behind them, is named."""
+        path = read.submodule
+        if read.call is None and self.calls[path] > 1:
+            last = self.calls[path]
+            raise WorkerError(
+                "repeated_module",
+                f"{path} runs {last} times in one pass, so it has {last} rows for each token.",
+                hint=f"Name one of its calls, from {path}#1 to {path}#{last}, or a module that runs once.",
+            )
+        if read.call is not None and 0 < times < read.call:
+            raise WorkerError(
+                "repeated_module",
+                f"There is no {path}#{read.call}: one pass runs {path} {times} times.",
+                hint=f"Name {path}#{times} or less.",
+            )
+
     @torch.no_grad()
     def read(
         self, ids: torch.Tensor, mask: torch.Tensor | None, reads: Sequence[Read], *, stop: bool
@@ -189,9 +231,10 @@ class LanguageModel:
         with self.forward.checked(), self.traced.trace(inputs) as tracer:
             values = []
             for envoy, read in places:
-                value = first_input(envoy.inputs) if read.kind == "input" else first_tensor(envoy.output)
-                value = value.clone() if read in self.changed else value
-                values.append((value, value._version))
+                for _ in tracer.iter[read.calls]:
+                    value = first_input(envoy.inputs) if read.kind == "input" else first_tensor(envoy.output)
+                    value = value.clone() if read in self.changed else value
+                    values.append((value, value._version))
             values = values.save()  # pyright: ignore[reportAttributeAccessIssue]
             if stop:
                 tracer.stop()

@@ -46,7 +46,7 @@ def load(context: Context, params: p.ModelLoadParams) -> p.ModelLoadResult:
         layers=getattr(config, "num_hidden_layers", None),
         max_context=model.max_context,
         vocabulary=len(tokenizer),
-        modules=[name for name, _ in module.named_modules() if name],
+        modules=[name for name, _ in module.named_modules(remove_duplicate=False) if name],
         files=[each.on_wire for each in model_files(params.path)],
     )
 

@@ -41,7 +41,8 @@ def catalogue(model: LanguageModel, contexts: int, tokens: int) -> list[p.Module
         hooks.append(module.register_forward_pre_hook(before, with_kwargs=True))
         hooks.append(module.register_forward_hook(after, with_kwargs=True))
 
-    named = list(model.module.named_modules())
+    # A module that is registered under two paths is known under both.
+    named = list(model.module.named_modules(remove_duplicate=False))
     ids = torch.zeros((contexts, tokens), dtype=torch.int64, device=model.device)
     try:
         for path, module in named:

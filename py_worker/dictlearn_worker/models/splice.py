@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..protocol import Site
-from .language_model import LanguageModel, dotted, reads_of
+from .language_model import LanguageModel, reads_of
 from .values import first_input, first_tensor, with_first_input, with_first_tensor
 
 # From a site's inputs and targets, (contexts, positions, width) each, to what stands in the targets' place.
@@ -20,14 +20,17 @@ def logits_and_values(
     model: LanguageModel, ids: torch.Tensor, mask: torch.Tensor | None, site: Site
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The untouched model: logits (contexts, positions, vocabulary), and the site's inputs and targets in that pass."""
-    envoy = envoy_at(model, site)
+    envoy, calls = place_of(model, site)
     inside, outside = (read.kind == "input" for read in reads_of(site))
-    with model.forward.checked(), model.traced.trace(model.inputs(ids, mask)):
+    with model.forward.checked(), model.traced.trace(model.inputs(ids, mask)) as tracer:
         # nnsight wants values in the order in which the forward pass comes by them: inputs before outputs. They are
         # copied, because some models change them in place further on.
-        values = [first_input(envoy.inputs).clone()] if inside else []
-        if not outside:
-            values.append(first_tensor(envoy.output).clone())
+        values = []
+        for _ in tracer.iter[calls]:
+            if inside:
+                values.append(first_input(envoy.inputs).clone())
+            if not outside:
+                values.append(first_tensor(envoy.output).clone())
         values = values.save()  # pyright: ignore[reportAttributeAccessIssue]
         output = model.traced.output.save()
     return model.forward.logits(output, ids), values[0], values[-1]
@@ -42,20 +45,21 @@ def logits_with(
     in: the module's input is replaced, so the module runs on it. out and in_to_out: its output is, in_to_out from its
     input. Where the value is a tuple, its first tensor is replaced and the rest stays.
     """
-    envoy = envoy_at(model, site)
-    with model.forward.checked(), model.traced.trace(model.inputs(ids, mask)):
-        if site.io == "in":
-            given = envoy.inputs
-            old = first_input(given)
-            envoy.inputs = with_first_input(given, replaced(replace, old, old))
-        elif site.io == "out":
-            result = envoy.output
-            old = first_tensor(result)
-            envoy.output = with_first_tensor(result, replaced(replace, old, old))
-        else:
-            inputs = first_input(envoy.inputs).clone()
-            result = envoy.output
-            envoy.output = with_first_tensor(result, replaced(replace, inputs, first_tensor(result)))
+    envoy, calls = place_of(model, site)
+    with model.forward.checked(), model.traced.trace(model.inputs(ids, mask)) as tracer:
+        for _ in tracer.iter[calls]:
+            if site.io == "in":
+                given = envoy.inputs
+                old = first_input(given)
+                envoy.inputs = with_first_input(given, replaced(replace, old, old))
+            elif site.io == "out":
+                result = envoy.output
+                old = first_tensor(result)
+                envoy.output = with_first_tensor(result, replaced(replace, old, old))
+            else:
+                inputs = first_input(envoy.inputs).clone()
+                result = envoy.output
+                envoy.output = with_first_tensor(result, replaced(replace, inputs, first_tensor(result)))
         output = model.traced.output.save()
     return model.forward.logits(output, ids)
 
@@ -67,19 +71,22 @@ def logits_of_values(
 
     Also the inputs and targets themselves, (contexts, positions, width); the targets are the graph's leaf.
     """
-    envoy = envoy_at(model, site)
+    envoy, calls = place_of(model, site)
     inside, outside = (read.kind == "input" for read in reads_of(site))
-    with torch.enable_grad(), model.forward.checked(), model.traced.trace(model.inputs(ids, mask)):
+    with torch.enable_grad(), model.forward.checked(), model.traced.trace(model.inputs(ids, mask)) as tracer:
         # As above. What the model goes on with is a copy: a leaf cannot be changed in place.
-        if outside:
-            given = envoy.inputs
-            values = [leaf_of(first_input(given))]
-            envoy.inputs = with_first_input(given, values[-1].clone())
-        else:
-            values = [first_input(envoy.inputs).clone()] if inside else []
-            result = envoy.output
-            values.append(leaf_of(first_tensor(result)))
-            envoy.output = with_first_tensor(result, values[-1].clone())
+        values = []
+        for _ in tracer.iter[calls]:
+            if outside:
+                given = envoy.inputs
+                values.append(leaf_of(first_input(given)))
+                envoy.inputs = with_first_input(given, values[-1].clone())
+            else:
+                if inside:
+                    values.append(first_input(envoy.inputs).clone())
+                result = envoy.output
+                values.append(leaf_of(first_tensor(result)))
+                envoy.output = with_first_tensor(result, values[-1].clone())
         values = values.save()  # pyright: ignore[reportAttributeAccessIssue]
         output = model.traced.output.save()
     return model.forward.logits(output, ids), values[0], values[-1]
@@ -98,7 +105,8 @@ def replaced(replace: Replacement, inputs: torch.Tensor, targets: torch.Tensor) 
     return new.to(targets.dtype)
 
 
-def envoy_at(model: LanguageModel, site: Site) -> Any:
-    """Nnsight's view of the site's module."""
-    assert set(reads_of(site)) <= set(model.order), "the caller asks for the widths of a site before it reads there"
-    return model.envoy(dotted(site.submodule))
+def place_of(model: LanguageModel, site: Site) -> tuple[Any, slice]:
+    """Nnsight's view of the site's module, and which of its calls is meant."""
+    reads = reads_of(site)
+    assert set(reads) <= set(model.order), "the caller asks for the widths of a site before it reads there"
+    return model.envoy(reads[0].submodule), reads[0].calls

@@ -20,7 +20,7 @@ from .trace import *
 from .train import *
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "ee251e8bd3b3c7b0"
+SCHEMA_HASH = "b0ba870cb8f5aac9"
 
 DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "hello": (HelloParams, HelloResult),
@@ -31,6 +31,7 @@ DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "bridge.open": (BridgeOpenParams, BridgeOpenResult),
     "model.load": (ModelLoadParams, ModelLoadResult),
     "model.widths": (ModelWidthsParams, ModelWidthsResult),
+    "model.next_token": (ModelNextTokenParams, ModelNextTokenResult),
     "model.flops": (ModelFlopsParams, ModelFlopsResult),
     "text.files": (TextFilesParams, TextFilesResult),
     "text.hub": (TextHubParams, TextHubResult),

@@ -40,6 +40,14 @@ class ModelWidthsResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     widths: list[SiteWidths]
 
 
+class ModelNextTokenParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    model: Handle
+
+
+class ModelNextTokenResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    why_not: str | None
+
+
 class ModelFlopsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: Handle
     sites: list[Site]

@@ -5,8 +5,8 @@ import type { FeatureGroup } from "../report-data.ts";
 export interface FeatureFacts {
   /** For each feature, how many tokens it fired on. */
   readonly fired: readonly number[];
-  /** For each feature, its effect on the loss. */
-  readonly effects: readonly number[];
+  /** For each feature, its effect on the loss; null where the model has none that means anything. */
+  readonly effects: readonly number[] | null;
 }
 
 export interface ChosenFeature {
@@ -29,14 +29,14 @@ export const chooseFeatures = (
   const asked = new Map<number, FeatureGroup[]>(named.map((feature) => [feature, ["named"]]));
   const others = alive.filter((feature) => !asked.has(feature));
   if (others.length <= count) {
-    const rest = [...by(effects)].filter((feature) => !asked.has(feature));
+    const rest = [...by(effects ?? fired)].filter((feature) => !asked.has(feature));
     return [...asked, ...rest.map((feature) => [feature, []] as const)].map(([feature, groups]) => ({
       feature,
       groups,
     }));
   }
   const lists: readonly (readonly [FeatureGroup, Iterator<number>])[] = [
-    ["loss", by(effects)],
+    ...(effects === null ? [] : [["loss", by(effects)] as const]),
     ["frequent", by(fired)],
     ["random", shuffled(alive, seed)[Symbol.iterator]()],
   ];

@@ -1,6 +1,7 @@
 import type { AutoEncoder } from "../../dictionary/index.ts";
 import { featureFrequencies, lossEffects, topContexts } from "../../evaluate/index.ts";
 import type { EvaluationProgress } from "../../evaluate/measurement.ts";
+import { whyNoLosses } from "../../evaluate/next-token.ts";
 import type { SiteOptions } from "../../evaluate/options.ts";
 import { deriveSeed } from "../../seeds.ts";
 import type { TextSource } from "../../text/index.ts";
@@ -48,10 +49,12 @@ export const readFeatures = async (dictionary: AutoEncoder, options: ReadFeature
   };
   const counted = await featureFrequencies(dictionary, { ...at, ...how, tokens });
   const fired = counted.frequencies.map((share) => Math.round(share * counted.tokens));
-  const losses = await lossEffects(dictionary, { ...at, ...how, contexts: options.lossContexts });
+  const noLossEffect = await whyNoLosses(at.model);
+  const losses =
+    noLossEffect === null ? await lossEffects(dictionary, { ...at, ...how, contexts: options.lossContexts }) : null;
   const firing = fired.filter((times) => times > 0).length;
   const first = chooseFeatures(
-    { fired, effects: losses.effects },
+    { fired, effects: losses?.effects ?? null },
     { named: options.addFeatures, count: options.features, seed: deriveSeed(seed, "report") },
   );
   const neighboursOf = async (those: readonly number[]) => {
@@ -70,20 +73,22 @@ export const readFeatures = async (dictionary: AutoEncoder, options: ReadFeature
   return {
     tokens: counted.tokens,
     firing,
-    predictions: losses.predictions,
+    predictions: losses?.predictions ?? 0,
+    ...(noLossEffect === null ? {} : { noLossEffect }),
     data: at.data.path,
     trainingText,
     noDirectEffect,
     features: chosen.map(({ feature, groups }: ChosenFeature, index): ReportedFeature => {
       const contexts = found[index]?.contexts ?? [];
-      const times = losses.fired[feature] ?? 0;
-      const lossEffect = losses.effects[feature] ?? 0;
+      const times = losses?.fired[feature] ?? 0;
+      const lossEffect = losses === null ? null : (losses.effects[feature] ?? 0);
       return {
         feature,
         groups,
         fired: fired[feature] ?? 0,
         lossEffect,
-        lossEffectWhereItFires: times === 0 ? null : (lossEffect * losses.predictions) / times,
+        lossEffectWhereItFires:
+          losses === null || lossEffect === null || times === 0 ? null : (lossEffect * losses.predictions) / times,
         highest: contexts[0]?.highest ?? 0,
         contexts: contexts.map(cutContext),
         neighbours: neighbours[index] ?? [],

@@ -1,4 +1,5 @@
 import type { SiteSpec } from "../../nnsight/index.ts";
+import { withoutCall } from "../../nnsight/module-path.ts";
 
 const BLOCK = /(^|\.)\d+$/;
 const EMBEDDING = /(^|\.)(embed_tokens|embed_in|wte|word_embeddings)$/;
@@ -11,7 +12,8 @@ const LAST_MATRIX = /\.(o_proj|down_proj|dense_4h_to_h|c_proj|out_proj|fc2|atten
  * what is added to the residual stream reaches the unembedding on a direct path. Modules are known by the names that models
  * on the Hugging Face hub give them.
  */
-export const noDirectPath = ({ submodule, io }: SiteSpec): string | null => {
+export const noDirectPath = ({ submodule: place, io }: SiteSpec): string | null => {
+  const submodule = withoutCall(place);
   const block = BLOCK.test(submodule);
   if (io === "in") {
     return block

@@ -36,8 +36,13 @@ const about = (shown: readonly Shown[]): string => {
   const tokens = count(Math.max(...browsers.map((each) => each.tokens)));
   const texts = [...new Set(browsers.map(({ data }) => shortName(data)))].join(", ");
   const training = browsers.some(({ trainingText }) => trainingText) ? ", documents of the training included" : "";
-  const predictions = count(Math.max(...browsers.map((each) => each.predictions)));
-  return `${which(shown)} Contexts were searched in ${tokens} tokens of ${texts}${training}. Loss effects are first-order estimates over ${predictions} predictions.`;
+  const predictions = Math.max(...browsers.map((each) => each.predictions));
+  const reasons = [...new Set(browsers.flatMap(({ noLossEffect }) => noLossEffect ?? []))];
+  const losses = [
+    ...(predictions > 0 ? [` Loss effects are first-order estimates over ${count(predictions)} predictions.`] : []),
+    ...reasons.map((reason) => ` There are no loss effects: ${reason}`),
+  ];
+  return `${which(shown)} Contexts were searched in ${tokens} tokens of ${texts}${training}.${losses.join("")}`;
 };
 
 const fires = ({ fired }: ReportedFeature): boolean => fired > 0;
