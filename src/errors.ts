@@ -7,10 +7,19 @@ const MISTAKES: ReadonlySet<string> = new Set([
   // The command and the config.
   ...["config", "usage", "context_too_long", "no_device", "no_place", "output_exists", "unusable_python"],
   // The model and its places.
-  ...["unknown_model", "model_load", "no_tokenizer", "untrusted_code", "unknown_submodule", "no_unembedding"],
+  ...[
+    "unknown_model",
+    "model_load",
+    "no_tokenizer",
+    "untrusted_code",
+    "unknown_submodule",
+    "no_unembedding",
+    "model_forward",
+    "no_logits",
+  ],
   // Text and rows.
   ...["no_such_file", "no_text", "no_tokens", "missing_field", "malformed_line", "broken_file", "changed_input"],
-  ...["unknown_dataset", "unknown_split", "activations", "no_activations", "non_finite_rows"],
+  ...["unknown_dataset", "unknown_split", "activations", "no_activations", "repeated_module", "non_finite_rows"],
   // Dictionaries and their folders.
   ...["no_dictionaries", "not_a_dictionary", "wrong_dictionary", "width_mismatch", "not_representable"],
   ...["bad_config", "bad_evaluation", "cannot_read", "not_resumable"],
