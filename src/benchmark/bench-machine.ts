@@ -4,7 +4,7 @@ import { resolveDevice } from "../nnsight/index.ts";
 import { checkArguments, checkOptions, kinds, optionsOf } from "../options/index.ts";
 import { Generators } from "../train/assemble.ts";
 import { stepFlops } from "../train/flops.ts";
-import { Scope, Worker } from "../worker/index.ts";
+import { Scope, type Worker } from "../worker/index.ts";
 import { measureDraw } from "./measure-draw.ts";
 import { measureSteps } from "./measure-steps.ts";
 import { measurePeak, type Peak, type Precision } from "./peak.ts";
@@ -28,7 +28,7 @@ const OPTIONS = optionsOf<BenchOptions>({
   signal: kinds.signal(),
   onProgress: kinds.callback(),
 });
-const WORKER = kinds.made(Worker, "a Worker, as Worker.start gives");
+const WORKER = kinds.worker();
 
 /** Throws a `ConfigError` for what is no worker, and for options that are none or of the wrong kind. */
 export const checkBench = (caller: string, worker: Worker, options: BenchOptions): void => {

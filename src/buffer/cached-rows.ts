@@ -1,7 +1,7 @@
 import { resolveDevice, type Widths } from "../nnsight/index.ts";
 import { checkArguments, checkOptions, kinds, optionsOf } from "../options/index.ts";
 import type { Result } from "../protocol/index.ts";
-import { Handle, Worker } from "../worker/index.ts";
+import { Handle, type Worker } from "../worker/index.ts";
 import type { SourcePosition } from "./position.ts";
 import { checkMost, type Recipe, type ResumableSource, type Shortage, type SourceFile } from "./row-source.ts";
 
@@ -18,7 +18,7 @@ const OPTIONS = optionsOf<CachedRowsOptions>(
   { path: kinds.name(), outBatchSize: kinds.whole(1), dtype: kinds.dtype(), device: kinds.device() },
   ["path", "outBatchSize", "dtype", "device"],
 );
-const WORKER = kinds.made(Worker, "a Worker, as Worker.start gives");
+const WORKER = kinds.worker();
 
 /** Activations that were computed before, served batch by batch, in order. */
 export class CachedRows implements ResumableSource, AsyncDisposable {

@@ -30,7 +30,7 @@ export interface AutoEncoderOptions {
 const OPTIONS = optionsOf<AutoEncoderOptions>({
   device: kinds.device(),
   dtype: kinds.dtype(),
-  worker: kinds.made(Worker, "a Worker, as Worker.start gives"),
+  worker: kinds.worker(),
   python: kinds.name(),
 });
 

@@ -52,7 +52,7 @@ const OPTIONS = optionsOf<LanguageModelOptions>({
   dtype: kinds.dtype().nullable(),
   revision: kinds.name().nullable(),
   trustRemoteCode: kinds.flag(),
-  worker: kinds.made(Worker, "a Worker, as Worker.start gives"),
+  worker: kinds.worker(),
   python: kinds.name(),
   signal: kinds.signal(),
   onProgress: kinds.callback(),

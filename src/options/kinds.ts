@@ -48,3 +48,6 @@ export const seed = () =>
     "a whole number of at least 0 and at most 2^47",
     (value) => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= 2 ** 47,
   );
+
+/** A `Worker`, by what is used of it: the class itself is out of reach from here. */
+export const worker = () => having<Record<"call" | "info", unknown>>("a Worker, as Worker.start gives", "call", "info");

@@ -41,7 +41,7 @@ const OPTIONS = optionsOf<ReportOptions>({
   lossContexts: kinds.whole(1),
   choices: choicesKind,
   device: kinds.device(),
-  worker: kinds.made(Worker, "a Worker, as Worker.start gives"),
+  worker: kinds.worker(),
   python: kinds.name(),
   signal: kinds.signal(),
   onProgress: kinds.callback(),

@@ -1,7 +1,7 @@
 import type { RowSource } from "../buffer/index.ts";
 import { type ResolvedRun, refuseRunKeys, resumeKinds, runKind, trainKinds } from "../config/index.ts";
 import { checkArguments, checkOptions, isPlain, kinds, type OptionShape, optionsOf } from "../options/index.ts";
-import { Worker } from "../worker/index.ts";
+import type { Worker } from "../worker/index.ts";
 import type { TraineeInput } from "./new-trainee.ts";
 import type { ResumeOptions } from "./script-run.ts";
 import type { TrainSAEOptions } from "./train-sae.ts";
@@ -43,4 +43,4 @@ export const checkStep = (options: StepOptions): void => checkOptions(STEP, opti
 export const checkRun = (caller: string, run: ResolvedRun, worker: Worker): void => {
   checkArguments(caller, { run: [run, runKind], worker: [worker, WORKER] });
 };
-const WORKER = kinds.made(Worker, "a Worker, as Worker.start gives");
+const WORKER = kinds.worker();

@@ -18,7 +18,7 @@ export interface BridgeOptions {
 }
 
 const OPTIONS = optionsOf<BridgeOptions>({
-  worker: kinds.made(Worker, "a Worker, as Worker.start gives"),
+  worker: kinds.worker(),
   python: kinds.name(),
   onOutput: kinds.callback(),
 });

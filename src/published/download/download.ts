@@ -1,7 +1,6 @@
 import { lockFolder } from "../../checkpoint/folder-lock.ts";
 import { makeFolder } from "../../make-folder.ts";
 import { checkArguments, checkOptions, kinds, optionsOf } from "../../options/index.ts";
-import { Worker } from "../../worker/index.ts";
 import type { PublishedSet } from "../published-set.ts";
 import { publishedDictionaries, publishedSet, sitesKind } from "../registry.ts";
 import { fromFolders } from "./from-folders.ts";
@@ -17,7 +16,7 @@ const OPTIONS = optionsOf<DownloadOptions>(
     layers: sitesKind,
     checkpoints: kinds.flag(),
     mirror: kinds.name(),
-    worker: kinds.made(Worker, "a Worker, as Worker.start gives"),
+    worker: kinds.worker(),
     python: kinds.name(),
     patience: optionsOf<Patience>({ retries: kinds.whole(0), pause: kinds.whole(0) }, ["retries", "pause"]),
     signal: kinds.signal(),

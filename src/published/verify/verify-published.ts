@@ -47,7 +47,7 @@ const OPTIONS = optionsOf<VerifyOptions>({
     frequency_tokens: true,
   }),
   device: kinds.device(),
-  worker: kinds.made(Worker, "a Worker, as Worker.start gives"),
+  worker: kinds.worker(),
   python: kinds.name(),
   signal: kinds.signal(),
   onProgress: kinds.callback(),
