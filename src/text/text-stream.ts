@@ -45,6 +45,8 @@ export const PYTHON_DOCS = "python-docs";
 
 /** Documents sent to the worker in one message when a script supplies them. */
 const DOCUMENTS_PER_PUSH = 64;
+/** Characters that such a message has at most, but for its last document. */
+const CHARACTERS_PER_PUSH = 1_048_576;
 
 /** A stream of documents that the worker reads, from files, from a dataset, or from this process. */
 export class TextStream implements AsyncDisposable {
@@ -120,13 +122,16 @@ export class TextStream implements AsyncDisposable {
   async feed(): Promise<void> {
     if (this.#documents === undefined) return;
     const documents: string[] = [];
+    let characters = 0;
     let end = false;
-    while (documents.length < DOCUMENTS_PER_PUSH && !end) {
+    while (documents.length < DOCUMENTS_PER_PUSH && characters < CHARACTERS_PER_PUSH && !end) {
       const next = await this.#documents.next();
-      if (next.done) end = true;
-      else {
+      if (next.done) {
+        end = true;
+      } else {
         checkDocument(next.value, this.#sent + documents.length + 1);
         documents.push(next.value);
+        characters += next.value.length;
       }
     }
     this.#sent += documents.length;

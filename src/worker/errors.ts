@@ -75,9 +75,20 @@ export class WorkerStartError extends EnvironmentError {
   }
 }
 
-const OUT_OF_MEMORY = "The system may have run out of memory: lower";
-/** What takes the memory in a run, and in a trace of a script. */
-const LOWER = { run: "buffer.n_ctxs or buffer.out_batch_size", trace: "the number of prompts, or their lengths" };
+const OUT_OF_MEMORY = "The system may have run out of memory:";
+const LOWER_BATCH = "lower buffer.out_batch_size or dictionary_size";
+/** What takes the memory, by what was called. */
+const ADVICE: readonly [method: RegExp, advice: string][] = [
+  [/^(trace|tokenizer)\.|^model\.generate/, "lower the number of prompts, or their lengths"],
+  [/^model\./, "set model_dtype: bfloat16, or name a smaller model"],
+  [/^(train|trainee|dictionary|source|state)\./, LOWER_BATCH],
+];
+/** Of what reads text and runs the model. */
+const OTHERWISE = "lower buffer.n_ctxs or buffer.out_batch_size, and split documents of 100 MB and more";
+/** What allocators of Rust, C++, Python and the system say when they have no more. */
+const NO_MEMORY = /memory allocation of \d+ bytes failed|bad_alloc|MemoryError|cannot allocate memory|out of memory/i;
+/** Lines that explain nothing: backtraces, and how to get longer ones. */
+const NOISE = /^\s*(note: |stack backtrace:|\d+: |at )/;
 const HUNG = "If it only was slow, raise worker_timeout.";
 
 /** How a worker process ended. */
@@ -97,18 +108,22 @@ export class WorkerDiedError extends DictlearnError {
   constructor(end: WorkerEnd) {
     const how = end.signal === null ? `with exit code ${end.exitCode}` : `by signal ${end.signal}`;
     const during = end.method === undefined ? "" : ` during ${end.method}`;
-    const last = end.stderr.at(-1);
+    const memory = end.stderr.findLast((line) => NO_MEMORY.test(line));
+    const last = memory ?? end.stderr.findLast((line) => line.trim() !== "" && !NOISE.test(line));
     const words = last === undefined ? "" : ` (${last.trim()})`;
     const hung = end.hungFor === undefined ? undefined : `gave no sign of life for ${end.hungFor / 1000} s`;
-    const lower = end.method?.startsWith("trace.") ? LOWER.trace : LOWER.run;
     super(`The Python worker ${hung ?? `ended unexpectedly ${how}`}${during}${words}.`, {
       code: "worker_died",
-      hint: end.signal === "SIGKILL" ? (hung === undefined ? `${OUT_OF_MEMORY} ${lower}.` : HUNG) : undefined,
+      hint:
+        hung !== undefined ? HUNG : end.signal === "SIGKILL" || memory !== undefined ? advice(end.method) : undefined,
       cause: end.stderr.length === 0 ? undefined : new Error(end.stderr.join("\n")),
     });
     this.end = end;
   }
 }
+
+const advice = (method = ""): string =>
+  `${OUT_OF_MEMORY} ${ADVICE.find(([called]) => called.test(method))?.[1] ?? OTHERWISE}.`;
 
 /** Every failure that comes over the wire becomes a typed error here, and nowhere else. */
 export const fromRemote = (failure: RemoteFailure, method: string): DictlearnError => {
