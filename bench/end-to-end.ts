@@ -51,7 +51,7 @@ export const benchEndToEnd = async (python: string): Promise<Table> => {
     model: MODEL,
     cache: cacheFolder(),
     submodule: SUBMODULE,
-    text: { ...TEXT, part: null, cache: cacheFolder() } satisfies Params<"text.files">,
+    text: { ...TEXT, model: null, part: null, cache: cacheFolder() } satisfies Params<"text.files">,
     cut: {
       ctx_len: settings.ctx_len,
       contexts: settings.contexts,

@@ -51,6 +51,7 @@ def serve(name: str, folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
         "text.files",
         path=str(path),
         text_field="text",
+        model=None,
         txt_documents="line",
         split="train",
         name=None,

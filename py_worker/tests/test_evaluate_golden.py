@@ -59,6 +59,7 @@ class Evaluated:
             "text.files",
             path=str(FOLDER / "texts.jsonl"),
             text_field="text",
+            model=None,
             txt_documents="line",
             split="train",
             name=None,

@@ -74,6 +74,7 @@ def test_a_buffer_and_its_text_are_freed_with_the_thread_that_reads_ahead(contex
         "text.files",
         path=str(FOLDER / "texts.jsonl"),
         text_field="text",
+        model=None,
         txt_documents="line",
         skip=0,
         shuffle_buffer=0,

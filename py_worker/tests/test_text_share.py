@@ -20,6 +20,7 @@ def stream(context: Context, tmp_path, *, take: str | None, skip: int = 0, shuff
     params = p.TextFilesParams(
         path=str(path),
         text_field="text",
+        model=None,
         txt_documents="line",
         split="train",
         name=None,

@@ -18,7 +18,7 @@ export const rowsOfText = async (
 ): Promise<number | null> => {
   if (config.data === null) return null;
   const { worker } = model;
-  await using text = await TextStream.open(worker, textSource(config.data, "training", config.seed));
+  await using text = await TextStream.open(worker, textSource(config.data, "training", config.seed), model);
   await using contexts = await Contexts.open(model, text, contextsOptions(config.buffer));
   const begun = performance.now();
   let rows = 0;

@@ -124,7 +124,7 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
     const device = resolveDevice(worker, settings.device);
     await using scope = new Scope();
     const text = scope.use(
-      isSource(data) ? await TextStream.open(worker, seeded(data, seed)) : await TextStream.from(worker, data),
+      isSource(data) ? await TextStream.open(worker, seeded(data, seed), model) : await TextStream.from(worker, data),
     );
     const contexts = scope.use(await Contexts.open(model, text, contextsOptions(settings)));
     const generator = scope.use(await randomStream(worker, seed, "buffer")).ref;

@@ -16,11 +16,15 @@ export const dryRun = async (
   OutputFolder.check(run.config.output, options);
   const environment = await ensureEnvironment({ python: options.python, onProgress: setupProgress() });
   await using worker = await Worker.start(environment);
-  const { estimate, flops, misfit } = await examineRun(run, worker);
+  const { estimate, flops, notices: found, misfit } = await examineRun(run, worker);
   if (options.json) {
     process.stdout.write(`${JSON.stringify({ run: run.config, estimate, flops })}\n`);
   } else {
-    const lines = [...notices(run).map((notice) => `# ${notice}`), ...describe(estimate), flopsLine(flops)];
+    const lines = [
+      ...[...notices(run), ...found].map((notice) => `# ${notice}`),
+      ...describe(estimate),
+      flopsLine(flops),
+    ];
     process.stdout.write(`${stringify(run.config)}\n${lines.join("\n")}\n`);
   }
   if (misfit !== undefined) throw misfit;

@@ -125,7 +125,7 @@ const referenceBuffer = async (
   const device = resolveDevice(worker, buffer.device);
   await using scope = new Scope();
   const text = scope.use(
-    "path" in at.data ? await TextStream.open(worker, at.data) : await TextStream.from(worker, at.data, part),
+    "path" in at.data ? await TextStream.open(worker, at.data, at.model) : await TextStream.from(worker, at.data, part),
   );
   const contexts = scope.use(await Contexts.open(at.model, text, contextsOptions(buffer)));
   const generator = scope.use(await referenceStream(worker, seed)).ref;

@@ -35,7 +35,7 @@ export class EvaluationText {
     const { worker } = this.model;
     await using text =
       "path" in this.#data
-        ? await TextStream.open(worker, this.#data)
+        ? await TextStream.open(worker, this.#data, this.model)
         : await TextStream.from(worker, this.#data, this.#options.part ?? null);
     await using contexts = await Contexts.open(this.model, text, this.#options.contexts);
     return await use(contexts);

@@ -24,6 +24,8 @@ export const modelMethods = {
       layers: z.nullable(int()),
       max_context: z.nullable(int()),
       vocabulary: int(),
+      /** The tokenizer's tokens for which the model's embedding has no row. */
+      tokens_outside: z.array(z.string()),
       /** The dotted paths of all modules below the model itself. */
       modules: z.array(z.string()),
       /** The files that it was loaded from; none for a hub id or a wheel, which name a version. */

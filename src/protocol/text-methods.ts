@@ -9,6 +9,8 @@ export const textMethods = {
     {
       path: z.string(),
       text_field: z.string(),
+      /** By whose chat template lists of messages become text; null: they are refused. */
+      model: z.nullable(Handle),
       txt_documents: z.enum(["line", "paragraph", "file"]),
       /** Of a folder whose files belong to splits, and the configuration that its README.md describes. */
       split: z.string(),
@@ -30,6 +32,7 @@ export const textMethods = {
       name: z.nullable(z.string()),
       split: z.string(),
       text_field: z.string(),
+      model: z.nullable(Handle),
       revision: z.nullable(z.string()),
       skip: int(),
       shuffle_buffer: int(),

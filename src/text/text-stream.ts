@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { cacheFolder } from "../environment/index.ts";
 import { ConfigError } from "../errors.ts";
-import type { FoundFile, Part } from "../protocol/index.ts";
+import type { FoundFile, HandleRef, Part } from "../protocol/index.ts";
 import { deriveSeed } from "../seeds.ts";
 import { Handle, type Worker } from "../worker/index.ts";
 import { checkDocument } from "./documents.ts";
@@ -72,12 +72,16 @@ export class TextStream implements AsyncDisposable {
     this.#documents = documents;
   }
 
-  /** Opens files where the path exists, and a Hugging Face dataset of that name otherwise. */
-  static async open(worker: Worker, source: TextSource): Promise<TextStream> {
+  /**
+   * Opens files where the path exists, and a Hugging Face dataset of that name otherwise. Documents that are chats are
+   * written by the chat template of `model`.
+   */
+  static async open(worker: Worker, source: TextSource, model?: { readonly ref: HandleRef }): Promise<TextStream> {
     requireOneOrder(source);
     const common = {
       path: source.path,
       text_field: source.textField ?? "text",
+      model: model?.ref ?? null,
       skip: source.skip ?? 0,
       shuffle_buffer: source.shuffleBuffer ?? 0,
       seed: deriveSeed(source.seed ?? 0, "text"),

@@ -107,10 +107,12 @@ export const openSource = async (worker: Worker, config: RunConfig, options: Sou
       onProgress: ({ stage, done, total }) => observe({ type: "stage", message: stage, done, total }),
     }),
   );
+  const outside = tokensOutside(model);
+  if (outside !== undefined) observe({ type: "notice", message: outside });
   await options.approve({ widths: await model.widths(options.sites), batchRows: buffer.out_batch_size }, model);
   const { data } = config;
   const device = resolveDevice(worker, buffer.device);
-  const text = scope.use(await TextStream.open(worker, textSource(data, "training", config.seed)));
+  const text = scope.use(await TextStream.open(worker, textSource(data, "training", config.seed), model));
   if (text.splits.length > 1) {
     const message = `${data.path} has the splits ${text.splits.join(", ")}; the run reads ${data.split} (data.split).`;
     observe({ type: "notice", message });
@@ -126,6 +128,16 @@ export const openSource = async (worker: Worker, config: RunConfig, options: Sou
   });
   return scope.use(opened);
 };
+
+/** What to know of a tokenizer with more tokens than its model, as it is where one was added and the model not enlarged. */
+const tokensOutside = ({ facts: { tokens_outside: tokens } }: LanguageModel): string | undefined => {
+  if (tokens.length === 0) return undefined;
+  const named = tokens.slice(0, TOKENS_NAMED).join(", ");
+  const more = tokens.length > TOKENS_NAMED ? ` and ${tokens.length - TOKENS_NAMED} more` : "";
+  return `The model's embedding has no row for the tokenizer's ${named}${more}: a text that holds such a token is refused.`;
+};
+
+const TOKENS_NAMED = 5;
 
 export interface TraineeContext {
   readonly config: RunConfig;

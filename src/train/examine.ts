@@ -3,6 +3,7 @@ import { DictlearnError } from "../errors.ts";
 import { type LanguageModel, resolveDevice } from "../nnsight/index.ts";
 import { Scope, type Worker } from "../worker/index.ts";
 import { Generators, openSource } from "./assemble.ts";
+import type { Observer } from "./events.ts";
 import { type RunFlops, runFlops } from "./flops.ts";
 import { dictionaryWidths, estimateResources, type RowFacts, requireResources } from "./resources.ts";
 import { checkRun } from "./script-options.ts";
@@ -11,6 +12,8 @@ import { distinctSites } from "./sites.ts";
 export interface RunExamination {
   readonly estimate: Estimate;
   readonly flops: RunFlops;
+  /** What the run would say before its first step. */
+  readonly notices: readonly string[];
   /** Why the run would not fit this machine. */
   readonly misfit?: DictlearnError;
 }
@@ -26,15 +29,18 @@ export const examineRun = async (run: ResolvedRun, worker: Worker): Promise<RunE
   const generators = scope.use(await Generators.create(worker, config));
   const sites = config.activations ? [] : distinctSites(dictionaries);
   const device = resolveDevice(worker, config.device);
+  const notices: string[] = [];
   let needs: RunExamination | undefined;
   const approve = async (rows: RowFacts, model?: LanguageModel) => {
     const estimate = estimateResources(run, sites, rows);
     const counted = await model?.flops(sites, config.buffer.ctx_len);
     const facts = { ...rows, estimate, dictionaries: dictionaryWidths(run, sites, rows), model: counted };
-    needs = { estimate, flops: runFlops(run, facts) };
+    needs = { estimate, flops: runFlops(run, facts), notices };
     requireResources(estimate, run, worker);
   };
-  const observe = () => {};
+  const observe: Observer = (event) => {
+    if (event.type === "notice") notices.push(event.message);
+  };
   const options = { sites, generators, scope, device, observe, events: {}, approve };
   try {
     await openSource(worker, config, options);

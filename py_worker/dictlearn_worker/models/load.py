@@ -15,6 +15,7 @@ from ..registry import Context, method
 from .complete import check_complete
 from .fetch import locate, quiet
 from .language_model import LanguageModel
+from .vocabulary import tokens_outside
 
 WHAT_HOLDS_A_MODEL = "Name a folder that save_pretrained wrote, a .gguf file, or a hub id."
 
@@ -46,6 +47,7 @@ def load(context: Context, params: p.ModelLoadParams) -> p.ModelLoadResult:
         layers=getattr(config, "num_hidden_layers", None),
         max_context=model.max_context,
         vocabulary=len(tokenizer),
+        tokens_outside=tokens_outside(tokenizer, model.rows),
         modules=[name for name, _ in module.named_modules(remove_duplicate=False) if name],
         files=[each.on_wire for each in model_files(params.path)],
     )
@@ -145,6 +147,10 @@ def wrap(module: Any, tokenizer: Any, device: torch.device) -> LanguageModel:
     limit = getattr(module.config, "max_position_embeddings", None)
     model = LanguageModel(traced=traced, module=module, tokenizer=tokenizer, device=device, max_context=limit)
     model.forward.require_token_ids()
+    # A generation of several prompts writes the pad token after the end of the shorter ones, and reads it again.
+    generation: Any = getattr(module, "generation_config", None)
+    if model.rows is not None and (getattr(generation, "pad_token_id", None) or 0) >= model.rows:
+        generation.pad_token_id = None
     return model
 
 

@@ -20,7 +20,7 @@ from .trace import *
 from .train import *
 
 ENVELOPE_VERSION = 1
-SCHEMA_HASH = "b0ba870cb8f5aac9"
+SCHEMA_HASH = "d5b0ba0e78f1e05b"
 
 DATA_METHODS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "hello": (HelloParams, HelloResult),

@@ -27,6 +27,7 @@ class ModelLoadResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     layers: int | None
     max_context: int | None
     vocabulary: int
+    tokens_outside: list[str]
     modules: list[str]
     files: list[FoundFile]
 

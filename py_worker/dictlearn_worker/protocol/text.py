@@ -17,6 +17,7 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TextFilesParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: str
     text_field: str
+    model: Handle | None
     txt_documents: Literal["line", "paragraph", "file"]
     split: str
     name: str | None
@@ -38,6 +39,7 @@ class TextHubParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str | None
     split: str
     text_field: str
+    model: Handle | None
     revision: str | None
     skip: int
     shuffle_buffer: int

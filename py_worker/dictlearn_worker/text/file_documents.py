@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 
 from ..errors import WorkerError
 from ..found_files import Found
+from .chats import WriteChat
 from .files import Place, read_file
 from .stream import Documents, State
 
@@ -43,10 +44,11 @@ class Reading:
 class FileDocuments(Documents):
     """Every document of every file, in order. Blank documents are left out."""
 
-    def __init__(self, files: list[Found], field: str, txt_documents: str) -> None:
+    def __init__(self, files: list[Found], field: str, txt_documents: str, chat: WriteChat | None = None) -> None:
         self._files = files
         self._field = field
         self._txt_documents = txt_documents
+        self._chat = chat
         # One entry for each file that was begun, in their order.
         self._read: list[Reading] = []
         self._reader: Iterator[str] | None = None
@@ -96,7 +98,7 @@ class FileDocuments(Documents):
         """What is left of a file."""
         # The readers count files from the one that they are given.
         start = Place(0, reading.line, reading.offset)
-        for document, place in read_file(file.path, self._field, self._txt_documents, start):
+        for document, place in read_file(file.path, self._field, self._txt_documents, start, self._chat):
             if document and not document.isspace():
                 reading.take(document, place)
                 yield document

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..errors import WorkerError
 from ..found_files import Found, found_below, require_target, unreadable
+from .chats import WriteChat
 from .compressed import DAMAGED, byte_chunks, byte_lines
 from .records import NotJson, field_reader, json_records, text_of
 
@@ -56,10 +57,12 @@ def find_files(path: str) -> list[Found]:
     return files
 
 
-def read_file(file: Path, field: str, txt_documents: str, start: Place) -> Iterator[tuple[str, Place]]:
+def read_file(
+    file: Path, field: str, txt_documents: str, start: Place, chat: WriteChat | None = None
+) -> Iterator[tuple[str, Place]]:
     """The documents of one file behind `start`, blank ones included, each with the place behind it."""
     try:
-        yield from read_kind(file, field, txt_documents, start)
+        yield from read_kind(file, field, txt_documents, start, chat)
     except DAMAGED as error:
         raise WorkerError(
             "broken_file",
@@ -70,17 +73,19 @@ def read_file(file: Path, field: str, txt_documents: str, start: Place) -> Itera
         raise unreadable(file, error) from error
 
 
-def read_kind(file: Path, field: str, txt_documents: str, start: Place) -> Iterator[tuple[str, Place]]:
+def read_kind(
+    file: Path, field: str, txt_documents: str, start: Place, chat: WriteChat | None = None
+) -> Iterator[tuple[str, Place]]:
     """The same, by the file's ending."""
     match kind_of(file):
         case ".txt":
             yield from read_txt(file, txt_documents, start)
         case ".parquet":
-            yield from read_parquet(file, field, start)
+            yield from read_parquet(file, field, start, chat)
         case ".json":
-            yield from read_json(file, field, start)
+            yield from read_json(file, field, start, chat)
         case _:
-            yield from read_jsonl(file, field, start)
+            yield from read_jsonl(file, field, start, chat)
 
 
 def kind_of(file: Path) -> str | None:
@@ -133,7 +138,7 @@ def read_txt(file: Path, documents: str, start: Place) -> Iterator[tuple[str, Pl
         yield "".join(paragraph), place
 
 
-def read_jsonl(file: Path, field: str, start: Place) -> Iterator[tuple[str, Place]]:
+def read_jsonl(file: Path, field: str, start: Place, chat: WriteChat | None) -> Iterator[tuple[str, Place]]:
     """One JSON object a line. A malformed line names its file and number."""
     read = field_reader(field)
     for number, (line, offset) in enumerate(byte_lines(file, start.offset), start=start.line + 1):
@@ -145,10 +150,10 @@ def read_jsonl(file: Path, field: str, start: Place) -> Iterator[tuple[str, Plac
             raise not_utf8(f"line {number} of {file}") from error
         except NotJson as error:
             raise malformed(f"{error} (character {error.place + 1})", number, file) from error
-        yield text_of(row, field, f"line {number} of {file}"), Place(start.file, number, offset)
+        yield text_of(row, field, f"line {number} of {file}", chat), Place(start.file, number, offset)
 
 
-def read_json(file: Path, field: str, start: Place) -> Iterator[tuple[str, Place]]:
+def read_json(file: Path, field: str, start: Place, chat: WriteChat | None) -> Iterator[tuple[str, Place]]:
     """The records of a list, or one after the other. Those before `start` are read again."""
     records = json_records(byte_chunks(file), field)
     number = 0
@@ -163,7 +168,7 @@ def read_json(file: Path, field: str, start: Place) -> Iterator[tuple[str, Place
             raise malformed(str(error), error.place, file) from error
         number += 1
         if number > start.line:
-            yield text_of(row, field, f"line {line} of {file}"), Place(start.file, number)
+            yield text_of(row, field, f"line {line} of {file}", chat), Place(start.file, number)
 
 
 def malformed(reason: str, line: int, file: Path) -> WorkerError:
@@ -185,7 +190,7 @@ def value_of(scalar: Any, where: str) -> Any:
         raise not_utf8(where) from error
 
 
-def read_parquet(file: Path, field: str, start: Place) -> Iterator[tuple[str, Place]]:
+def read_parquet(file: Path, field: str, start: Place, chat: WriteChat | None) -> Iterator[tuple[str, Place]]:
     """One record a row; null is an empty document. Row groups before `start` are not read."""
     import pyarrow
     from pyarrow import parquet
@@ -216,7 +221,7 @@ def read_parquet(file: Path, field: str, start: Place) -> Iterator[tuple[str, Pl
                     pyarrow.default_memory_pool().release_unused()
                 for row, value in rows:
                     if row > start.line:
-                        yield text_of({field: value}, field, f"row {row} of {file}"), Place(start.file, row)
+                        yield text_of({field: value}, field, f"row {row} of {file}", chat), Place(start.file, row)
     except (pyarrow.ArrowException, OSError) as error:
         # pyarrow says "not a Parquet file" and "corrupt page" with either.
         raise WorkerError(

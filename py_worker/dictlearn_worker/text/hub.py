@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from ..errors import WorkerError
+from .chats import WriteChat
 from .records import text_of
 from .stream import Documents, State
 
@@ -67,18 +68,21 @@ def kinds(error: BaseException | None) -> Iterator[str]:
 class DatasetDocuments(Documents):
     """Every non-blank document of a dataset, in order. Files are fetched on the way, so this can fail at any row."""
 
-    def __init__(self, dataset: Any, path: str, split: str, field: str, *, rewinds: bool) -> None:
+    def __init__(
+        self, dataset: Any, path: str, split: str, field: str, *, rewinds: bool, chat: WriteChat | None = None
+    ) -> None:
         """`rewinds`: the dataset's own state is exact. It is not when it shuffles: then the rows are read again."""
         self._dataset = dataset
         self._path, self._split, self._field = path, split, field
         self._rewinds = rewinds
+        self._chat = chat
         self._rows: Iterator[Any] | None = None
         self._number = 0
 
     def __next__(self) -> str:
         """Raises what `explain` makes of the failure."""
         while True:
-            text = text_of(self._next_row(), self._field, f"record {self._number} of {self._path}")
+            text = text_of(self._next_row(), self._field, f"record {self._number} of {self._path}", self._chat)
             if text.strip():
                 return text
 

@@ -8,6 +8,7 @@ from .. import protocol as p
 from ..models.language_model import LanguageModel
 from ..registry import Context, method
 from . import files, hub, python_docs
+from .chats import WriteChat, chat_writer
 from .contexts import Contexts
 from .file_documents import FileDocuments
 from .no_effect import DEFAULTS, check, require_effect
@@ -28,7 +29,7 @@ def open_files(context: Context, params: p.TextFilesParams) -> p.TextFilesResult
     else:
         found, splits = of_split(params.path, files.find_files(params.path), params.split, params.name)
         require_effect(params, found)
-        documents = FileDocuments(found, params.text_field, params.txt_documents)
+        documents = FileDocuments(found, params.text_field, params.txt_documents, chat_of(context, params.model))
     stream = TextStream(Prepared(documents, params.skip, params.shuffle_buffer, params.seed), params.part).peek()
     return p.TextFilesResult(text=context.objects.put(stream), files=[each.on_wire for each in found], splits=splits)
 
@@ -42,9 +43,19 @@ def open_hub(context: Context, params: p.TextHubParams) -> p.TextHubResult:
     if params.shuffle_buffer:
         dataset = dataset.shuffle(seed=params.seed % 2**32, buffer_size=params.shuffle_buffer)
     documents = hub.DatasetDocuments(
-        dataset, params.path, params.split, params.text_field, rewinds=params.shuffle_buffer == 0
+        dataset,
+        params.path,
+        params.split,
+        params.text_field,
+        rewinds=params.shuffle_buffer == 0,
+        chat=chat_of(context, params.model),
     )
     return p.TextHubResult(text=context.objects.put(TextStream(documents, params.part).peek()))
+
+
+def chat_of(context: Context, model: p.Handle | None) -> WriteChat | None:
+    """How documents that are chats become text."""
+    return None if model is None else chat_writer(context.objects.get(model, LanguageModel).tokenizer)
 
 
 @method("text.pushed")

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from ..errors import WorkerError
+from .chats import WriteChat, is_chat
 
 SURROGATES = re.compile("[\ud800-\udfff]")
 # What stands between the values of a file, or of the list that is its only value.
@@ -135,8 +136,11 @@ def json_records(chunks: Iterator[bytes], field: str) -> Iterator[tuple[Any, int
         text, at = "".join(parts), 0
 
 
-def text_of(row: Any, field: str, where: str) -> str:
-    """The text of one record, empty for null; a record without the field says which fields it has."""
+def text_of(row: Any, field: str, where: str, chat: WriteChat | None = None) -> str:
+    """The text of one record, empty for null, written by `chat` where it is a chat.
+
+    A record without the field says which fields it has.
+    """
     if not isinstance(row, dict):
         raise WorkerError(
             "malformed_line",
@@ -154,6 +158,8 @@ def text_of(row: Any, field: str, where: str) -> str:
     text = row[field]
     if text is None:
         return ""
+    if chat is not None and is_chat(text):
+        return SURROGATES.sub("\ufffd", chat(text, where))
     if not isinstance(text, str):
         raise not_text(f"The field {field!r} in {where}", type(text).__name__)
     return text
