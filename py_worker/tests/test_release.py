@@ -76,6 +76,8 @@ def test_a_buffer_and_its_text_are_freed_with_the_thread_that_reads_ahead(contex
         text_field="text",
         model=None,
         txt_documents="line",
+        split="train",
+        name=None,
         skip=0,
         shuffle_buffer=0,
         seed=0,
