@@ -7,7 +7,7 @@ import { removeMarker, writeMarker } from "./managed.ts";
 import { PipOutput, type SetupProgress } from "./pip-output.ts";
 import { interpreterIn, type Places, pins } from "./places.ts";
 import type { Interpreter } from "./probe.ts";
-import { withoutIgnored } from "./python-variables.ts";
+import { withoutIgnored } from "./shell-variables.ts";
 
 interface Build {
   readonly base: Interpreter;

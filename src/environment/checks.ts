@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import prettyBytes from "pretty-bytes";
 import type { Findings } from "./inspect.ts";
-import { ignoredVariables } from "./python-variables.ts";
+import { ignoredVariables } from "./shell-variables.ts";
 
 /** One thing that was looked at. */
 export interface Check {

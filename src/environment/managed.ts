@@ -5,7 +5,7 @@ import { writeWhole } from "../write-whole.ts";
 import { environmentFolder, interpreterIn, type Places } from "./places.ts";
 import { type Interpreter, isUsable, probe } from "./probe.ts";
 import { ALLOWED } from "./python.ts";
-import { withoutIgnored } from "./python-variables.ts";
+import { withoutIgnored } from "./shell-variables.ts";
 
 /** Written last: an environment without it is half made, whatever else it holds. */
 const MARKER = "dictlearn.json";

@@ -9,7 +9,7 @@ import {
   probe,
   type Unusable,
 } from "./probe.ts";
-import { withoutIgnored } from "./python-variables.ts";
+import { withoutIgnored } from "./shell-variables.ts";
 
 /** Versions that all pinned packages exist for, the preferred ones first. */
 export const ALLOWED: readonly PythonVersion[] = [

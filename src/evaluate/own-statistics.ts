@@ -54,16 +54,15 @@ const identity = ({ model, place, data, options }: EvaluationPlan): string => {
 };
 
 /** In what a file's statistics are of something else, `key: there, not now`. What an old file does not say is let pass. */
-const otherSubject = (
-  there: EvaluationFile,
-  // Which module a place is, the model says.
-  { dictlearn: _, submodule: __, io: ___, ...now }: EvaluationSubject,
-): string[] =>
-  Object.entries(now).flatMap(([key, value]) => {
+const otherSubject = (there: EvaluationFile, subject: EvaluationSubject): string[] => {
+  // The model decides which module a place is.
+  const { dictlearn: _, submodule: __, io: ___, ...now } = subject;
+  return Object.entries(now).flatMap(([key, value]) => {
     const before = key === "place" ? placeThere(there) : there[key as keyof EvaluationSubject];
     if (before === undefined || same(before, value)) return [];
     return [`${key} is ${text(before)} there, not ${text(value)}`];
   });
+};
 
 /** Older files name the module alone. */
 const placeThere = ({ place, submodule, io }: EvaluationFile): string | null | undefined =>
@@ -72,7 +71,8 @@ const placeThere = ({ place, submodule, io }: EvaluationFile): string | null | u
 const same = (one: unknown, other: unknown): boolean =>
   typeof one === "string" && typeof other === "string" ? realPath(one) === realPath(other) : one === other;
 
-const text = (value: unknown): string => (value === null ? "not given" : String(value));
+const text = (value: unknown): string =>
+  value === null ? "not given" : typeof value === "string" ? value : JSON.stringify(value);
 
 /** The same for how much was read. Amounts that the text ends before are the same amount: all of it. */
 const otherAmounts = (

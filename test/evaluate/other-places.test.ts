@@ -47,7 +47,7 @@ const folder = async (name: string, format: FormatName, change: (config: Record<
   return path;
 };
 const saeLens = (name: string, hook: object) =>
-  folder(name, "sae_lens", ({ metadata: _, ...cfg }) => ({ ...cfg, metadata: { model_name: TINY, ...hook } }));
+  folder(name, "sae_lens", (cfg) => ({ ...cfg, metadata: { model_name: TINY, ...hook } }));
 const learning = (name: string, submodule: string) =>
   folder(name, "dictionary_learning", () => ({
     trainer: { dict_class: "AutoEncoder", lm_name: TINY, submodule_name: submodule, layer: 1 },
@@ -97,7 +97,10 @@ describe("a folder of another library", () => {
       async () => {
         mkdirSync(join(root, "run"));
         writeFileSync(join(root, "run", "config.json"), JSON.stringify({ model: TINY }));
-        return await folder("run/layers.1.mlp", "sparsify", ({ dictlearn: _, ...cfg }) => cfg);
+        return await folder("run/layers.1.mlp", "sparsify", (cfg) => {
+          const { dictlearn: _, ...theirs } = cfg as Record<string, unknown>;
+          return theirs;
+        });
       },
       `${MLP} out`,
     ],

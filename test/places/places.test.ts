@@ -29,7 +29,10 @@ const LLAMA = modules(
   ["model.embed_tokens", "model.norm"],
 );
 const GEMMA2 = modules("model.layers", [
-  ...["input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm", "post_feedforward_layernorm"],
+  "input_layernorm",
+  "post_attention_layernorm",
+  "pre_feedforward_layernorm",
+  "post_feedforward_layernorm",
   ...LLAMA_PARTS,
 ]);
 const OLMO2 = modules("model.layers", ["post_attention_layernorm", "post_feedforward_layernorm", ...LLAMA_PARTS]);

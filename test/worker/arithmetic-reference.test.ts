@@ -29,7 +29,7 @@ it.each<[string, NodeJS.ProcessEnv]>([
 ])("the arithmetic %s reaches its worker", async (_, environment) => {
   await using worker = await Worker.start({ python: await python(), environment });
   await using bridge = await openBridge({ worker });
-  const [found, best, told] = JSON.parse(String(await bridge.py([`${FOUND}\nfound`] as never)));
+  const [found, best, told] = JSON.parse((await bridge.py([`${FOUND}\nfound`] as never)) as string);
   const expected = ours(environment);
   expect(told).toEqual(expected);
   if (expected[0] !== null) expect(found).toBe(asked(expected[0], best));

@@ -134,8 +134,8 @@ export class Bridge implements AsyncDisposable {
    *
    * @throws {RemoteError} `wrong_kind` for what is no tensor.
    */
-  async tensor(of: HasRef | PythonProxy): Promise<SavedTensor> {
-    await using made = hasRef(of) ? undefined : await this.handle(of);
+  async tensor(of: object): Promise<SavedTensor> {
+    await using made = hasRef(of) ? undefined : await this.handle(of as PythonProxy);
     const tensor = hasRef(of) ? of.ref : (made as Handle).ref;
     const program = [{ op: "held", id: 0, tensor } as const, { op: "save", input: 0 } as const];
     const params = { model: null, invokes: [], program, stop: false, gradients: false };

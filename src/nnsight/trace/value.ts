@@ -1,4 +1,4 @@
-import { kinds, optionsOf, shown } from "../../options/index.ts";
+import { kinds, shown } from "../../options/index.ts";
 import type { TraceOperation } from "../../protocol/index.ts";
 import { Handle } from "../../worker/index.ts";
 import { SavedTensor } from "../saved-tensor.ts";
@@ -17,6 +17,7 @@ import {
   type Shape,
   ShapeMistake,
 } from "./shape.ts";
+import { CAST_TYPE, type CastType, ENCODE, SIZES, TOPK, type TopkOptions, WHOLE_NUMBERS } from "./value-arguments.ts";
 import {
   type EncodeOptions,
   type ReduceOptions,
@@ -35,14 +36,6 @@ export type Operand = Value | HeldTensor | number;
 type Apply = Extract<TraceOperation, { op: "apply" }>["function"];
 type Reduce = Extract<TraceOperation, { op: "reduce" }>["function"];
 type Along = Extract<TraceOperation, { op: "along" }>["function"];
-type CastType = Extract<TraceOperation, { op: "cast" }>["dtype"];
-
-interface TopkOptions {
-  /** The last one unless given. */
-  readonly axis?: Axis;
-  /** Whether the largest entries are wanted, or the smallest; true unless given. */
-  readonly largest?: boolean;
-}
 
 /**
  * A tensor of a recorded trace. Its methods compute nothing; they record what the worker will compute, and give new
@@ -350,22 +343,6 @@ export class Value {
     return recordValue(this.recorder, { name, takes: [this.id], shape }, build);
   }
 }
-
-const TOPK = optionsOf<TopkOptions>({
-  axis: kinds.that<Axis>("the number or name of an axis", (value) => ["number", "string"].includes(typeof value)),
-  largest: kinds.flag(),
-});
-const WHOLE_NUMBERS = kinds.listOf("whole numbers", Number.isSafeInteger);
-const SIZES = kinds.that<readonly number[]>(
-  "a list of sizes, of which one may be -1",
-  (value) =>
-    Array.isArray(value) &&
-    value.every((size) => Number.isSafeInteger(size) && size >= -1) &&
-    value.filter((size) => size === -1).length <= 1,
-);
-const CAST_TYPE = kinds.oneOf<CastType>("float32", "float64", "bfloat16", "float16", "int64", "bool");
-
-const ENCODE = optionsOf<EncodeOptions>({ transfer: kinds.flag() });
 
 /** Records an operation that makes one value, of this shape. */
 export const recordValue = (
