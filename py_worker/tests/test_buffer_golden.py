@@ -19,7 +19,7 @@ from dictlearn_worker.registry import HANDLERS, Context
 CASES = ["out", "in", "in_to_out", "residual", "left-unmasked", "exhausted"]
 
 
-def call(context: Context, name: str, **params: object):
+def call(context: Context, name: str, /, **params: object):
     """Runs one operation as the loop would."""
     return HANDLERS[name](context, p.DATA_METHODS[name][0](**params))
 

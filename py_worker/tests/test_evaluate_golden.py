@@ -20,7 +20,7 @@ CASES = ["out", "in", "in_to_out"]
 SKIP, CONTEXTS = 48, 16
 
 
-def call(context: Context, name: str, **params: object):
+def call(context: Context, name: str, /, **params: object):
     """Runs one operation as the loop would."""
     return HANDLERS[name](context, p.DATA_METHODS[name][0](**params))
 

@@ -26,7 +26,7 @@ def context() -> Context:
     return Context(Objects())
 
 
-def call(context: Context, name: str, **params: Any) -> Any:
+def call(context: Context, name: str, /, **params: Any) -> Any:
     """Runs an operation."""
     return HANDLERS[name](context, p.DATA_METHODS[name][0](**params))
 

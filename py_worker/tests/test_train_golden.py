@@ -17,7 +17,7 @@ import dictlearn_worker.operations  # noqa: F401  isort: skip
 CASES = ["standard-f64", "standard-f32", "no-resampling-f64", "entropy-f64", "stretcher-f64"]
 
 
-def call(context: Context, name: str, **params: object):
+def call(context: Context, name: str, /, **params: object):
     """Runs one operation as the loop would."""
     types = p.DATA_METHODS[name]
     return HANDLERS[name](context, types[0](**params))
