@@ -1,3 +1,4 @@
+import { withoutCall } from "../nnsight/module-path.ts";
 import { type Block, ModelParts } from "./block.ts";
 
 /** One side of a module: what it takes, or what it returns. */
@@ -14,15 +15,16 @@ export type Named =
   | { readonly sides: readonly ModuleSide[]; readonly unlessRms?: boolean };
 
 /**
- * What a name means in a model with these modules: a path, also written `layers[3].mlp` or shortened to an end that one module
+ * What a name means in a model with these modules: a path, with the number of a call (`layers.3#2`) or without, also written `layers[3].mlp` or shortened to an end that one module
  * alone has; a TransformerLens hook, `blocks.3.hook_resid_post`; `PATH.hook_in` and `PATH.hook_out`; or dictionary_learning's
  * `resid_post_layer_3`. null: none of these.
  */
 export const named = (text: string, modules: readonly string[], layer?: number): Named | null => {
   const name = text.replaceAll(/\[(\d+)\]/g, ".$1").replace(/^\./, "");
   const parts = new ModelParts(modules);
-  const path = modulePath(name, modules);
-  if (path !== undefined) return { module: path };
+  const place = withoutCall(name);
+  const path = modulePath(place, modules);
+  if (path !== undefined) return { module: `${path}${name.slice(place.length)}` };
   const hook = ofHook(name, parts) ?? ofLearning(name, parts, layer);
   if (hook !== null) return hook.sides.length === 0 ? null : hook;
   const side = /^(.+)\.hook_(in|out)$/.exec(name);
