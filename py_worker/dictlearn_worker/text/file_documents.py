@@ -14,6 +14,8 @@ from .files import Place, read_file
 from .stream import Documents, State
 
 DIGEST_BYTES = 16
+# Characters: the bytes of a long document are never in memory all together.
+HASHED_AT_ONCE = 1 << 20
 NAMED = 3
 PUT_BACK = "Put it back as it was, or start again in another folder."
 
@@ -36,7 +38,8 @@ class Reading:
         """Counts a document; `place` is behind it."""
         # Each hash is of the one before and the document: hashlib's own state cannot be written down.
         hashed = hashlib.blake2b(bytes.fromhex(self.digest), digest_size=DIGEST_BYTES)
-        hashed.update(document.encode("utf-8", "surrogatepass"))
+        for start in range(0, len(document), HASHED_AT_ONCE):
+            hashed.update(document[start : start + HASHED_AT_ONCE].encode("utf-8", "surrogatepass"))
         self.documents, self.digest = self.documents + 1, hashed.hexdigest()
         self.line, self.offset, self.done = place.line, place.offset, place.file > 0
 
