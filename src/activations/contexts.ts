@@ -9,16 +9,16 @@ export interface ContextsOptions {
   readonly contexts: "pack" | "truncate";
   /** `left-unmasked`: what nnsight did in December 2023, padding on the left that the model attends to. */
   readonly padding: "right" | "left-unmasked";
-  /** Positions that are kept. `mask`: all but padding. `pad-token`: all but pad tokens, wherever they stand. */
+  /** Positions that are kept. `mask`: all but padding. `pad-token`: all but pad tokens, wherever they occur. */
   readonly keep: "mask" | "pad-token";
-  /** What the pad token is where the tokenizer has none: nothing, or the end-of-text token. */
+  /** The pad token of a tokenizer without one: none, or the end-of-text token. */
   readonly padToken: "own" | "end-of-text";
   /** Whether the model is told which tokens are padding. */
   readonly attentionMask: "tokens" | "none";
   readonly excludeSpecialTokens: boolean;
   /** Drop the last contexts when they do not fill a whole batch. */
   readonly dropPartialBatch: boolean;
-  /** `partial`: the model stops behind the last site that is read. */
+  /** `partial`: the model stops after the last site that is read. */
   readonly forward: "partial" | "full";
   /** Rows whose norm is above this multiple of the median of their pass are left out; null keeps all. */
   readonly maxNormMultiple: number | null;
@@ -60,7 +60,7 @@ export class Contexts implements AsyncDisposable {
     return this.#handle.ref;
   }
 
-  /** Whether contexts at the end of the text that fill no batch are left out. */
+  /** Whether contexts at the end of the text that do not fill a batch are dropped. */
   get dropsPartialBatch(): boolean {
     return this.#options.dropPartialBatch;
   }
@@ -78,7 +78,7 @@ export class Contexts implements AsyncDisposable {
     return await this.fed(async () => await this.worker.call("buffer.append", params, { signal }));
   }
 
-  /** Makes a call that takes contexts, and makes it again after more text was sent while there is too little of it. */
+  /** Makes a call that takes contexts, and repeats it after sending more text while there is too little. */
   async fed<T extends { readonly starved: boolean }>(call: () => Promise<T>): Promise<T> {
     for (;;) {
       const result = await call();
@@ -87,7 +87,7 @@ export class Contexts implements AsyncDisposable {
     }
   }
 
-  /** Releases the contexts; the text below them has an owner of its own. */
+  /** Releases the contexts; the underlying text has its own owner. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#handle.release();
   }

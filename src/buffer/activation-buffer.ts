@@ -29,14 +29,14 @@ export interface ActivationBufferOptions extends Omit<BufferShape, "capacity"> {
   readonly draws: "shuffled" | "randperm-each";
   /** Whether the worker remembers the tokens of the rows held, so that an exact state can be written. */
   readonly keepContexts?: boolean;
-  /** What a script makes it from. */
+  /** The options that a script creates it from. */
   readonly recipe?: Recipe;
   readonly events?: BufferEvents;
-  /** What is released with the buffer; without it that is the buffer alone. */
+  /** What is released with the buffer; without it, the buffer alone. */
   readonly scope?: Scope;
 }
 
-/** The keys of the config's `buffer`, and what else a buffer of its own needs. */
+/** The keys of the config's `buffer`, and what else a single buffer needs. */
 export interface ActivationBufferInput extends BufferInput {
   readonly io?: SiteSpec["io"];
   readonly seed?: number;
@@ -51,11 +51,11 @@ const OPTIONS = optionsOf<ActivationBufferInput>({
 });
 const MODEL = kinds.made(LanguageModel, "a LanguageModel, as LanguageModel.load gives");
 
-/** Told while the buffer is filled. */
+/** Called while the buffer is filled. */
 export interface BufferEvents {
-  /** After every append: unread rows of `capacity`, and all tokens that were run through the model so far. */
+  /** After every append: unread rows of `capacity`, and all tokens run through the model so far. */
   readonly filling?: (unread: number, capacity: number, tokens: number) => void;
-  /** The model ran out of memory, and goes on with so many contexts at once. */
+  /** The model ran out of memory, and continues with this many contexts at once. */
   readonly smallerBatches?: (inBatchSize: number) => void;
   /** After every refresh. */
   readonly refreshed?: (refresh: { rows: number; contexts: number; seconds: number; exhausted: boolean }) => void;
@@ -80,7 +80,7 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
   #unread = 0;
   #exhausted = false;
   #tokens = 0;
-  /** What the refresh under way has done; undefined between two of them. */
+  /** Progress of the current refresh; undefined between two of them. */
   #refreshing: { rows: number; contexts: number } | undefined;
 
   private constructor(
@@ -104,8 +104,8 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
   }
 
   /**
-   * A buffer for one submodule, from text and a model. `options` are the keys of the config's `buffer`; numbers stay in
-   * the worker. Throws `RemoteError` with code `unknown_submodule` and the nearest paths.
+   * A buffer for one submodule, from text and a model. `options` are the keys of the config's `buffer`; activations
+   * stay in the worker. Throws `RemoteError` with code `unknown_submodule` and the nearest paths.
    */
   static async create(
     data: Documents | TextSource,
@@ -130,7 +130,7 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
     const generator = scope.use(await randomStream(worker, seed, "buffer")).ref;
     const how = { ...bufferOptions(settings), dtype, device, generator, scope };
     if (!isSource(data)) return await ActivationBuffer.open(contexts, [site], how);
-    // What can be read again can be resumed.
+    // Only text that can be read again can be resumed.
     const recipe = { model: model.path, data, ...site, seed, dtype, buffer: settings };
     return await ActivationBuffer.open(contexts, [site], { ...how, keepContexts: true, recipe });
   }
@@ -190,7 +190,7 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
     return this.shape.remainingRows === "drop" || this.#contexts.dropsPartialBatch ? "dropped" : "no-text";
   }
 
-  /** Tokens whose activations were stored so far. */
+  /** Tokens whose activations were stored. */
   get tokens(): number {
     return this.#tokens;
   }
@@ -258,7 +258,7 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
     this.#events.refreshed?.({ ...done, seconds, exhausted: this.#exhausted });
   }
 
-  /** undefined: it was too much for the memory, and the next append will be half as large. */
+  /** undefined: it did not fit the memory, and the next append will be half as large. */
   async #append(wanted: number, signal: AbortSignal | undefined) {
     try {
       return await this.#contexts.appendTo(this.ref, wanted, signal);
@@ -278,7 +278,7 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
     }
   }
 
-  /** Frees the rows, and the stream of text that `create` opened; the model stays. */
+  /** Frees the rows and the text stream that `create` opened; the model stays open. */
   async close(): Promise<void> {
     await this.#scope[Symbol.asyncDispose]();
   }
@@ -288,7 +288,7 @@ export class ActivationBuffer implements ResumableSource, AsyncDisposable {
   }
 }
 
-/** What of a config's `buffer` decides how contexts are cut. */
+/** The keys of a config's `buffer` that decide how contexts are cut. */
 export const contextsOptions = (settings: BufferSettings): ContextsOptions => ({
   ctxLen: settings.ctx_len,
   contexts: settings.contexts,
@@ -302,7 +302,7 @@ export const contextsOptions = (settings: BufferSettings): ContextsOptions => ({
   maxNormMultiple: settings.max_activation_norm_multiple,
 });
 
-/** What of a config's `buffer` decides how rows are kept and drawn. */
+/** The keys of a config's `buffer` that decide how rows are kept and drawn. */
 export const bufferOptions = (settings: BufferSettings) => ({
   nCtxs: settings.n_ctxs,
   ctxLen: settings.ctx_len,

@@ -20,11 +20,11 @@ const OPTIONS = optionsOf<CachedRowsOptions>(
 );
 const WORKER = kinds.worker();
 
-/** Activations that were computed before, served batch by batch, in order. */
+/** Activations computed earlier, served batch by batch, in order. */
 export class CachedRows implements ResumableSource, AsyncDisposable {
   readonly worker: Worker;
   readonly widths: readonly Widths[];
-  /** Whether the file has targets of its own. */
+  /** Whether the file has its own targets. */
   readonly paired: boolean;
   readonly contexts = null;
   readonly model = null;
@@ -99,7 +99,7 @@ export class CachedRows implements ResumableSource, AsyncDisposable {
     this.#position = position.batch;
   }
 
-  /** Frees the rows. What `await using` does at the end of its block. */
+  /** Frees the rows. `await using` calls it at the end of its block. */
   async close(): Promise<void> {
     await this.#handle.release();
   }

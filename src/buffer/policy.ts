@@ -15,7 +15,7 @@ export interface BufferShape {
   readonly remainingRows: "serve" | "drop";
 }
 
-/** Rows to allocate: the capacity and what the last append of a refresh can overshoot it by. */
+/** Rows to allocate: the capacity and the most that the last append of a refresh can overshoot it by. */
 export const allocatedRows = ({ capacity, ctxLen, inBatchSize, append }: BufferShape): number =>
   capacity + ctxLen * (append === "whole-batches" ? inBatchSize : 1);
 
@@ -37,12 +37,14 @@ export const contextsToAppend = (unread: number, shape: BufferShape): number => 
     : Math.min(shape.inBatchSize, Math.ceil(free / shape.ctxLen));
 };
 
-/** How many contexts to try at once after `inBatchSize` were too much for the memory; undefined: none fewer. */
+/**
+ * How many contexts to try at once after `inBatchSize` did not fit the memory; undefined: no smaller number is left.
+ */
 export const halved = (inBatchSize: number): number | undefined =>
   inBatchSize > 1 ? Math.floor(inBatchSize / 2) : undefined;
 
 /**
- * The sizes of the batches that can be drawn, at most `most` of them, before the policy wants to look again. The last
+ * The sizes of the batches that can be drawn, at most `most` of them, before the policy must decide again. The last
  * rows of an exhausted stream make a smaller batch; when `remainingRows` is `drop` an exhausted stream serves no more.
  */
 export const drawableBatches = (unread: number, exhausted: boolean, most: number, shape: BufferShape): number[] => {
@@ -60,14 +62,17 @@ export const drawableBatches = (unread: number, exhausted: boolean, most: number
 
 /** What a run does with its buffer. */
 export interface BufferWork {
-  /** Batches that are drawn, the last one of a text that ends perhaps a smaller one. */
+  /** Batches drawn; the last one of a text that ends may be smaller. */
   readonly batches: number;
-  /** Rows that are put in. */
+  /** Rows appended. */
   readonly rows: number;
   readonly refreshes: number;
 }
 
-/** What happens until `batches` batches are drawn or the text's `available` rows are used up, where contexts are full. */
+/**
+ * Simulates the buffer until `batches` batches are drawn or the text's `available` rows are used up, where contexts are
+ * full.
+ */
 export const bufferWork = (
   batches: number,
   shape: BufferShape,
@@ -93,5 +98,5 @@ export const bufferWork = (
   return done;
 };
 
-/** Rows that are put into the buffer until `batches` batches are drawn, where the text does not end. */
+/** Rows appended to the buffer until `batches` batches are drawn, where the text does not end. */
 export const rowsAppended = (batches: number, shape: BufferShape): number => bufferWork(batches, shape).rows;

@@ -27,7 +27,9 @@ const SOURCE = optionsOf<TextSource>(
 const READING =
   'A file is read with { path: "corpus.txt" }, and documents of your own are a list such as ["first", "second"].';
 
-/** Throws a `ConfigError` for what is neither documents nor the name of some; a text would be read letter by letter. */
+/**
+ * Throws a `ConfigError` for anything but documents or the name of some; a plain string would be read letter by letter.
+ */
 export const checkData = (caller: string, data: Documents | TextSource): void => {
   const given: unknown = data;
   if (isIterable(given)) {
@@ -43,13 +45,13 @@ export const checkData = (caller: string, data: Documents | TextSource): void =>
   throw new ConfigError(`${caller}: data is ${what}, but must be documents or { path }.`, { hint });
 };
 
-/** Throws a `ConfigError` for what is no document, by its number in the text, from 1 on. */
+/** Throws a `ConfigError` for an invalid document, with its number in the text, counted from 1. */
 export const checkDocument = (document: unknown, number: number): void => {
   if (typeof document === "string") return;
   throw new ConfigError(`Document ${number} of the text is ${shown(document)}, but must be a text.`);
 };
 
-/** Whether documents can be taken from it: texts and bytes can be gone through, but hold no documents. */
+/** Whether it is a collection of documents: strings and bytes are iterable, but hold no documents. */
 const isIterable = (value: unknown): boolean =>
   typeof value === "object" &&
   value !== null &&

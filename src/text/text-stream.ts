@@ -18,23 +18,23 @@ export interface TextSource {
   readonly revision?: string | null;
   /** Documents to leave out at the beginning. */
   readonly skip?: number;
-  /** Documents that are held back and drawn at random; 0 keeps the order. */
+  /** Documents in the shuffle buffer, drawn at random; 0 keeps the order. */
   readonly shuffleBuffer?: number;
-  /** What one document is in a .txt file. */
+  /** What counts as one document in a .txt file. */
   readonly txtDocuments?: "line" | "paragraph" | "file";
   /**
-   * Of the order, where it is shuffled: the `seed` of a config, or the one of `ActivationBuffer.create`, which is taken where
-   * none is given here; otherwise 0.
+   * Seed of the shuffled order: the `seed` of a config, or of `ActivationBuffer.create`, which is used where none is
+   * given here; otherwise 0.
    */
   readonly seed?: number;
   /** Which documents to take; all of them without it. */
   readonly part?: TextPart | null | undefined;
 }
 
-/** Of every `every` documents the last is reserved for evaluation; `training` takes the others. */
+/** The last of every `every` documents is reserved for evaluation; `training` takes the others. */
 export type TextPart = Part;
 
-/** Anything that yields texts, but a text itself, whose letters would be the documents. */
+/** Any iterable of texts except a string, whose letters would be the documents. */
 export type Documents = (Iterable<string> & NoText) | AsyncIterable<string>;
 interface NoText {
   readonly charAt?: never;
@@ -45,19 +45,19 @@ export const PYTHON_DOCS = "python-docs";
 
 /** Documents sent to the worker in one message when a script supplies them. */
 const DOCUMENTS_PER_PUSH = 64;
-/** Characters that such a message has at most, but for its last document. */
+/** Maximum characters of such a message, not counting its last document. */
 const CHARACTERS_PER_PUSH = 1_048_576;
 
 /** A stream of documents that the worker reads, from files, from a dataset, or from this process. */
 export class TextStream implements AsyncDisposable {
   readonly worker: Worker;
   readonly #handle: Handle;
-  /** The files that it reads, in order; none where the documents come from elsewhere. */
+  /** The files that it reads, in order; empty where the documents come from elsewhere. */
   readonly files: readonly FoundFile[];
   /** All splits of the folder that it reads, of which it reads one; empty where there are none. */
   readonly splits: readonly string[];
   readonly #documents: Iterator<string> | AsyncIterator<string> | undefined;
-  /** Documents that were sent. */
+  /** Documents sent so far. */
   #sent = 0;
 
   private constructor(
@@ -73,8 +73,8 @@ export class TextStream implements AsyncDisposable {
   }
 
   /**
-   * Opens files where the path exists, and a Hugging Face dataset of that name otherwise. Documents that are chats are
-   * written by the chat template of `model`.
+   * Opens files where the path exists, and a Hugging Face dataset of that name otherwise. Chats are rendered with the
+   * chat template of `model`.
    */
   static async open(worker: Worker, source: TextSource, model?: { readonly ref: HandleRef }): Promise<TextStream> {
     requireOneOrder(source);
@@ -122,7 +122,7 @@ export class TextStream implements AsyncDisposable {
     return this.#handle.ref;
   }
 
-  /** Sends the next documents, when they come from this process. */
+  /** Sends the next documents, if they come from this process. */
   async feed(): Promise<void> {
     if (this.#documents === undefined) return;
     const documents: string[] = [];
@@ -150,7 +150,7 @@ export class TextStream implements AsyncDisposable {
 /** Whether the order of documents depends on a seed, and with it which of them belong to each part. */
 const isDividedByChance = ({ part, shuffleBuffer = 0 }: TextSource): boolean => Boolean(part) && shuffleBuffer > 0;
 
-/** The seed of the caller, where the source has none and none has to be said. */
+/** The caller's seed, where the source has none of its own and need not have one. */
 export const seeded = (source: TextSource, seed: number): TextSource =>
   isDividedByChance(source) ? source : { ...source, seed: source.seed ?? seed };
 
@@ -162,7 +162,7 @@ const requireOneOrder = (source: TextSource): void => {
   });
 };
 
-/** Keys that do nothing are mistakes: whoever sets them believes that the text is another one. */
+/** Keys without effect are mistakes: whoever sets them expects a different text. */
 const requireEffect = ({ path, revision, txtDocuments = "line" }: TextSource, local: boolean): void => {
   if (local && revision !== undefined && revision !== null) {
     throw noEffect("revision", revision, `${path} is on this machine's disk and has no revisions`);
@@ -175,7 +175,7 @@ const requireEffect = ({ path, revision, txtDocuments = "line" }: TextSource, lo
 const noEffect = (key: string, value: string, why: string): ConfigError =>
   new ConfigError(`data.${key} is ${JSON.stringify(value)}, but ${why}.`, { hint: `Leave data.${key} out.` });
 
-/** A name with one slash at most and no known ending may be a dataset of the hub; everything else is a file. */
+/** A name with at most one slash and no known extension may be a dataset on the hub; everything else is a file. */
 const isLocal = (path: string): boolean =>
   path === PYTHON_DOCS || existsSync(path) || !/^[\w.-]+(\/[\w.-]+)?$/.test(path) || FILE_ENDING.test(path);
 

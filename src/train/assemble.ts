@@ -129,7 +129,7 @@ export const openSource = async (worker: Worker, config: RunConfig, options: Sou
   return scope.use(opened);
 };
 
-/** What to know of a tokenizer with more tokens than its model, as it is where one was added and the model not enlarged. */
+/** Describes a tokenizer with more tokens than its model, as when tokens were added and the model was not enlarged. */
 const tokensOutside = ({ facts: { tokens_outside: tokens } }: LanguageModel): string | undefined => {
   if (tokens.length === 0) return undefined;
   const named = tokens.slice(0, TOKENS_NAMED).join(", ");

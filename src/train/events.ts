@@ -1,6 +1,6 @@
 import type { Evaluation } from "../evaluate/evaluation.ts";
 
-/** What a run tells whoever watches it. Steps count from 0; `dictionary` is the dictionary's name. */
+/** Events that a run reports. Steps count from 0; `dictionary` is the dictionary's name. */
 export type RunEvent =
   | { readonly type: "stage"; readonly message: string; readonly done?: number; readonly total?: number }
   | { readonly type: "notice"; readonly message: string }
@@ -23,9 +23,12 @@ export type RunEvent =
       readonly features: readonly number[];
       readonly fresh: boolean;
     }
-  /** A resume state is on the disk: `bytes` of tensors after `step` steps. */
+  /** A resume state was written after `step` steps, with `bytes` of tensors. */
   | { readonly type: "kept"; readonly step: number; readonly bytes: number }
-  /** Training goes on after `step` steps. Not `exact`: the result will not be an undisturbed run's, byte for byte. */
+  /**
+   * Training resumes after `step` steps. Without `exact`, the result will not be byte-identical to an uninterrupted
+   * run's.
+   */
   | { readonly type: "resumed"; readonly step: number; readonly exact: boolean }
   | {
       readonly type: "evaluating";
@@ -52,7 +55,7 @@ export interface StepMetrics {
   readonly mse_loss: number;
   readonly rmse_loss: number;
   readonly sparsity_loss: number;
-  /** Mean number of non-zero features of a row. */
+  /** Mean number of non-zero features per row. */
   readonly l0: number;
   readonly fraction_variance_explained: number;
   readonly dead_features: number;

@@ -12,15 +12,15 @@ import { distinctSites } from "./sites.ts";
 export interface RunExamination {
   readonly estimate: Estimate;
   readonly flops: RunFlops;
-  /** What the run would say before its first step. */
+  /** The notices that the run would report before its first step. */
   readonly notices: readonly string[];
   /** Why the run would not fit this machine. */
   readonly misfit?: DictlearnError;
 }
 
 /**
- * Opens everything that a run reads, without running it, and says what it needs. Throws as the run would, unless memory or
- * disk are too small for it: then no memory is taken, and the text not opened.
+ * Opens everything that a run reads and estimates its needs, without running it. Throws as the run would, except where
+ * memory or disk are too small: then it allocates nothing and leaves the text unopened.
  */
 export const examineRun = async (run: ResolvedRun, worker: Worker): Promise<RunExamination> => {
   checkRun("examineRun", run, worker);

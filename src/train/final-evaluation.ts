@@ -17,8 +17,8 @@ interface Options {
 }
 
 /**
- * Evaluates, and removes the state that the run could be resumed from, last: a worker that is lost in the evaluation costs a
- * few steps, and not the run. After any other failure the run is done without an evaluation.
+ * Evaluates, then removes the resume state: losing the worker during the evaluation costs a few steps, not the run.
+ * After any other failure the run ends without an evaluation.
  */
 export const finishRun = async (
   source: RowSource,
@@ -36,8 +36,8 @@ export const finishRun = async (
 };
 
 /**
- * Evaluates what was trained on the text that was reserved for it, and writes `evaluation.json`. It comes after the
- * weights are saved and changes none of them. A Ctrl-C ends it without harm.
+ * Evaluates the trained dictionaries on the reserved text and writes `evaluation.json`. Runs after the weights are
+ * saved and changes none of them; Ctrl-C ends it safely.
  */
 const evaluateRun = async (
   source: RowSource,
@@ -57,7 +57,7 @@ const evaluateRun = async (
     const plan = planEvaluation(of, {});
     if (plan.data === null) continue;
     try {
-      // The saved weights hold for rows as they are; those in training may be for rows that are scaled.
+      // The saved weights hold for unscaled rows; those in training may be for scaled rows.
       const { worker } = source;
       await using dictionary = await AutoEncoder.load(folder.weights, { worker, device: config.device });
       const evaluation = await evaluate(dictionary, {
@@ -83,7 +83,7 @@ const evaluateRun = async (
   }
 };
 
-/** The two ways in which an evaluation may fail to come about although the run is a success. */
+/** The two ways in which the evaluation may be missing although the run succeeded. */
 const whyNot = (error: unknown, signal: AbortSignal | undefined): string | undefined => {
   if (signal?.aborted && error instanceof CancelledError) return "The evaluation was stopped; the weights are saved.";
   if (error instanceof DictlearnError && error.code === "no_tokens") {

@@ -2,11 +2,11 @@ import { bufferShape, rowsAppended } from "../buffer/index.ts";
 import type { Estimate, ResolvedDictionary, ResolvedRun } from "../config/index.ts";
 import type { Widths } from "../nnsight/index.ts";
 
-/** Floating-point operations of a run; null where the end of the text decides. */
+/** Floating-point operations of a run; null where the run ends with its text. */
 export interface RunFlops {
-  /** Of the model, for one token of a full context; 0 where there is none. */
+  /** Of the model, per token of a full context; 0 where there is none. */
   readonly model_per_token: number;
-  /** Tokens that are run through the model: those that are trained on, and those that are left in the buffer. */
+  /** Tokens that are run through the model: those trained on, and those left in the buffer. */
   readonly model_tokens: number | null;
   readonly model: number | null;
   /** Of all steps of all dictionaries. */
@@ -21,13 +21,13 @@ export interface FlopsFacts {
   readonly dictionaries: readonly Widths[];
   /** Batches of cached rows, when there is no buffer. */
   readonly cachedBatches?: number;
-  /** What the model takes for one context, counted in a forward pass; undefined where there is no model. */
+  /** The model's operations for one context, counted in a forward pass; undefined where there is no model. */
   readonly model?: { readonly partial: number; readonly full: number } | undefined;
 }
 
 /**
- * What a run computes, in products of matrices: 2·a·b·c for (a, b) times (b, c). Left out is what works number by number,
- * the optimiser above all, and what comes now and then: metrics, resampling, the evaluation at the end.
+ * Counts a run's matrix products: 2·a·b·c for (a, b) times (b, c). Leaves out elementwise work, above all the
+ * optimiser, and occasional work: metrics, resampling, the final evaluation.
  *
  * total = model_per_token · model_tokens + Σ over dictionaries of steps · `stepFlops`
  */
@@ -59,11 +59,12 @@ export const runFlops = (
 };
 
 /**
- * One step of one dictionary on B rows, d_in to d_out wide, as long as all features are worked on: at most, then.
+ * One step of one dictionary on B rows, d_in to d_out wide, if all features are computed; an upper bound.
  *
- * With gradients in closed form 2·m·(B·(2 d_in + 3 d_out) + d_in): the encoder's product forward and for its weights, the
- * decoder's forward, for its weights and for the features; what the input's bias takes is one row's. By autograd
- * (`adam_arithmetic: plain`) that bias takes a product of its own: 2·m·B·(3 d_in + 3 d_out). `fired: updated` encodes once more.
+ * With gradients in closed form 2·m·(B·(2 d_in + 3 d_out) + d_in): the encoder's product forward and for its weights,
+ * the decoder's forward, for its weights and for the features; the input bias costs one row. With autograd
+ * (`adam_arithmetic: plain`) that bias needs a separate product: 2·m·B·(3 d_in + 3 d_out). `fired: updated` encodes
+ * once more.
  */
 export const stepFlops = (
   { dictionary_size: size, train }: Pick<ResolvedDictionary, "dictionary_size" | "train">,

@@ -6,7 +6,7 @@ import { stepsPerMessage } from "./plan.ts";
 import type { Progress, StateKeeper } from "./state-keeper.ts";
 import type { Trainee } from "./trainee.ts";
 
-/** Messages in flight: enough that the worker never waits, few enough that a stop is near. */
+/** Messages in flight: enough that the worker never waits, few enough to stop soon. */
 const WINDOW_DEPTH = 4;
 
 export interface LoopOptions {
@@ -14,9 +14,9 @@ export interface LoopOptions {
   readonly signal?: AbortSignal | undefined;
   /** Where to save the dictionary after `step`; undefined saves nothing. */
   readonly checkpointPath?: (trainee: Trainee, step: number) => string;
-  /** Where an interrupted run is taken up again. */
+  /** Where an interrupted run resumes. */
   readonly from?: Progress;
-  /** Saves the state that a run can be taken up from. */
+  /** Saves the state that a run can resume from. */
   readonly keeper?: StateKeeper | undefined;
 }
 
@@ -78,7 +78,7 @@ export const trainLoop = async (
   await window.drain();
   if (reason === "interrupted") await keeper?.save({ step, tokens });
   else await keeper?.settle();
-  // dictionary_learning ddac948 takes a batch before it looks whether there is a step left.
+  // dictionary_learning ddac948 takes a batch before it checks whether a step is left.
   if (reason === "steps" && trainees.some(({ settings }) => settings.fetch_surplus_batch)) await fetchSurplus(source);
   return { reason, steps: step, tokens };
 };
@@ -119,7 +119,9 @@ const afterStep = async (
   }
 };
 
-/** The schedule's word, and where it says yes, whether the source has enough rows left to train what is new. */
+/**
+ * What the schedule says; where it says yes, also whether the source has enough rows left to train the new features.
+ */
 const whetherToResample = async (trainee: Trainee, step: number, { window, source }: Omit<After, "options">) => {
   const planned = trainee.resamplingAt(step);
   if (planned !== "due" || trainee.settings.resample_last_step) return planned;
@@ -139,7 +141,7 @@ const resample = async (trainee: Trainee, step: number, { window, source, option
   options.observe({ type: "resampled", dictionary: trainee.name, step, ...resampled });
 };
 
-/** The statistics of the last batch under the present weights. */
+/** The statistics of the last batch under the current weights. */
 export const measure = async (
   source: RowSource,
   trainee: Trainee,
@@ -150,7 +152,7 @@ export const measure = async (
   return { step, lr: trainee.learningRate(step), tokens_seen: tokens, ...result };
 };
 
-/** What gives these features of a trainee a new start after step `step`. */
+/** The request that resamples these features of a trainee after step `step`. */
 export const resampleParams = (
   source: RowSource,
   trainee: Trainee,
@@ -166,7 +168,7 @@ export const resampleParams = (
   resampling: trainee.resampling,
 });
 
-/** What measures the last batch of a trainee after step `step`. */
+/** The request that measures the last batch of a trainee after step `step`. */
 export const metricsParams = (source: HeldRows, trainee: Trainee, step: number) => ({
   source: source.ref,
   trainee: trainee.ref,
@@ -182,7 +184,7 @@ const stepLimit = (source: RowSource, active: readonly Trainee[]): number =>
     active.map(({ dictionary }) => dictionary),
   );
 
-/** undefined when the signal fired while rows were being made. */
+/** undefined when the signal fired while rows were being computed. */
 const nextBatches = async (
   source: RowSource,
   most: number,
@@ -191,7 +193,7 @@ const nextBatches = async (
   try {
     return await source.next(most, signal);
   } catch (error) {
-    // A step that failed explains what failed behind it.
+    // A step that failed explains the failures after it.
     await window.drain();
     if (signal?.aborted) return undefined;
     throw error;

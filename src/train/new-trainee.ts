@@ -7,7 +7,7 @@ import { randomStream } from "../seeds.ts";
 import type { Scope } from "../worker/index.ts";
 import { Trainee } from "./trainee.ts";
 
-/** The keys of the config's `train`, and what else a dictionary of its own needs. */
+/** The keys of the config's `train`, and what else a single dictionary needs. */
 export interface TraineeInput extends TrainSettingsInput {
   /** Number of features. */
   readonly dictionary_size: number;
@@ -20,8 +20,8 @@ export interface TraineeInput extends TrainSettingsInput {
 }
 
 /**
- * A fresh dictionary with an optimiser for the first site of a source; `scope` owns both, and their random stream. `caller` is
- * the script's function. Throws a `ConfigError` for what a config's `train` may not say either.
+ * A fresh dictionary with an optimiser for the first site of a source; `scope` owns both, and their random stream.
+ * `caller` is the script's function. Throws a `ConfigError` for everything that is invalid in a config's `train`.
  */
 export const newTrainee = async (
   source: RowSource,
@@ -42,12 +42,12 @@ export const newTrainee = async (
   return scope.use(await Trainee.create(dictionary, { name: "sae", site: 0, settings, autocast, generator }));
 };
 
-/** Before its first step: finds the scale of its rows, where that is asked for. */
+/** Runs before the first step: finds the scale of the rows, where the settings ask for it. */
 export const normalize = async (trainee: Trainee, source: RowSource, signal?: AbortSignal): Promise<void> => {
   if (trainee.settings.normalize_activations && (await source.fill(signal))) await trainee.normalize(source);
 };
 
-/** Makes a dictionary that was trained on scaled rows one for the rows as they are. */
+/** Converts a dictionary that was trained on scaled rows to unscaled rows. */
 export const restoreScale = async ({ dictionary, scale }: Trainee): Promise<void> => {
   if (scale === 1) return;
   await dictionary.worker.call("dictionary.scale_biases", { dictionary: dictionary.ref, factor: 1 / scale });

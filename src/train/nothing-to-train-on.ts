@@ -1,7 +1,7 @@
 import type { RowSource } from "../buffer/index.ts";
 import { DictlearnError } from "../errors.ts";
 
-/** The error of a training whose first batch is not there. */
+/** The error of a training that has no first batch. */
 export const nothingToTrainOn = ({ shortage }: Pick<RowSource, "shortage">): DictlearnError => {
   const [message, hint] = WHY[shortage];
   return new DictlearnError(`There is nothing to train on: ${message}.`, { code: "no_tokens", hint });

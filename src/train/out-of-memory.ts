@@ -2,7 +2,7 @@ import type { RunConfig } from "../config/index.ts";
 import { DictlearnError } from "../errors.ts";
 import { OutOfMemoryError } from "../worker/index.ts";
 
-/** What did not fit, and the keys that make it smaller. The model's pass is not among them: its batch halves by itself. */
+/** What did not fit, and the keys that reduce it. The model's pass is missing: its batch halves by itself. */
 const KEYS: readonly [method: RegExp, hint: (config: RunConfig) => string][] = [
   [/^model\./, () => "Set model_dtype: bfloat16, or name a smaller model."],
   [
@@ -16,7 +16,10 @@ const KEYS: readonly [method: RegExp, hint: (config: RunConfig) => string][] = [
   ],
 ];
 
-/** Adds to an out of memory the key to lower, and a size to try. Other errors, and those that have a hint, are left alone. */
+/**
+ * Adds to an out-of-memory error the key to lower and a size to try. Leaves other errors, and those with a hint,
+ * unchanged.
+ */
 export const explainOutOfMemory = (error: unknown, config: RunConfig): unknown => {
   if (!(error instanceof OutOfMemoryError) || error.hint !== undefined) return error;
   const hint = KEYS.find(([method]) => method.test(error.method))?.[1](config);

@@ -10,7 +10,7 @@ import type { Observer } from "./events.ts";
 import { type LoopResult, measure } from "./loop.ts";
 import type { Trainee } from "./trainee.ts";
 
-/** Makes the dictionaries' folders and writes each one's config.json, unless a run that is taken up has it already. */
+/** Creates the dictionaries' folders and writes each config.json, unless a resumed run has it already. */
 export const prepareFolders = async (
   output: OutputFolder,
   source: RowSource,
@@ -31,7 +31,7 @@ export const prepareFolders = async (
   return folders;
 };
 
-/** Saves what was trained: `ae.pt` after the last step, or a checkpoint where the run was interrupted. */
+/** Saves the trained dictionaries: `ae.pt` after the last step, or a checkpoint where the run was interrupted. */
 export const saveResults = async (
   source: RowSource,
   trainees: readonly Trainee[],
@@ -54,13 +54,13 @@ export const saveResults = async (
 
 export interface FailureFacts {
   readonly trainees: readonly Trainee[];
-  /** Steps that were run. */
+  /** Steps run. */
   readonly steps: number;
   /** The last checkpoint of each dictionary that has one. */
   readonly lastCheckpoints: ReadonlyMap<string, string>;
 }
 
-/** Adds to a failure of the numbers what the user needs to know of the run: whose, when, and the last good checkpoint. */
+/** Adds context to a numerical failure: which dictionary, when, and the last good checkpoint. */
 export const explainFailure = (error: unknown, { trainees, steps, lastCheckpoints }: FailureFacts): unknown => {
   if (!(error instanceof RemoteError) || !FAILURES_OF_NUMBERS.has(error.code)) return error;
   const several = trainees.length > 1;
@@ -80,8 +80,8 @@ export const explainFailure = (error: unknown, { trainees, steps, lastCheckpoint
 const FAILURES_OF_NUMBERS = new Set(["non_finite_loss", "non_finite_weights", "all_dead"]);
 
 /**
- * Says how the run continues once the cause of a failure is gone: nothing up to the last state is lost. A failure that only
- * another config helps against is left alone, since a run keeps its config.
+ * Says how to continue the run once the cause of a failure is gone: nothing up to the last state is lost. Leaves
+ * failures that only another config would fix unchanged, since a run keeps its config.
  */
 export const explainStop = (
   error: unknown,
@@ -105,12 +105,12 @@ const afterHint = (command: string, hint: string | undefined): string =>
 const beforeHint = (command: string, hint: string | undefined): string =>
   `Continue with ${command}.${hint === undefined ? "" : ` If that fails again, start another run: ${hint}`}`;
 
-/** What helps against a failure, by its code; `command` continues the run. */
+/** The remedy for a failure, by its code; `command` continues the run. */
 const CURES: Readonly<Record<string, (command: string, hint: string | undefined) => string>> = {
   cannot_write: (command) => afterHint(command, "Make room or mend the permissions."),
   broken_file: afterHint,
   malformed_line: afterHint,
-  // What was read has the field, so another field would not do.
+  // The data read so far has the field, so another field would not help.
   missing_field: (command) => afterHint(command, "Write that field into the record, or remove the record."),
   hub_unreachable: afterHint,
   device_failed: beforeHint,
@@ -120,7 +120,7 @@ const CURES: Readonly<Record<string, (command: string, hint: string | undefined)
   defect: (command) => `If it happens again when you continue with ${command}, it is a defect: please report it.`,
 };
 
-/** The failure of an evaluation at the end of a run, which is done all the same. */
+/** Explains the failure of an evaluation at the end of a run; the run is done all the same. */
 export const explainEvaluation = (error: unknown, { path }: OutputFolder): unknown => {
   if (!(error instanceof DictlearnError)) return error;
   const measure = `The weights are saved; \`dictlearn evaluate ${shellQuoted(path)}\` evaluates them.`;

@@ -1,6 +1,6 @@
 /**
- * Multiply-adds that one message may hold: some ten milliseconds, so that a run can be stopped soon. At the end of a message a
- * GPU has nothing to do until the next one is read, which at the published size is a fifth of a step.
+ * Multiply-adds that one message may hold: some ten milliseconds, so that a run can stop soon. After each message a GPU
+ * idles until the next one is read, which at the published size is a fifth of a step.
  */
 const WORK_PER_MESSAGE = { cpu: 2 ** 30, gpu: 2 ** 40 };
 const MOST_STEPS_PER_MESSAGE = 64;
@@ -13,7 +13,7 @@ export interface StepWork {
   readonly device: string;
 }
 
-/** How many steps one message carries. A function of shapes and devices alone, and the result does not depend on it. */
+/** How many steps one message carries. Depends on shapes and devices alone, and the result does not depend on it. */
 export const stepsPerMessage = (batchRows: number, dictionaries: readonly StepWork[]): number => {
   const work = dictionaries.reduce(
     (sum, { shape: { inputWidth, outputWidth, size } }) =>

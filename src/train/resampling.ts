@@ -4,7 +4,7 @@ export interface ResamplingSettings {
   readonly resample_steps: number | null;
   /** `drop-first-step`: what fires at the window's first step is forgotten, as in dictionary_learning ddac948. */
   readonly resample_window: "count-first-step" | "drop-first-step";
-  /** Resample even when too few steps are left to train the new features. */
+  /** Resample even when too few steps are left to train the resampled features. */
   readonly resample_last_step: boolean;
 }
 
@@ -12,8 +12,8 @@ export interface ResamplingSettings {
 const DEAD_WINDOW_WITHOUT_RESAMPLING = 1000;
 
 /**
- * `due`: resample after this step. `too-late`: the schedule says so, but the new features could not be trained.
- * `batchesLeft` is how many batches the source still has, null while nobody knows.
+ * `due`: resample after this step. `too-late`: the schedule says so, but too little training is left for the new
+ * features. `batchesLeft`: batches left in the source, null while unknown.
  */
 export const resamplingAt = (
   step: number,
@@ -22,7 +22,7 @@ export const resamplingAt = (
 ): "due" | "too-late" | "no" => {
   const { resample_steps: every, steps, resample_last_step } = settings;
   if (every === null || step % every !== every - 1) return "no";
-  // A feature that gets less than half a window to train in would be saved half made.
+  // A feature with less than half a window to train in would be saved half trained.
   const stepsLeft = Math.min(steps === null ? Number.POSITIVE_INFINITY : steps - 1 - step, batchesLeft ?? Infinity);
   return resample_last_step || stepsLeft >= Math.max(1, Math.floor(every / 2)) ? "due" : "too-late";
 };
@@ -35,6 +35,6 @@ export const deadSince = (step: number, settings: ResamplingSettings): number =>
   return resample_window === "drop-first-step" ? start + 1 : start;
 };
 
-/** As `deadSince`, at any step, for the metrics: a window of the same length, cut at the beginning of the run. */
+/** As `deadSince`, at any step, for the metrics: a window of the same length that does not reach before the run. */
 export const deadSinceForMetrics = (step: number, settings: ResamplingSettings): number =>
   Math.max(0, deadSince(step, settings));

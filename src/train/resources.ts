@@ -5,7 +5,7 @@ import type { SiteSpec, Widths } from "../nnsight/index.ts";
 import type { Worker } from "../worker/index.ts";
 import { siteIndex } from "./sites.ts";
 
-/** What is known of the rows before any memory is taken for them. */
+/** What is known about the rows before any memory is allocated for them. */
 export interface RowFacts {
   /** One entry for each site. */
   readonly widths: readonly Widths[];
@@ -28,7 +28,7 @@ export const dictionaryWidths = (run: ResolvedRun, sites: readonly SiteSpec[], r
 
 const widthsOf = ({ widths }: RowFacts, site: number): Widths => widths[site] ?? { input: 0, output: 0 };
 
-/** Throws when the memory or the disk of this machine is not enough for the run. */
+/** Throws when this machine has too little memory or disk for the run. */
 export const requireResources = (estimate: Estimate, { config }: ResolvedRun, worker: Worker): void => {
   const { output } = config;
   const cpu = worker.info.devices.find(({ kind }) => kind === "cpu");

@@ -6,12 +6,12 @@ import type { Observer } from "./events.ts";
 const MOST_RESTARTS = 3;
 const FIRST_PAUSE_MS = 500;
 const PAUSE_FACTOR = 3;
-/** A worker that lived for so long did not die of what the one before it died of. */
+/** A worker that lived this long did not die of its predecessor's cause. */
 const STABLE_MS = 120_000;
 
 /**
- * What to do after a worker was lost that had lived for `lived` milliseconds and was the last of `restarts` restarts in a
- * row: the new count and the pause before the next one, in milliseconds; undefined: give up.
+ * Decides after a lost worker that had lived for `lived` milliseconds and was the last of `restarts` consecutive
+ * restarts: returns the new count and the pause before the next restart, in milliseconds; undefined: give up.
  */
 export const nextRestart = (restarts: number, lived: number): { restarts: number; pause: number } | undefined => {
   const inRow = lived >= STABLE_MS ? 0 : restarts;
@@ -20,13 +20,13 @@ export const nextRestart = (restarts: number, lived: number): { restarts: number
 };
 
 export interface RestartOptions {
-  /** Starts another worker; without it a lost worker is the end. */
+  /** Starts another worker; without it, a lost worker ends the run. */
   readonly start: (() => Promise<Worker>) | undefined;
   readonly observe: Observer;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Does `work` with a worker, and does it again with a new one when that is lost: killed, hung, or its device broken. */
+/** Does `work` with a worker, and repeats it with a new one when that is lost: killed, hung, or its device broken. */
 export const withRestarts = async <T>(
   first: Worker,
   work: (worker: Worker) => Promise<T>,
@@ -55,7 +55,7 @@ export const withRestarts = async <T>(
   }
 };
 
-/** Whether an error says that the worker is gone or good for nothing, rather than that the run cannot go on. */
+/** Whether an error means that the worker is gone or unusable, rather than that the run cannot continue. */
 export const isLoss = (error: unknown, restarted = false): error is DictlearnError =>
   error instanceof WorkerDiedError ||
   (restarted && error instanceof WorkerStartError) ||

@@ -11,7 +11,7 @@ export const parseResumeEvery = (value: number | string): ResumeEvery =>
     ? { steps: value }
     : { milliseconds: Number(value.slice(0, -1)) * (UNITS[value.slice(-1)] ?? Number.NaN) };
 
-/** How many steps may be sent at once after `step` steps, so that a state can be saved when it is due. */
+/** How many steps can be sent at once after `step` steps, so that a state can be saved when it is due. */
 export const stepsUntilSave = (step: number, every: ResumeEvery): number =>
   "steps" in every ? stepsThrough(step, every.steps, every.steps - 1) : Number.POSITIVE_INFINITY;
 

@@ -20,17 +20,17 @@ import type { Trainee } from "./trainee.ts";
 const BEGINNING: Progress = { step: 0, tokens: 0 };
 
 export interface RunOnDisk extends Durable {
-  /** Whether nothing of the run was there before. */
+  /** Whether the run starts from scratch. */
   readonly fresh: boolean;
-  /** Whether its model, text or rows have another path than before. */
+  /** Whether its model, text or rows have a different path than before. */
   readonly moved: boolean;
-  /** Names of the text files that are not what they were. */
+  /** Names of the text files that changed. */
   readonly changed: readonly string[];
 }
 
 /**
- * What the folder holds of the run: what it can be taken up from, or, in an empty folder, the record that makes it a run.
- * Throws when it holds another run, or when an input file is not what it was.
+ * The run as the folder holds it: the state to resume from, or, in an empty folder, the record that starts a run.
+ * Throws when the folder holds another run, or when an input file has changed.
  */
 export const openRun = async (
   output: OutputFolder,
@@ -47,13 +47,13 @@ export const openRun = async (
   return reopened(durable, run, observe);
 };
 
-/** What a run reads and is computed with. */
+/** What a run reads, and the machine that computes it. */
 export const factsOf = async (source: ResumableSource, device: string): Promise<Omit<RunRecord, "config">> => {
   const { versions, threads } = source.worker.info;
   return { inputs: await fingerprint(source.inputs), versions: { dictlearn: version, ...versions }, device, threads };
 };
 
-/** A run of which nothing was there before. */
+/** A run that starts from scratch. */
 export const begun = (run: RunRecord): RunOnDisk => ({
   run,
   last: undefined,
@@ -64,12 +64,12 @@ export const begun = (run: RunRecord): RunOnDisk => ({
 });
 
 /**
- * A run that goes on, now that its settings proved the same. Throws `changed_input` when a file of the model or of rows is not
- * what it was. What computed first stays on record; the inputs, and keys that may change, are those of now.
+ * A resumed run, once its settings proved the same. Throws `changed_input` when a file of the model or of rows has
+ * changed. The machine that computed first stays on record; inputs and changeable keys are the current ones.
  */
 export const reopened = (durable: Durable, now: RunRecord, observe: Observer): RunOnDisk => {
   const { run, last, damage } = durable;
-  // From its beginning it reads whatever is there now.
+  // A run from its beginning reads the current files.
   const moved = last === undefined ? [] : movedKeys(run, now);
   const changed = last === undefined ? [] : changedTexts(run.inputs, now.inputs);
   for (const message of [...damage, ...differences(run, now)]) observe({ type: "notice", message });
@@ -77,7 +77,7 @@ export const reopened = (durable: Durable, now: RunRecord, observe: Observer): R
   return { ...durable, run: { ...run, config, inputs }, fresh: false, moved: moved.length > 0, changed };
 };
 
-/** The keys that name other files than before. Throws where there are no files that could be compared. */
+/** The keys that name other files than before. Throws where there are no files to compare. */
 const movedKeys = (then: RunRecord, now: RunRecord): string[] => {
   const keys = [...MOVABLE].filter(([key]) => valueAt(then.config, key) !== valueAt(now.config, key));
   for (const [key, of] of keys) {
@@ -103,7 +103,7 @@ export interface TakeUpOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Brings freshly made objects to where the run's last state was; says where that is. */
+/** Restores freshly created objects to the run's last state; returns its position. */
 export const takeUp = async ({ last, fresh, changed }: RunOnDisk, options: TakeUpOptions): Promise<Progress> => {
   const { source, trainees, generators, observe, signal } = options;
   if (last === undefined) {
@@ -136,7 +136,7 @@ export const takeUp = async ({ last, fresh, changed }: RunOnDisk, options: TakeU
   return { step: state.step, tokens: state.tokens };
 };
 
-/** Takes the folders back to the same place. */
+/** Takes the folders back to the same step. */
 export const rewindFolders = (
   { last, fresh }: RunOnDisk,
   trainees: readonly Trainee[],
@@ -151,7 +151,7 @@ export const rewindFolders = (
   }
 };
 
-/** What saves the run's state while it trains; undefined when the config wants none. */
+/** Saves the run's state while it trains; undefined when the config asks for none. */
 export const createKeeper = (
   source: RunSource,
   trainees: readonly Trainee[],
@@ -178,7 +178,7 @@ export const createKeeper = (
   });
 };
 
-/** What computes otherwise now than when the run was started, one sentence each. */
+/** What computes differently than when the run started, one sentence each. */
 export const differences = (then: RunRecord, now: Omit<RunRecord, "inputs">): string[] => {
   const found: string[] = [];
   const names = Object.keys(then.versions).filter((name) => then.versions[name] !== now.versions[name]);

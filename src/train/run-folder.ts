@@ -1,6 +1,6 @@
 import { type ClaimOptions, OutputFolder } from "../checkpoint/index.ts";
 
-/** The output folder of a run: taken once the input has proved good, and given back without a trace if nothing came of it. */
+/** The output folder of a run: taken once the input is checked, and released without a trace if no run started. */
 export class RunFolder implements AsyncDisposable {
   readonly #path: string;
   readonly #options: ClaimOptions;

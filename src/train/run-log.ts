@@ -2,7 +2,7 @@ import type { BufferEvents } from "../buffer/index.ts";
 import type { JsonlSink } from "../metrics/index.ts";
 import type { Observer, RunEvent } from "./events.ts";
 
-/** Passes events on to the caller and to the metrics files, and remembers what a failure has to mention. */
+/** Passes events on to the caller and to the metrics files, and remembers what an error message must mention. */
 export class RunLog {
   readonly lastCheckpoints = new Map<string, string>();
   /** Steps run so far. */
@@ -11,7 +11,7 @@ export class RunLog {
   evaluating = false;
   readonly #observe: Observer;
   #sinks: readonly JsonlSink[] = [];
-  /** What happened before the files were there. */
+  /** Events from before the files existed. */
   #early: RunEvent[] = [];
 
   constructor(observe: Observer) {
@@ -36,14 +36,14 @@ export class RunLog {
       }),
   };
 
-  /** Forgets what an attempt that failed has left. */
+  /** Forgets the events of a failed attempt. */
   begin(): void {
     this.#early = [];
     this.step = 0;
     this.evaluating = false;
   }
 
-  /** Events go to these files from now on, those from before first. */
+  /** Writes events to these files from now on, earlier ones first. */
   open(sinks: readonly JsonlSink[]): Disposable {
     this.#sinks = sinks;
     for (const event of this.#early.splice(0)) for (const sink of sinks) sink.observe(event);

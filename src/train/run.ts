@@ -23,7 +23,7 @@ import type { Trainee } from "./trainee.ts";
 export interface RunOptions {
   readonly observe: Observer;
   readonly signal?: AbortSignal;
-  /** Replace what an earlier run left in the output folder. */
+  /** Replace the files of an earlier run in the output folder. */
   readonly overwrite?: boolean;
   /** Continue the run that the output folder holds, from its last state. */
   readonly resume?: boolean;
@@ -48,11 +48,11 @@ export interface RunResult extends LoopResult {
 }
 
 /**
- * One run, from the config to the folder: text → contexts → activations → buffer → steps → `ae.pt`. A worker that is lost
- * is replaced, and the run taken up from its last state.
+ * One run, from the config to the folder: text → contexts → activations → buffer → steps → `ae.pt`. A worker that is
+ * lost is replaced, and the run resumes from its last state.
  */
 export const runTraining = async (run: ResolvedRun, worker: Worker, options: RunOptions): Promise<RunResult> => {
-  // Whatever can be wrong with the input is found before the output folder exists.
+  // All input errors are found before the output folder exists.
   checkRun("runTraining", run, worker);
   checkOptions(OPTIONS, options, "runTraining");
   requireAvailable(run);
@@ -68,7 +68,7 @@ export const runTraining = async (run: ResolvedRun, worker: Worker, options: Run
   }
 };
 
-/** The run as far as one worker's life goes: from its beginning or its last state to its end. */
+/** The part of a run that one worker computes: from the beginning or the last state to the end. */
 const trainOnce = async (
   run: ResolvedRun,
   worker: Worker,

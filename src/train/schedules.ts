@@ -1,4 +1,4 @@
-/** What the rate and the penalty depend on. Steps are counted from 0. */
+/** The settings of the rate and the penalty. Steps are counted from 0. */
 export interface ScheduleSettings {
   readonly lr: number;
   readonly steps: number | null;
@@ -9,11 +9,11 @@ export interface ScheduleSettings {
   readonly decay_start: number | null;
   readonly sparsity_penalty: number;
   readonly sparsity_warmup_steps: number;
-  /** Steps over which the rate grows again after a resampling. */
+  /** Steps over which the rate warms up again after a resampling. */
   readonly resample_warmup_steps: number;
 }
 
-/** Rises linearly to 1 over `length` steps; `position` counts from 1 at the first of them. */
+/** Rises linearly to 1 over `length` steps; `position` counts from 1 at the first. */
 const ramp = (position: number, length: number): number => (length <= 0 ? 1 : Math.min(position / length, 1));
 
 /** The learning rate of step `step`; `resampledAt` is the step after which dead features were resampled last. */

@@ -29,17 +29,17 @@ const STEP = optionsOf<StepOptions>(
 );
 const SOURCE = kinds.having<RowSource>("an ActivationBuffer or CachedRows", "worker", "ref", "widths", "next");
 
-/** Throws a `ConfigError` for what is no source of rows, and for options that are none or of the wrong kind. */
+/** Throws a `ConfigError` for an invalid source of rows, and for missing or invalid options. */
 export const checkTraining = (caller: keyof typeof OPTIONS, source: RowSource, options: unknown): void => {
   checkArguments(caller, { source: [source, SOURCE] });
   if (isPlain(options)) refuseRunKeys(options, caller);
   checkOptions(OPTIONS[caller], options, caller);
 };
 
-/** The same of a step. */
+/** As `checkTraining`, for the options of a step. */
 export const checkStep = (options: StepOptions): void => checkOptions(STEP, options, "Trainer.step");
 
-/** Throws a `ConfigError` for what is no run, or no worker. */
+/** Throws a `ConfigError` for an invalid run or worker. */
 export const checkRun = (caller: string, run: ResolvedRun, worker: Worker): void => {
   checkArguments(caller, { run: [run, runKind], worker: [worker, WORKER] });
 };

@@ -10,14 +10,14 @@ import { parseResumeEvery, type ResumeEvery } from "./resume-policy.ts";
 import { type Progress, StateKeeper } from "./state-keeper.ts";
 import type { Trainee } from "./trainee.ts";
 
-/** Going on after an interruption, in a script. */
+/** How a script's training resumes after an interruption. */
 export interface ResumeOptions {
   /** Folder of the training: its state goes into `resume/` there. */
   readonly save_dir?: string;
   /**
-   * What is kept in `save_dir/resume` for going on after an interruption: `exact`, so that the training ends in the bytes of
-   * an undisturbed one; `light`, which goes on with fresh rows; `off`, which is the default. A call that finds the state of
-   * one before, with the same options and a buffer made in the same way, goes on from it. The rows must come from a file or a
+   * The state kept in `save_dir/resume` to resume after an interruption: `exact`, for a result byte-identical to an
+   * uninterrupted training; `light`, which resumes with fresh rows; `off`, the default. A call with the same options
+   * and a buffer created the same way resumes from the state of the previous call. The rows must come from a file or a
    * dataset (`ActivationBuffer.create` with a path, or `CachedRows`), not from the script's own strings.
    */
   readonly resume?: "exact" | "light" | "off";
@@ -27,10 +27,10 @@ export interface ResumeOptions {
 
 const RESUME_EVERY = 500;
 
-/** A source that can be made again as it was. */
+/** A source that can be created again identically. */
 type RepeatableSource = ResumableSource & { readonly recipe: Recipe };
 
-/** What a script's training is kept by. */
+/** The description under which a script's training is kept. */
 export interface Resumable {
   readonly source: RepeatableSource;
   readonly save_dir: string;
@@ -39,8 +39,8 @@ export interface Resumable {
 }
 
 /**
- * undefined where nothing is to be kept. Throws a `ConfigError`, in the name of `caller`, for options that do not go together
- * and for rows that cannot be made again; touches nothing.
+ * undefined where nothing is to be kept. Throws a `ConfigError`, in the name of `caller`, for conflicting options and
+ * for rows that cannot be recreated; changes nothing.
  */
 export const requireResumable = (
   source: RowSource,
@@ -62,19 +62,19 @@ const isRepeatable = (source: RowSource): source is RepeatableSource => "recipe"
 
 interface ScriptRunOptions {
   readonly input: TraineeInput;
-  /** `own`: the steps are those of a loop of the script's own, which goes on from no other loop's state. */
+  /** `own`: the steps are those of a custom loop, which resumes from no other loop's state. */
   readonly loop: "trainSAE" | "own";
   readonly observe: Observer;
 }
 
 /**
- * A training of a script, with its state in `save_dir/resume`: taken up from there where the same script was at work before.
- * The folder is held by a lock, so that two scripts never write into it.
+ * A training of a script, with its state in `save_dir/resume`, from which it resumes if the same script ran before. The
+ * folder is locked, so that two scripts never write into it.
  */
 export class ScriptRun implements AsyncDisposable {
-  /** Where the training goes on, or begins. */
+  /** The step at which the training starts or resumes. */
   readonly from: Progress;
-  /** Whether the folder held nothing of it before. */
+  /** Whether the training starts from scratch. */
   readonly fresh: boolean;
   readonly keeper: StateKeeper;
   readonly #folder: OutputFolder;
@@ -90,8 +90,8 @@ export class ScriptRun implements AsyncDisposable {
   }
 
   /**
-   * `trainee` is fresh. Throws `ConfigError` where the folder has a training with other options, `not_resumable` where it has
-   * a config's run, and `changed_input` where a file is not what it was.
+   * `trainee` is fresh. Throws `ConfigError` where the folder has a training with other options, `not_resumable` where
+   * it has a config's run, and `changed_input` where a file has changed.
    */
   static async open(
     { source, save_dir, kind, every }: Resumable,
@@ -130,7 +130,7 @@ export class ScriptRun implements AsyncDisposable {
     }
   }
 
-  /** The training is done, and there is nothing left to go on with. */
+  /** The training is done, and nothing is left to resume. */
   finish(): void {
     this.#folder.resume.remove();
   }
@@ -141,7 +141,7 @@ export class ScriptRun implements AsyncDisposable {
   }
 }
 
-/** What the folder holds of the same training; where it holds nothing, what the training is. */
+/** The record of the same training in the folder; where there is none, a new one. */
 const recordOf = async (
   { path, resume }: OutputFolder,
   {
@@ -154,7 +154,7 @@ const recordOf = async (
   const dictionary = { dictionary_size, seed, dtype, autocast };
   const own = loop === "own" ? { loop } : {};
   const all = { ...source.recipe, ...own, dictionary, train: trainee.settings };
-  // As it comes back from JSON.
+  // As parsed from JSON.
   const script: Record<string, unknown> = JSON.parse(JSON.stringify(all));
   const device = resolveDevice(source.worker, input.device ?? "auto");
   const run = { config: { script }, ...(await factsOf(source, device)) };

@@ -24,7 +24,7 @@ export interface StateKeeperOptions {
   readonly approve: () => void;
 }
 
-/** Steps done, and rows that they were trained on. */
+/** Steps done, and the rows they were trained on. */
 export interface Progress {
   readonly step: number;
   readonly tokens: number;
@@ -36,8 +36,8 @@ interface Pending {
 }
 
 /**
- * Saves the run's state while it trains. The worker writes its tensors into the system's cache between two steps, and waits
- * for the disk on a thread of its own; this side asks from time to time whether it is done, and then makes the state valid.
+ * Saves the run's state while it trains. The worker writes its tensors into the system's cache between two steps, and
+ * waits for the disk on a separate thread; this process polls whether it is done, and then makes the state valid.
  */
 export class StateKeeper implements AsyncDisposable {
   readonly #source: ResumableSource;
@@ -45,14 +45,14 @@ export class StateKeeper implements AsyncDisposable {
   readonly #options: StateKeeperOptions;
   #starting = false;
   #pending: Pending | undefined;
-  /** Whether a question is under way: the handle must outlive it. */
+  /** Whether a poll is in flight: the handle must outlive it. */
   #looking = false;
   #commit: Promise<void> = Promise.resolve();
   #failure: { readonly error: unknown } | undefined;
   #lastStep: number | undefined;
   #lastTime = performance.now();
 
-  /** `from`: steps of the state that the run was taken up from, if any. */
+  /** `from`: steps of the state that the run resumed from, if any. */
   constructor(
     source: ResumableSource,
     trainees: readonly Trainee[],
@@ -64,12 +64,14 @@ export class StateKeeper implements AsyncDisposable {
     this.#lastStep = from;
   }
 
-  /** How many steps may be sent at once after `step` steps. */
+  /** How many steps can be sent at once after `step` steps. */
   stepsUntilDue(step: number): number {
     return stepsUntilSave(step, this.#options.every);
   }
 
-  /** Called after every message of steps: begins a state when one is due, and looks after the one that is being written. */
+  /**
+   * Called after every message of steps: begins a state when one is due, and checks on the one that is being written.
+   */
   async afterSteps(window: CallWindow, progress: Progress): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
     const pending = this.#pending;
@@ -86,7 +88,7 @@ export class StateKeeper implements AsyncDisposable {
     await window.push("state.save", this.#params(progress), ({ write }) => this.#started(state, write));
   }
 
-  /** Saves the state and waits until it is on the disk. The window must be drained. */
+  /** Saves the state and waits until it is on disk. The window must be drained. */
   async save(progress: Progress): Promise<void> {
     await this.settle();
     if (this.#lastStep === progress.step) return;
@@ -107,7 +109,7 @@ export class StateKeeper implements AsyncDisposable {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** Lets go of a state that is being written: after a failure nobody makes it valid. The window must be drained. */
+  /** Drops a state that is being written: after a failure it never becomes valid. The window must be drained. */
   async [Symbol.asyncDispose](): Promise<void> {
     const pending = this.#pending;
     this.#pending = undefined;
@@ -141,7 +143,7 @@ export class StateKeeper implements AsyncDisposable {
     };
   }
 
-  /** Answers come in order: what the metrics files hold now is what the steps before the copy have written. */
+  /** Answers come in order: the metrics files now hold exactly the output of the steps before the copy. */
   #started(state: Omit<ResumeState, "file">, write: HandleRef): void {
     const { sinks, clock } = this.#options;
     const time = clock === undefined ? {} : { seconds: clock.seconds };

@@ -18,18 +18,18 @@ export interface TrainSAEOptions extends TraineeInput, ResumeOptions {
   readonly save_dir?: string;
   /** Called at every logged step. */
   readonly onMetrics?: (metrics: StepMetrics) => void;
-  /** Hears of everything that happens: steps, metrics, resamplings, checkpoints, states, notices. */
+  /** Called for every event: steps, metrics, resamplings, checkpoints, states, notices. */
   readonly onEvent?: (event: RunEvent) => void;
 }
 
 /**
- * Trains a sparse autoencoder on a buffer's activations and returns it. `steps` is null unless given: training goes on
- * until the text ends. Nothing is written but checkpoints and, with `resume`, the state; call `save` on the result. When
- * `signal` fires, the state is kept, and the dictionary comes back as it is then. The dictionary stays in the worker until
- * its `close`; nothing else of the training does.
+ * Trains a sparse autoencoder on a buffer's activations and returns it. Without `steps`, training continues until the
+ * text ends. Writes only checkpoints and, with `resume`, the state; call `save` on the result. When `signal` fires, the
+ * state is kept and the current dictionary is returned. The dictionary stays in the worker until its `close`;
+ * everything else is freed.
  *
- * @throws {ConfigError} for options that are none or do not go together, and where `save_dir` has the state of a training
- * with other ones.
+ * @throws {ConfigError} for invalid or conflicting options, and where `save_dir` has the state of a training with
+ *   different ones.
  * @throws {DictlearnError} `changed_input`, `damaged_state`, `output_in_use`; `NonFiniteLossError`, `OutOfMemoryError`.
  */
 export const trainSAE = async (source: RowSource, options: TrainSAEOptions): Promise<AutoEncoder> => {
@@ -73,7 +73,7 @@ export const trainSAE = async (source: RowSource, options: TrainSAEOptions): Pro
   return scope.give(trainee.dictionary);
 };
 
-/** Checkpoints that come after the step at which the training goes on: they are made again. */
+/** Checkpoints after the step at which the training resumes: they are written again. */
 const removeStale = (checkpoints: string, trainee: Trainee, step: number): void => {
   const savesAt = (at: number) => trainee.savesAt(at);
   for (const name of staleCheckpoints(readdirSync(checkpoints), { step, savesAt })) rmSync(join(checkpoints, name));

@@ -21,13 +21,13 @@ export interface TraineeOptions {
 /** Rows whose losses are computed at once during a resampling. */
 const RESAMPLE_CHUNK_ROWS = 8192;
 
-/** Where a trainee is, besides what the worker holds of it. */
+/** The position of a trainee, apart from its state in the worker. */
 export interface TraineePosition {
   readonly resampledAt: number | null;
   readonly scale: number;
 }
 
-/** One dictionary in training: its settings, and the numbers that its next steps take. It owns the optimiser alone. */
+/** One dictionary in training: its settings, and the numbers for its next steps. It owns the optimiser alone. */
 export class Trainee implements AsyncDisposable {
   readonly name: string;
   readonly site: number;
@@ -80,7 +80,7 @@ export class Trainee implements AsyncDisposable {
     return this.settings.steps === null || step < this.settings.steps;
   }
 
-  /** How many steps from `step` on can go by before it has to be looked at: to log, save, resample or end. */
+  /** How many steps from `step` on can pass before it needs attention: to log, save, resample or end. */
   stepsUntilStop(step: number): number {
     const { steps, log_steps, save_steps, resample_steps } = this.settings;
     return Math.min(
@@ -91,7 +91,7 @@ export class Trainee implements AsyncDisposable {
     );
   }
 
-  /** The numbers of `count` steps from `step` on. */
+  /** The numbers for `count` steps from `step` on. */
   numbers(step: number, count: number): StepNumbers {
     const steps = Array.from({ length: count }, (_, offset) => step + offset);
     return {
@@ -124,7 +124,7 @@ export class Trainee implements AsyncDisposable {
     return resamplingAt(step, this.settings, batchesLeft);
   }
 
-  /** How its dead features start anew. */
+  /** How its dead features are resampled. */
   get resampling(): Resampling {
     const { settings } = this;
     return {
@@ -148,7 +148,7 @@ export class Trainee implements AsyncDisposable {
     return deadSinceForMetrics(step, this.settings);
   }
 
-  /** What the rows are multiplied by; 1 unless `normalize_activations` is on. */
+  /** The factor that the rows are multiplied by; 1 unless `normalize_activations` is on. */
   get scale(): number {
     return this.#scale;
   }
@@ -160,22 +160,22 @@ export class Trainee implements AsyncDisposable {
     this.#scale = mean_square_norm > 0 ? 1 / Math.sqrt(mean_square_norm) : 1;
   }
 
-  /** What saves the weights so that they hold for rows that are not scaled. */
+  /** The request that saves the weights so that they hold for unscaled rows. */
   saveParams(path: string): Params<"dictionary.save"> {
     return { dictionary: this.dictionary.ref, path, bias_scale: 1 / this.#scale };
   }
 
-  /** The rate grows anew from the step after this one. */
+  /** The rate warms up again from the step after this one. */
   resampled(step: number): void {
     this.#resampledAt = step;
   }
 
-  /** What of it is on this side, for a resume state: the step after which it was resampled last, and its rows' scale. */
+  /** Its position in this process, for a resume state: the step of the last resampling, and the scale of its rows. */
   position(): TraineePosition {
     return { resampledAt: this.#resampledAt ?? null, scale: this.#scale };
   }
 
-  /** Takes up such a position. */
+  /** Restores such a position. */
   resumeAt({ resampledAt, scale }: TraineePosition): void {
     this.#resampledAt = resampledAt ?? undefined;
     this.#scale = scale;

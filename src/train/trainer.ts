@@ -19,35 +19,35 @@ export interface StepOptions {
 }
 
 export interface TrainerOptions extends TraineeInput, ResumeOptions {
-  /** Hears of states that are kept and taken up, and of notices. */
+  /** Called for states that are saved and restored, and for notices. */
   readonly onEvent?: (event: RunEvent) => void;
 }
 
 /**
- * The pieces of a training run for a loop of the script's own: every step takes the rate and the penalty that the script
- * gives it, and the script says when features are resampled, and which. The settings' schedules are not looked at;
- * everything else of them holds (the loss, Adam's constants, how a resampled feature starts anew).
+ * The pieces of a training run for a custom loop: the script gives every step its rate and penalty, and decides when to
+ * resample which features. The settings' schedules are ignored; everything else in them applies (the loss, Adam's
+ * constants, how features are resampled).
  *
- * With `resume: "exact"` the same script, run again, goes on where it was, and ends in the same bytes, if what it decides
- * follows from `steps` and `resampledAt`:
+ * With `resume: "exact"` the same script, run again, resumes where it stopped, and ends with a byte-identical result,
+ * if its decisions follow from `steps` and `resampledAt`:
  *
  *     await using trainer = await Trainer.create(buffer, { dictionary_size: 8192, save_dir: "runs/own", resume: "exact" });
  *     while (trainer.steps < 100_000 && (await trainer.step({ lr: rate(trainer.steps), sparsity_penalty: 1e-3 })));
  *     const ae = await trainer.finish();
  *
- * The dictionary that `finish` returns is the caller's. A trainer that is left before takes its dictionary with it.
+ * The dictionary that `finish` returns is the caller's. A trainer that is closed earlier frees its dictionary.
  */
 export class Trainer implements AsyncDisposable {
   readonly #source: RowSource;
   readonly #trainee: Trainee;
   /** Owns the dictionary, its optimiser and its random stream, until it is finished. */
   readonly #scope: Scope;
-  /** What keeps its state, if anything does, until it is finished. */
+  /** Saves its state, if the settings ask for it, until it is finished. */
   #run: ScriptRun | undefined;
   readonly #window: CallWindow;
   #step: number;
   #tokens: number;
-  /** Steps after which it was last looked whether a state is due: the state before a step holds what the script did since. */
+  /** Steps at the last check whether a state is due: the state before a step includes what the script did since. */
   #looked: number;
   #lr = 0;
 
@@ -67,8 +67,8 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
-   * A fresh dictionary for the first site of `source`, the same as that of `trainSAE` with the same seed; or one that goes on
-   * from the state in `save_dir`. Throws as `trainSAE` does for options that do not go together or are not those of before.
+   * A fresh dictionary for the first site of `source`, the same as that of `trainSAE` with the same seed; or one
+   * restored from the state in `save_dir`. Throws as `trainSAE` does for conflicting or changed options.
    */
   static async create(source: RowSource, options: TrainerOptions): Promise<Trainer> {
     checkTraining("Trainer.create", source, options);
@@ -86,12 +86,12 @@ export class Trainer implements AsyncDisposable {
     return new Trainer(source, trainee, { run, scope: scope.move() });
   }
 
-  /** The dictionary as it is now; while it trains on scaled rows (`normalize_activations`), it is one for these. */
+  /** The current dictionary; while it trains on scaled rows (`normalize_activations`), it is one for these. */
   get dictionary(): AutoEncoder {
     return this.#trainee.dictionary;
   }
 
-  /** Steps that were taken, those before an interruption included. */
+  /** Steps taken, including those before an interruption. */
   get steps(): number {
     return this.#step;
   }
@@ -130,8 +130,8 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
-   * Gives these features a new start, as the settings' `resample_…` keys say (by default Bricken et al. 2023). Returns
-   * those that got one: fewer where there are too few distinct rows.
+   * Resamples these features, as the settings' `resample_…` keys say (by default Bricken et al. 2023). Returns the
+   * resampled ones: fewer where there are too few distinct rows.
    */
   async resample(features: readonly number[]): Promise<readonly number[]> {
     this.#checkFeatures(features);
@@ -144,7 +144,7 @@ export class Trainer implements AsyncDisposable {
     return resampled;
   }
 
-  /** The statistics of the last batch under the present weights. */
+  /** The statistics of the last batch under the current weights. */
   async metrics(): Promise<StepMetrics> {
     this.#requireStep("metrics");
     const step = this.#step - 1;
@@ -152,13 +152,15 @@ export class Trainer implements AsyncDisposable {
     return { step, lr: this.#lr, tokens_seen: this.#tokens, ...result };
   }
 
-  /** With `resume`: saves the state as it is now, and returns once it is on the disk. Otherwise does nothing. */
+  /** With `resume`: saves the current state, and returns once it is on disk. Otherwise does nothing. */
   async saveState(): Promise<void> {
     await this.#window.drain();
     await this.#run?.keeper.save(this.#progress);
   }
 
-  /** Ends the training: the dictionary, made one for the rows as they are. Its state is removed, and all else is freed. */
+  /**
+   * Ends the training: returns the dictionary, converted to unscaled rows. Removes its state and frees everything else.
+   */
   async finish(): Promise<AutoEncoder> {
     if (this.#run !== undefined) {
       await this.#settle(this.#run);
@@ -171,8 +173,8 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
-   * For a script that leaves before the end: a state that is being written becomes whole, `save_dir` is given back to
-   * other scripts, and the dictionary and its optimiser are freed. What `await using` does at the end of its block.
+   * For a script that stops before the end: completes a state that is being written, releases `save_dir` for other
+   * scripts, and frees the dictionary and its optimiser. `await using` calls it at the end of its block.
    */
   async close(): Promise<void> {
     await using _scope = this.#scope;
@@ -180,7 +182,7 @@ export class Trainer implements AsyncDisposable {
     const run = this.#run;
     this.#run = undefined;
     try {
-      // With a worker that is gone, the state before is what is left.
+      // If the worker is gone, the previous state is the last.
       if (run !== undefined && this.#source.worker.alive) await this.#settle(run);
     } finally {
       await run?.[Symbol.asyncDispose]();
@@ -211,7 +213,7 @@ export class Trainer implements AsyncDisposable {
     });
   }
 
-  /** What looks at the last batch needs one. */
+  /** Operations on the last batch need one. */
   #requireStep(caller: string): void {
     if (this.#step === 0)
       throw new ConfigError(`Trainer.${caller}: no step was taken yet, so there is no batch to look at.`);
