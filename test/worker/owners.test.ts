@@ -341,7 +341,12 @@ describe("evaluate and createReport", () => {
       () => measure({ compat: "ddac948", data: ["short"] }),
       { code: "no_tokens" },
     ],
-    ["evaluate at another width", () => measure({ submodule: `${MLP}.dense_h_to_4h` }), { code: "width_mismatch" }],
+    ["evaluate at another place", () => measure({ submodule: `${MLP}.dense_h_to_4h` }), { code: "other_place" }],
+    [
+      "evaluate at another width",
+      () => measure({ submodule: `${MLP}.dense_h_to_4h`, transfer: true }),
+      { code: "width_mismatch" },
+    ],
     ["evaluate whose progress throws", () => measure({ onProgress: fail }), fails],
     ["evaluate, aborted in its first pass", () => measure(abortAt(/Reading/)), { name: "CancelledError" }],
     ["evaluate, aborted in its second pass", () => measure(abortAt(/losses/)), undefined],
