@@ -8,7 +8,7 @@ import sys
 
 
 def main() -> int:
-    """Serves both channels until it is told to stop or its parent is gone."""
+    """Serves both channels until it is told to stop or its parent exits."""
     # Ctrl-C in the terminal reaches the whole foreground group; stopping is Node's decision.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
@@ -29,5 +29,5 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Threads of libraries (tokenisers, downloads) must not keep a worker alive that was told to stop.
+    # Library threads (tokenisers, downloads) must not keep a stopped worker alive.
     os._exit(code)

@@ -6,14 +6,14 @@ import os
 
 import zmq
 
-# Taken out of the environment, so that no process that is started from here inherits it.
+# Removed from the environment, so that child processes do not inherit it.
 SERVER_KEY = os.environ.pop("DICTLEARN_SERVER_KEY", None)
-# Enough for a last answer to leave, not enough to hold up the end.
+# Long enough to send a last answer, too short to delay the exit.
 LINGER_MILLISECONDS = 200
 
 
 def connect(endpoint: str) -> zmq.Socket[bytes]:
-    """A DEALER socket; over tcp as a CURVE client with a key pair of its own."""
+    """A DEALER socket; over tcp as a CURVE client with its own key pair."""
     socket = zmq.Context.instance().socket(zmq.DEALER)
     socket.setsockopt(zmq.LINGER, LINGER_MILLISECONDS)
     if SERVER_KEY is not None:

@@ -1,4 +1,4 @@
-"""The control channel: a thread that answers while torch is busy, and ends the process when its parent is gone."""
+"""The control channel: a thread that answers while torch is busy, and ends the process when its parent exits."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .protocol import ENVELOPE_VERSION, CancelParams
 
 POLL_MILLISECONDS = 250
 PR_SET_PDEATHSIG = 1
-# What msgspec makes of bytes that are no message: too deep a nesting is a RecursionError.
+# What msgspec raises for bytes that are not a message: too deep a nesting is a RecursionError.
 DAMAGED = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, OverflowError)
 
 
 class Request(msgspec.Struct, forbid_unknown_fields=True):
-    """What arrives on either channel, before its parameters are looked at."""
+    """A request on either channel, before its parameters are decoded."""
 
     v: int
     id: int
@@ -40,7 +40,7 @@ class Control(threading.Thread):
         self.stopping = threading.Event()
         self.busy: str | None = None
         if sys.platform == "linux":
-            # The kernel's own guard works even while this process holds the interpreter lock for long.
+            # The kernel's own guard works even while this process holds the interpreter lock for a long time.
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
     def run(self) -> None:

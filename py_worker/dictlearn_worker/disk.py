@@ -1,4 +1,4 @@
-"""Files that are whole or not there, whatever happens meanwhile."""
+"""Atomic files: complete or absent, even after a crash."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> int:
         put_in_place(temporary, path)
         return size
     except (OSError, RuntimeError) as error:
-        # torch ends its archive even where the disk is full, and what fails then hides why.
+        # torch closes its archive even on a full disk, and that failure hides the cause.
         cause = error if isinstance(error, OSError) else error.__context__
         if not isinstance(cause, OSError):
             if temporary is not None:
@@ -50,13 +50,13 @@ def make_folder(path: Path, hint: str) -> None:
 
 
 def put_in_place(temporary: Path, path: Path) -> None:
-    """Gives a file that is on the disk its name, so that it outlasts a power failure."""
+    """Renames a synced file to its final name, so that it survives a power failure."""
     temporary.replace(path)
     sync_folder(path.parent)
 
 
 def cannot_write(path: Path, temporary: Path | None, error: Exception) -> WorkerError:
-    """One sentence that says why; what was written of the file is removed."""
+    """Removes the partial file; returns the failure that says why."""
     if temporary is not None:
         temporary.unlink(missing_ok=True)
     reason = (getattr(error, "strerror", None) or str(error)).lower().rstrip(".")
@@ -64,7 +64,7 @@ def cannot_write(path: Path, temporary: Path | None, error: Exception) -> Worker
 
 
 def sync_folder(path: Path) -> None:
-    """Makes new names and renames in a folder outlast a power failure."""
+    """Makes new names and renames in a folder survive a power failure."""
     folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)

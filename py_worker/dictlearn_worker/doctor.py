@@ -1,6 +1,6 @@
-"""What this interpreter has, as one line of JSON: `python -m dictlearn_worker.doctor`.
+"""Reports this interpreter's packages and devices as one line of JSON: `python -m dictlearn_worker.doctor`.
 
-Needs nothing but the standard library, so that it can say what is missing.
+Needs only the standard library, so that it can report missing packages.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from importlib import metadata
 from typing import Any
 
-# Package → module. What would not import is found out by importing it: a broken shared library has a version too.
+# Package → module. Each is imported to test it: a package with a broken shared library has a version too.
 PACKAGES = {
     "torch": "torch",
     "nnsight": "nnsight",
@@ -34,7 +34,7 @@ def package(name: str, module: str) -> dict[str, str | None]:
         return {"version": None, "error": "is not installed"}
     try:
         importlib.import_module(module)
-    except Exception as error:  # whatever a broken package raises
+    except Exception as error:  # a broken package can raise anything
         return {"version": version, "error": f"{type(error).__name__}: {error}"}
     return {"version": version, "error": None}
 
@@ -54,7 +54,7 @@ def memory() -> tuple[int, int]:
 
 
 def devices() -> tuple[list[dict[str, Any]], str | None]:
-    """The CPU and every CUDA device, with memory in bytes; and why CUDA could not be asked, None when it could."""
+    """The CPU and every CUDA device, with memory in bytes; and why CUDA could not be queried, None when it could."""
     total, free = memory()
     found: list[dict[str, Any]] = [{"name": "cpu", "kind": "cpu", "total_bytes": total, "free_bytes": free}]
     try:
@@ -66,7 +66,7 @@ def devices() -> tuple[list[dict[str, Any]], str | None]:
             found.append({"name": f"cuda:{index}", "kind": kind, "total_bytes": total, "free_bytes": free})
     except ImportError:
         pass
-    except Exception as error:  # a driver that does not fit raises what it likes
+    except Exception as error:  # an incompatible driver can raise anything
         return found, f"{type(error).__name__}: {error}"
     return found, None
 
@@ -82,7 +82,7 @@ def cuda() -> str | None:
 
 
 def diagnose() -> dict[str, Any]:
-    """Everything that Node cannot find out by itself."""
+    """Everything that Node cannot determine by itself."""
     packages = {name: package(name, module) for name, module in PACKAGES.items()}
     found, error = devices()
     return {
@@ -95,7 +95,7 @@ def diagnose() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Prints the findings; whatever libraries print while they are imported goes to standard error."""
+    """Prints the findings; anything that libraries print during import goes to standard error."""
     with contextlib.redirect_stdout(sys.stderr):
         findings = diagnose()
     print(json.dumps(findings))

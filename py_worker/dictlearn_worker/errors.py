@@ -9,7 +9,7 @@ class WorkerError(Exception):
     """One sentence for people (`message`), one sentence on what to do (`hint`), and a stable `code` for programs."""
 
     def __init__(self, code: str, message: str, *, hint: str | None = None, **data: Any) -> None:
-        """`data` must be msgpack-encodable; it travels to TypeScript beside the message."""
+        """`data` must be msgpack-encodable; it is sent to TypeScript with the message."""
         super().__init__(message)
         self.code = code
         self.hint = hint
@@ -17,7 +17,7 @@ class WorkerError(Exception):
 
 
 class Cancelled(WorkerError):
-    """The caller asked for the running call to stop."""
+    """The caller cancelled the running call."""
 
     def __init__(self) -> None:
         super().__init__("cancelled", "The call was cancelled.")

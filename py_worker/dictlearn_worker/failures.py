@@ -1,4 +1,4 @@
-"""How a failure travels: the one place that turns exceptions into messages."""
+"""The one place that turns exceptions into messages."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .errors import Cancelled, WorkerError
 
 
 def code_of(error: Exception) -> str:
-    """What kind of failure it is; `defect` where nobody reported it on purpose."""
+    """The failure's code; `defect` for an exception that was not raised on purpose."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "not enough memory" in str(error):
         return "out_of_memory"
     if isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error):
-        # What is on the device is lost, and so is the process's use of it.
+        # The data on the device is lost, and this process can no longer use the device.
         return "device_failed"
     return error.code if isinstance(error, WorkerError) else "defect"
 
@@ -36,5 +36,5 @@ def describe(error: Exception) -> dict[str, Any]:
 
 
 def printable(text: str) -> str:
-    """The text as msgpack can carry it: a file's name may hold bytes that are no characters."""
+    """The text as msgpack can encode it: a file name may hold bytes that are not valid UTF-8."""
     return text.encode(errors="replace").decode()

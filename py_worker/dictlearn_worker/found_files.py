@@ -1,4 +1,4 @@
-"""Which files a path stands for: one list, which is what is read and what a run remembers of its input."""
+"""The files of a path: one list, used both to read them and to record a run's input."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .errors import WorkerError
 
 
 class Found(NamedTuple):
-    """A file. `name`: its path below the folder that was named, with slashes; empty where the file itself was named."""
+    """A file. `name`: its path below the named folder, with slashes; empty if the file itself was named."""
 
     path: Path
     name: str
@@ -24,7 +24,7 @@ class Found(NamedTuple):
 
 
 def found_below(root: Path) -> list[Found]:
-    """Every file below a folder, sorted. Links are followed, to folders too; one that leads back up is left out.
+    """Every file below a folder, sorted. Links are followed, to folders too; a link to a folder above it is left out.
 
     Raises `broken_file` for a folder that cannot be listed.
     """
@@ -32,7 +32,7 @@ def found_below(root: Path) -> list[Found]:
 
 
 def files_below(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
-    """All entries below that are no folders, links to nothing included. `above`: real paths of the folders it is in."""
+    """All entries below that are not folders, broken links included. `above`: real paths of the enclosing folders."""
     real = os.path.realpath(folder)
     if real in above:
         return
@@ -48,7 +48,7 @@ def files_below(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
 
 
 def require_target(file: Path) -> None:
-    """Raises `broken_file` for a link to nothing, which a half-downloaded cache is full of."""
+    """Raises `broken_file` for a broken link; a half-downloaded cache is full of them."""
     if not file.exists():
         raise WorkerError(
             "broken_file",
@@ -58,7 +58,7 @@ def require_target(file: Path) -> None:
 
 
 def model_files(name: str) -> list[Found]:
-    """What a local model is loaded from: the file, or the files directly in its folder that are no words for people.
+    """The files of a local model: the file, or the files directly in its folder except documentation.
 
     Empty for a hub id and a wheel.
     """
@@ -73,6 +73,6 @@ def model_files(name: str) -> list[Found]:
 
 
 def unreadable(path: Path, error: OSError) -> WorkerError:
-    """One sentence on a file or folder that the system does not open."""
+    """The failure for a file or folder that the system cannot open."""
     reason = (error.strerror or str(error)).lower().rstrip(".")
     return WorkerError("broken_file", f"{path} cannot be read: {reason}.", hint="Check the path and its permissions.")

@@ -1,4 +1,4 @@
-"""The data channel: one request after the other, on the thread that owns torch."""
+"""The data channel: one request at a time, on the thread that owns torch."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class Server:
         self.socket = socket
         self.control = control
         self.objects = Objects()
-        # Windows in which a call failed: what was sent behind the failure must not run.
+        # Windows in which a call failed: requests sent after the failed one must not run.
         self.failed_windows: set[int] = set()
         self.encoder = msgspec.msgpack.Encoder()
         self.requests = msgspec.msgpack.Decoder(Request)
         self.params = {name: msgspec.msgpack.Decoder(types[0]) for name, types in DATA_METHODS.items()}
-        # Further sockets, each with what takes its messages.
+        # Further sockets, each with the handler of its messages.
         self.doors: dict[zmq.Socket[bytes], Callable[[str], None]] = {}
         self.poller = zmq.Poller()
         self.poller.register(socket, zmq.POLLIN)
 
     def turn(self) -> None:
-        """Waits a moment for messages, and handles one of each socket that has some."""
+        """Waits a moment for messages, and handles one from each socket that has any."""
         for ready, _ in self.poller.poll(POLL_MILLISECONDS):
             if ready is self.socket:
                 self.handle(self.socket.recv_multipart(copy=False))
@@ -70,7 +70,7 @@ class Server:
             socket.close()
 
     def handle(self, frames: list[zmq.Frame]) -> None:
-        """Answers one message; a frame that is no request at all is dropped, since there is nobody to answer to."""
+        """Answers one message; a frame that is not a request is dropped, since there is nobody to answer."""
         try:
             request = self.requests.decode(frames[0].buffer)
         except DAMAGED:
@@ -117,7 +117,7 @@ class Server:
 
 
 def serve(endpoint: str, control: Control) -> None:
-    """Runs until the control channel says stop."""
+    """Runs until the control channel asks it to stop."""
     server = Server(connect(endpoint), control)
     while not control.stopping.is_set():
         server.turn()

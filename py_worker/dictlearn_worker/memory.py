@@ -1,4 +1,4 @@
-"""How the process comes by memory, and gives back what it does not use."""
+"""How the process allocates memory, and returns unused memory to the system."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ALIGNMENT = 64
 
 
 def give_back() -> None:
-    """Hands pages that nothing uses back to the system, where the C library can.
+    """Returns unused pages to the system, where the C library can.
 
-    glibc keeps freed memory below 32 MB for the next call, and torch's temporaries leave it full of holes, which the
-    temporaries of another operation don't fit in. So this is called behind operations that are rare and large, for some
-    milliseconds; behind every step it would cost more, and the next one has the same temporaries.
+    glibc keeps freed memory below 32 MB for the next call, and torch's temporaries fragment it, so that another
+    operation's temporaries do not fit in. So this is called after rare, large operations, where it takes some
+    milliseconds. After every step it would cost more than it saves: the next step has the same temporaries.
     """
     trim = _trim()
     if trim is not None:
@@ -37,44 +37,44 @@ def _trim() -> Callable[[int], int] | None:
 
 
 def upload(values: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """The same on `device`. A GPU gets it by way of pinned memory, so that nothing waits for what it is computing."""
+    """The same on `device`. It reaches a GPU through pinned memory, so that nothing waits for the GPU."""
     if device.type != "cuda" or values.is_cuda:
         return values.to(device)
     return values.pin_memory().to(device, non_blocking=True)
 
 
 class Scratch:
-    """Memory that is written anew every time, taken once: no step waits for the system to hand out cleared pages.
+    """Memory for temporaries, allocated once: no step waits for the system to provide cleared pages.
 
-    One growing piece, shared by all who ask for the same use and device, freed with the last of them.
+    One growing piece, shared by all users with the same use and device, freed with the last of them.
     """
 
     _shared: ClassVar[WeakValueDictionary[tuple[str, torch.device], Scratch]] = WeakValueDictionary()
 
     def __init__(self, device: torch.device) -> None:
-        """Takes no memory yet."""
+        """Allocates nothing yet."""
         self._bytes = torch.empty(0, device=device, dtype=torch.uint8)
 
     @classmethod
     def free_all(cls) -> None:
-        """Until it is asked for again, which costs cleared pages: for what is rare and large itself."""
+        """Frees the memory until the next use, which costs cleared pages: for rare, large operations."""
         for scratch in list(cls._shared.values()):
             scratch._bytes = scratch._bytes.new_empty(0)
 
     @classmethod
     def shared(cls, use: str, device: torch.device) -> Scratch:
-        """The one for this use on this device."""
+        """The shared memory for this use on this device."""
         found = cls._shared.get((use, device))
         if found is None:
             found = cls._shared[use, device] = cls(device)
         return found
 
     def take(self, dtype: torch.dtype, *shapes: tuple[int, ...]) -> list[torch.Tensor]:
-        """Tensors of these shapes whose values are whatever was there. They are overwritten after the next call."""
+        """Uninitialised tensors of these shapes. They are overwritten after the next call."""
         sizes = [math.prod(shape) * dtype.itemsize for shape in shapes]
         starts = list(itertools.accumulate((-(-size // ALIGNMENT) * ALIGNMENT for size in sizes), initial=0))
         if self._bytes.numel() < starts[-1]:
-            # Freed first: the old and the new one together could be too much.
+            # Freed first: both pieces together could be too large.
             self._bytes = self._bytes.new_empty(0)
             self._bytes = self._bytes.new_empty(starts[-1])
         return [

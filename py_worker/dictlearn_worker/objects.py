@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Objects:
-    """Numbers objects from 1 up and never reuses a number; a handle from another worker process is refused."""
+    """Numbers objects from 1 and never reuses a number; a handle from another worker process is refused."""
 
     def __init__(self) -> None:
         self.generation = 0
@@ -40,7 +40,7 @@ class Objects:
         return value
 
     def release(self, handle: Handle) -> Any:
-        """Forgets the object, which is returned; its memory is freed when nothing else refers to it."""
+        """Removes and returns the object; its memory is freed when nothing else refers to it."""
         self._check(handle)
         return self._objects.pop(handle.id)
 

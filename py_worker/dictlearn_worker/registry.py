@@ -1,4 +1,4 @@
-"""How an operation is found by its method's name, and what it is given."""
+"""The registry of operations by method name, and the context that each call gets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 
-# Connects to an endpoint, whose messages the second argument gets; returns a way to send, and one to wait for more.
+# Connects to an endpoint and passes its messages to the second argument; returns functions to send and to wait.
 Listen = Callable[[str, Callable[[str], None]], tuple[Callable[[bytes], None], Callable[[], None]]]
 
 
@@ -36,12 +36,12 @@ class Context:
     listen: Listen = _listen_nowhere
 
     def progress(self, stage: str, done: int, total: int = 0) -> None:
-        """Sends a progress event; `total` is 0 where it is not known. The call can be cancelled here."""
+        """Sends a progress event; `total` is 0 if unknown. The call can be cancelled here."""
         self.check_cancelled()
         self.report(Progress(stage=stage, done=done, total=total))
 
     def check_cancelled(self) -> None:
-        """Raises `Cancelled` once the caller has asked for it. Call it wherever stopping leaves nothing half done."""
+        """Raises `Cancelled` once the caller has asked for it. Call it wherever a stop leaves nothing half done."""
         if self.is_cancelled():
             raise Cancelled
 
@@ -85,7 +85,7 @@ HANDLERS: dict[str, Handler] = {}
 
 
 def method(name: str) -> Callable[[Handler], Handler]:
-    """Registers an operation under its protocol name; a name that the protocol lacks is a defect."""
+    """Registers an operation under its protocol name; a name missing from the protocol is a defect."""
     assert name in DATA_METHODS, f"{name} is not in the protocol"
     assert name not in HANDLERS, f"{name} is defined twice"
 

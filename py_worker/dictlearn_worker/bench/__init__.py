@@ -1,1 +1,1 @@
-"""What measurements of this machine need."""
+"""Operations for measuring this machine."""

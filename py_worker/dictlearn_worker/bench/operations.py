@@ -1,4 +1,4 @@
-"""What measurements need besides the operations of a run."""
+"""Operations that only measurements need."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ..registry import Context, method
 from ..text.contexts import Contexts
 from ..train.operations import uploaded
 
-# Standard normal rows that are drawn for a buffer that holds none, and copied through it.
+# How many standard normal rows are drawn for an empty buffer and then copied through it.
 NORMAL_ROWS = 8192
-# Features whose products with a batch are held at once.
+# How many features have their products with a batch in memory at once.
 FEATURES_PER_PART = 1024
 
 
 @method("bench.products")
 @torch.no_grad()
 def products(context: Context, params: p.BenchProductsParams) -> p.BenchProductsResult:
-    """Of normal numbers: a GPU draws less power, and so runs faster, on zeros."""
+    """Uses normal numbers: on zeros a GPU draws less power, and so runs faster."""
     device, dtype = torch.device(params.device), getattr(torch, params.dtype)
     generator = torch.Generator(device).manual_seed(0)
     shape = (params.size, params.size)
@@ -43,7 +43,7 @@ def products(context: Context, params: p.BenchProductsParams) -> p.BenchProducts
 
 
 def finish(device: torch.device) -> None:
-    """Waits for what a GPU still has to do; on a CPU nothing is left."""
+    """Waits until a GPU has finished its queued work; does nothing on a CPU."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -51,7 +51,7 @@ def finish(device: torch.device) -> None:
 @method("bench.rows")
 @torch.no_grad()
 def rows(context: Context, params: p.BenchRowsParams) -> p.BenchRowsResult:
-    """A source as it is before or after a refresh, again and again."""
+    """Puts a source in its state before or after a refresh, as often as needed."""
     source = context.objects.get(params.source, Source)
     if isinstance(source, ActivationRows):
         if params.rows == "all":
@@ -65,7 +65,7 @@ def rows(context: Context, params: p.BenchRowsParams) -> p.BenchRowsResult:
 
 
 def fill(buffer: ActivationRows) -> None:
-    """Repeats the rows that are held in the slots that hold none."""
+    """Copies the rows held into the empty slots."""
     filled = buffer.filled
     for values in buffer.values.values():
         if filled == 0:
@@ -79,7 +79,7 @@ def fill(buffer: ActivationRows) -> None:
 
 @method("bench.contexts")
 def count_contexts(context: Context, params: p.BenchContextsParams) -> p.BenchContextsResult:
-    """How far a text goes."""
+    """Counts the contexts that a text gives."""
     contexts = context.objects.get(params.contexts, Contexts)
     batch = contexts.next(params.n_contexts)
     return p.BenchContextsResult(
@@ -93,7 +93,7 @@ def count_contexts(context: Context, params: p.BenchContextsParams) -> p.BenchCo
 @method("bench.sparsify")
 @torch.no_grad()
 def sparsify(context: Context, params: p.BenchSparsifyParams) -> p.BenchSparsifyResult:
-    """Each feature's bias goes between its `count`th largest product with a row and the next."""
+    """Sets each feature's bias between its `count`th largest product with a row and the next."""
     dictionary = context.objects.get(params.dictionary, AutoEncoder)
     inputs, _ = context.objects.get(params.source, Source).batch(params.site)
     x = uploaded(inputs, dictionary, params.scale) - dictionary.shift  # (rows, d_in)

@@ -20,7 +20,7 @@ from .values import as_json, value_of
 
 
 class Table(dict[Any, Any]):
-    """What pythonia's numbers stand for; `handle:ID:GENERATION` is the object behind a handle of TypeScript's."""
+    """Maps pythonia's numbers to objects; `handle:ID:GENERATION` is the object of a TypeScript handle."""
 
     def __init__(self, objects: Objects, known: dict[Any, Any]) -> None:
         super().__init__(known)
@@ -35,18 +35,18 @@ class Table(dict[Any, Any]):
 
 
 class Door:
-    """The socket, pythonia's bridge behind it, and what is added: handles, snippets, output, failures with a code."""
+    """The socket, pythonia's bridge, and dictlearn's additions: handles, snippets, output, failures with a code."""
 
     def __init__(self, objects: Objects, listen: Listen, endpoint: str, pythonia: str) -> None:
         self._objects = objects
-        # While Python waits for an answer of JavaScript, what arrives is kept for it.
+        # Messages that arrive while Python waits for an answer from JavaScript.
         self._waiting = 0
         self._arrived: deque[str] = deque()
         self._send, self._turn = listen(endpoint, self._receive)
         self._bridge = load_pythonia(pythonia).Bridge(self)
-        # The repr of every result would be made and sent for console.log: that of a tensor is slow and long.
+        # Otherwise pythonia sends the repr of every result for console.log: that of a tensor is slow and long.
         self._bridge.send_inspect = False
-        # pythonia's own table, and the functions in it, are those of the class: every bridge needs its own.
+        # In pythonia the table and its functions belong to the class: every bridge needs its own.
         self._bridge.m = Table(objects, {**self._bridge.m, 0: dict(self._bridge.m[0])})
         snippets = Snippets(objects)
         self._bridge.m[0].update(snippet=snippets.run, forget=snippets.forget, keep=self._keep, value=as_json)
@@ -58,7 +58,7 @@ class Door:
     def readline(self) -> str:
         """The next message from JavaScript; pythonia calls this while a Python function waits for a JavaScript one.
 
-        Calls of the other channel are answered meanwhile, so that the JavaScript function may make some.
+        Calls of the other channel are answered meanwhile, so that the JavaScript function may make calls there.
         """
         self._waiting += 1
         try:
@@ -76,7 +76,7 @@ class Door:
             message = json.loads(text)
             number, arguments = message["r"], (message["ffid"], message["key"], message["val"])
         except (ValueError, TypeError, LookupError, RecursionError):
-            return  # It is no request at all, so there is nobody to answer to.
+            return  # Not a request, so there is nobody to answer.
         try:
             with sent(self._print):
                 getattr(self._bridge, message["action"])(number, *arguments)

@@ -1,4 +1,4 @@
-"""What the user's own Python raised, as a failure with a code."""
+"""Exceptions of the user's own Python, as failures with a code."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ WORDS = 300
 
 
 def python_error(error: BaseException, snippet: str | None = None) -> WorkerError:
-    """`python_error` with the exception's type and words, and its line in `snippet`, the file name of a snippet.
+    """`python_error` with the exception's type and message, and its line in `snippet`, the file name of a snippet.
 
-    A failure that has a code already stays as it is.
+    A failure that already has a code is returned unchanged.
     """
     if isinstance(error, WorkerError):
         return error

@@ -1,4 +1,4 @@
-"""What a handle's object looks like from outside: a model is nnsight's own, without our wrapper."""
+"""The object that a proxy shows: for a model nnsight's own, without our wrapper."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 
 from ..models.language_model import LanguageModel
 
-# Wrappers by the identity of the model inside, which lives at least as long as they do.
+# Wrappers by the `id` of the model inside, which lives at least as long as its wrapper.
 _wrappers: WeakValueDictionary[int, LanguageModel] = WeakValueDictionary()
 
 
@@ -20,5 +20,5 @@ def proxied(value: Any) -> Any:
 
 
 def original_of(value: Any) -> Any:
-    """The way back: what `proxied` was given, so that a model's handle fits the worker's operations again."""
+    """The reverse of `proxied`: returns our wrapper, so that a model's handle works in the worker's operations."""
     return _wrappers.get(id(value), value)

@@ -1,4 +1,4 @@
-"""What Python prints while a bridge is at work, on its way to the script's own output."""
+"""Sends Python's printed output to the script while a bridge is in use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Send = Callable[[Name, str], None]
 class Output(io.TextIOBase):
     """A standard stream that sends whole lines, and the rest when it is flushed.
 
-    The socket belongs to one thread. What others write goes where it went before.
+    The socket belongs to one thread. Output of other threads goes to the previous stream.
     """
 
     def __init__(self, name: Name, before: Any, send: Send) -> None:
@@ -28,24 +28,24 @@ class Output(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Strings travel as they are."""
+        """Strings are sent unchanged."""
         return "utf-8"
 
     @property
     def buffer(self) -> Any:
-        """For bytes, which are no text to send."""
+        """For bytes, which are not sent: only text is."""
         return self._before.buffer
 
     def fileno(self) -> int:
-        """That of the stream before."""
+        """The file descriptor of the previous stream."""
         return self._before.fileno()
 
     def writable(self) -> bool:
-        """It can be written to."""
+        """Always true."""
         return True
 
     def write(self, text: str, /) -> int:
-        """Sends what ends in a line break, or in the carriage return of a progress bar."""
+        """Sends complete lines; a progress bar's carriage return ends one too."""
         if threading.get_ident() != self._thread:
             return self._before.write(text)
         self._rest += text
@@ -56,7 +56,7 @@ class Output(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Sends what is left."""
+        """Sends the rest."""
         if threading.get_ident() != self._thread:
             self._before.flush()
         elif self._rest:
@@ -66,7 +66,7 @@ class Output(io.TextIOBase):
 
 @contextlib.contextmanager
 def sent(send: Send) -> Iterator[None]:
-    """Sends what is printed inside of the block; warnings and log lines are printed too."""
+    """Sends everything printed inside the block, warnings and log lines included."""
     out, err = Output("stdout", sys.stdout, send), Output("stderr", sys.stderr, send)
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:

@@ -16,26 +16,26 @@ from .failure import python_error
 from .live import original_of
 from .values import value_of
 
-# nnsight reads the source of a `with` block where Python looks for it, which may be long after the snippet has run.
+# nnsight reads the source of a `with` block from Python's line cache, perhaps long after the snippet has run.
 KEPT_SOURCES = 1024
 _numbers = itertools.count(1)
 
 
 class Snippets:
-    """The snippets of one bridge. They share a namespace; each has a file name of its own."""
+    """The snippets of one bridge. They share a namespace; each has its own file name."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
         self._names: deque[str] = deque()
-        # A module, so that what looks up a class or a function by its module finds it.
+        # A module, so that classes and functions can be looked up by their module.
         self._module = ModuleType(f"dictlearn_bridge_{next(_numbers)}")
         sys.modules[self._module.__name__] = self._module
 
     def run(self, text: str, values: list[Any], first: int) -> str:
-        """The value of the last expression, see `value_of`; null when the last statement is none.
+        """The value of the last expression, see `value_of`; null when the last statement is not an expression.
 
-        `values[i]` stands behind the name `__{first + i}`, which is gone afterwards unless a function that the snippet
-        defined needs it. Raises `python_error`, caused by what the snippet raised.
+        `values[i]` is bound to the name `__{first + i}`, which is deleted afterwards unless a function that the snippet
+        defined uses it. Raises `python_error`, caused by the snippet's exception.
         """
         source = textwrap.dedent(text).strip("\n")
         name = self._register(source)
@@ -62,7 +62,7 @@ class Snippets:
         return value_of(original_of(result), self._objects)
 
     def forget(self) -> None:
-        """Empties the namespace: the bridge is closed."""
+        """Empties the namespace when the bridge closes."""
         sys.modules.pop(self._module.__name__, None)
         self._module.__dict__.clear()
 
@@ -76,6 +76,6 @@ class Snippets:
 
 
 def names_inside(code: CodeType) -> set[str]:
-    """The global names that functions inside of some code use: they may be called when it has long run."""
+    """The global names used by functions defined in the code, which may be called long after it has run."""
     inner = [each for each in code.co_consts if isinstance(each, CodeType)]
     return {name for each in inner for name in (*each.co_names, *names_inside(each))}

@@ -1,4 +1,4 @@
-"""Which results of Python travel as values, and which stay here behind a handle."""
+"""Decides which Python results are sent as values, and which stay here with a handle."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ SCALARS = (str, bool, type(None))
 def as_json(message: Any) -> str:
     """A message as JSON that JavaScript reads without loss.
 
-    Raises `non_finite_result`, or `no_value` for what JSON or a JavaScript number cannot carry.
+    Raises `non_finite_result`, or `no_value` for a value that JSON or a JavaScript number cannot hold.
     """
     check_numbers(message)
     try:
         return json.dumps(message, allow_nan=False, default=refuse)
-    except TypeError as error:  # a key of a dict that is neither text nor a number
+    except TypeError as error:  # a dict key that is neither text nor a number
         raise WorkerError("no_value", f"The result has no value in JavaScript: {error}.") from None
 
 
 def refuse(part: Any) -> NoReturn:
-    """What JSON has no form for."""
+    """The failure for a value that JSON cannot represent."""
     raise WorkerError(
         "no_value",
         f"The result is a {type(part).__name__}, or holds one, which has no value in JavaScript.",
@@ -49,7 +49,7 @@ def value_of(result: Any, objects: Objects, *, always_handle: bool = False) -> s
 
 
 def is_value(result: Any) -> bool:
-    """Whether JSON has a form for it, exact but for the limits that `as_json` names."""
+    """Whether JSON can represent it exactly, within the limits that `as_json` names."""
     if type(result) is int:
         return abs(result) <= MAX_SAFE_INTEGER
     if isinstance(result, (list, tuple)):

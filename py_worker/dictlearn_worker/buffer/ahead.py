@@ -23,18 +23,18 @@ def gather(values: dict[Read, torch.Tensor], slots: torch.Tensor) -> dict[Read, 
 
 
 class Ahead:
-    """At most one batch ahead. It is a guess: a batch of other slots is gathered when it is asked for."""
+    """Gathers at most one batch ahead. It is a guess: a batch of other slots is gathered on request."""
 
     def __init__(self) -> None:
         self._slots = torch.empty(0, dtype=torch.int32)
         self._rows: Future[dict[Read, torch.Tensor]] | None = None
 
     def start(self, values: dict[Read, torch.Tensor], slots: torch.Tensor) -> None:
-        """Begins to gather `slots`, into which nothing may be written before the next `take`."""
+        """Starts to gather `slots`. Nothing may be written to them before the next `take`."""
         self._slots, self._rows = slots, GATHERER.submit(gather, values, slots)
 
     def take(self, slots: torch.Tensor) -> dict[Read, torch.Tensor] | None:
-        """What was gathered, waited for, if it was of `slots`."""
+        """Waits for the gathered rows and returns them, if they are those of `slots`."""
         rows, self._rows = self._rows, None
         found = None if rows is None else rows.result()
         return found if torch.equal(slots, self._slots) else None

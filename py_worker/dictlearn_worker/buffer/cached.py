@@ -1,4 +1,4 @@
-"""Activations that were computed before, from a safetensors file."""
+"""Precomputed activations from a safetensors file."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ class CachedRows(Source):
         return x, x if self.targets is None else self.targets[where]
 
     def state(self, *, rows: bool) -> dict[str, torch.Tensor]:
-        """Where the current batch is: the rows themselves are in the file."""
+        """The position of the current batch: the rows themselves are in the file."""
         return {"batch": torch.tensor([self._start, self._end])}
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
-        """Goes back to that batch."""
+        """Returns to that batch."""
         self._start, self._end = map(int, state["batch"])
 
 
 def open_cached(path: Path, batch_rows: int, dtype: torch.dtype, device: torch.device) -> CachedRows:
-    """Reads and checks the file; every mistake in it is one sentence."""
+    """Reads and checks the file; every mistake in it is reported in one sentence."""
     if not path.is_file():
         raise WorkerError(
             "no_such_file",
@@ -93,7 +93,7 @@ def open_cached(path: Path, batch_rows: int, dtype: torch.dtype, device: torch.d
 
 
 def real(path: Path, name: str, tensor: torch.Tensor) -> torch.Tensor:
-    """The tensor, floats of less than 16 bits as float32, since torch computes little with those."""
+    """The tensor, floats of less than 16 bits as float32, because torch supports few operations on them."""
     kind = str(tensor.dtype).removeprefix("torch.")
     if tensor.dtype == torch.bool or tensor.is_complex():
         raise bad_file(path, f"{name} is {kind}, and activations are real numbers")
@@ -128,5 +128,5 @@ def check_finite(path: Path, name: str, tensor: torch.Tensor, batch_rows: int) -
 
 
 def bad_file(path: Path, reason: str) -> WorkerError:
-    """One sentence on a file of the wrong form."""
+    """The failure for a file of the wrong form."""
     return WorkerError("activations", f"{path} cannot be used as activations: {reason}.")

@@ -1,4 +1,4 @@
-"""Whether rows are finite, asked without waiting for a GPU that still computes them."""
+"""Checks that rows are finite, without waiting for a GPU that is still computing them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from .origins import rows_at_once
 
 
 class FiniteRows:
-    """Of one batch of `count` rows, looked at pass by pass."""
+    """The check of one batch of `count` rows, pass by pass."""
 
     def __init__(self, count: int) -> None:
         self.count = count
-        # For each read the rows that are not finite: numbers on its device.
+        # For each read, the number of rows that are not finite, on its device.
         self.bad: dict[Read, list[torch.Tensor]] = {}
 
     def look(self, rows: dict[Read, torch.Tensor]) -> None:
-        """At what one pass gave, read -> (rows, width)."""
+        """Checks the values of one pass, read -> (rows, width)."""
         for read, values in rows.items():
-            # A row's largest magnitude is finite if all of it is, and much sooner found out.
+            # A row's largest magnitude is finite if the whole row is, and much faster to check.
             parts = [part.abs().amax(dim=-1) for part in values.split(rows_at_once(values.device))]
             self.bad.setdefault(read, []).extend((~torch.isfinite(part)).sum() for part in parts)
 

@@ -1,18 +1,18 @@
-"""Contexts of about one length go through the model together, so that little of its work is on padding."""
+"""Groups contexts of similar length into passes, so that the model spends little work on padding."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-# What one more pass costs beside its positions, in positions. On a GPU a short pass is nearly as long as a longer one.
-# A constant and never measured on the way: which contexts are computed together decides the last bits of their rows.
+# The overhead of one more pass, in positions. On a GPU a short pass is nearly as long as a longer one.
+# A constant, never measured in a run: which contexts are computed together decides the last bits of their rows.
 PASS = {"cpu": 256, "cuda": 16_384}
-# Positions of one pass at most: more take memory, for what the model computes on the way, and no less time for each.
+# The most positions of one pass: more need memory for the model's intermediate values, and are no faster each.
 # See docs/log.md.
 MOST = {"cpu": 4096, "cuda": 2**18}
 
-# Numbers of contexts, in order, and the positions up to which they are read.
+# Indices of contexts, in order, and the number of positions that are read.
 Pass = tuple[torch.Tensor, int]
 
 
@@ -27,9 +27,9 @@ def cut_to_size(passes: list[Pass], device: torch.device) -> list[Pass]:
 
 
 def by_length(mask: torch.Tensor | None, device: torch.device) -> list[Pass]:
-    """Cuts a batch into passes of contexts of about one length.
+    """Splits a batch into passes of contexts of similar length.
 
-    mask (contexts, positions): 1 at what is read, 0 at padding behind it. None, or no such padding: one pass.
+    mask (contexts, positions): 1 where a position is read, 0 at padding after it. None, or no such padding: one pass.
     """
     if mask is None:
         return []

@@ -23,7 +23,7 @@ from .origins import NOWHERE, fingerprint
 from .rows import ActivationRows
 from .source import Source
 
-# Rows that are looked at at once.
+# Rows that are processed at once.
 ROWS_PER_PART = 65_536
 
 
@@ -52,14 +52,14 @@ def append(context: Context, params: p.BufferAppendParams) -> p.BufferAppendResu
     batch = contexts.next(params.n_contexts)
     rows = 0
     if batch is not None:
-        # What a pass computes on the way takes its place.
+        # Freed first: the pass's intermediate values need the memory.
         Scratch.free_all()
         try:
-            # Beside a GPU all that is left here is small, and waking threads takes longer than it.
+            # With a GPU only small work is left here, and waking threads takes longer than doing it.
             with one_thread(where=model.device.type != "cpu"):
                 rows = harvest(buffer, model, batch, stop=params.forward == "partial", most=params.max_norm_multiple)
         except Exception:
-            # The caller may try again with fewer contexts at once.
+            # The caller may retry with fewer contexts at once.
             contexts.put_back()
             raise
     return p.BufferAppendResult(
@@ -79,8 +79,8 @@ def within_norm(kept: dict[Read, torch.Tensor], multiple: float) -> torch.Tensor
 def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop: bool, most: float | None) -> int:
     """Reads the activations of the kept positions into the buffer; returns how many rows that were.
 
-    `most`: rows whose norm is above this multiple of the median are left out. Otherwise every pass goes to its slots at
-    once, since all rows of a batch would be the largest thing beside the buffer.
+    `most`: drops rows whose norm is above this multiple of the median. Without it, each pass is written to its slots at
+    once, since all rows of a batch would need the most memory after the buffer.
     """
     count = int(batch.keep.sum())
     finite = FiniteRows(count)
@@ -95,7 +95,7 @@ def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop:
         if model.device.type == "cpu":
             finite.require()
         else:
-            # The next batch is read and sent off meanwhile.
+            # The next batch is read and uploaded meanwhile.
             buffer.unchecked.append(finite)
     else:
         kept = gathered(found, count)
@@ -104,7 +104,7 @@ def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop:
         usual = within_norm(kept, most)
         kept = {read: rows[usual.to(rows.device)] for read, rows in kept.items()}
         count = int(usual.sum())
-        # What is computed again later is these rows and no others.
+        # A resume computes exactly these rows again.
         batch = replace(batch, keep=batch.keep.masked_scatter(batch.keep, usual))
         buffer.put(buffer.next_slots(count), kept)
         sums = fingerprint(kept.values())
@@ -114,14 +114,14 @@ def harvest(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop:
     return count
 
 
-# Numbers (rows) of the kept positions, context by context, and what was read there, each (rows, width).
+# Indices (rows) of the kept positions, context by context, and the values read there, each (rows, width).
 Found = Iterator[tuple[torch.Tensor, dict[Read, torch.Tensor]]]
 
 
 def passes(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop: bool, cut: bool) -> Found:
-    """The values of everything that the buffer reads, pass by pass.
+    """The values of all the buffer's reads, pass by pass.
 
-    `cut`: a batch that is large goes through the model in several passes. The reference's never does.
+    `cut`: whether a large batch goes through the model in several passes. The reference never does this.
     """
     reads, plan = list(buffer.values), by_length(batch.mask, model.device)
     if cut:
@@ -139,21 +139,21 @@ def passes(buffer: ActivationRows, model: LanguageModel, batch: Batch, *, stop: 
         del values
         yield numbers[contexts, :length][keep], rows
         del rows
-        # A trace is a cycle of objects that holds its values until it is looked for; it is young, so that is quick.
+        # A trace is a reference cycle that holds its values until it is collected; it is young, so collecting is quick.
         gc.collect(1)
 
 
 def chosen(values: dict[Read, torch.Tensor], reads: list[Read], keep: torch.Tensor) -> dict[Read, torch.Tensor]:
-    """Of each read, in this order, the rows (rows, width) where `keep` (contexts, positions) is True."""
+    """For each read, in order, the rows (rows, width) where `keep` (contexts, positions) is True."""
     if bool(keep.all()):
-        # There is nothing to choose: on a GPU a choice waits for it, and everywhere it is a copy.
+        # All rows are kept. Indexing would make a copy, and on a GPU wait for it.
         return {read: values[read].flatten(0, 1) for read in reads}
     where = upload(keep, values[reads[0]].device)
     return {read: values[read][where] for read in reads}
 
 
 def gathered(found: Found, count: int) -> dict[Read, torch.Tensor]:
-    """All of it (count, width), in the order of the numbers."""
+    """All rows (count, width), in the order of the indices."""
     kept: dict[Read, torch.Tensor] = {}
     for numbers, rows in found:
         for read, values in rows.items():
@@ -164,7 +164,7 @@ def gathered(found: Found, count: int) -> dict[Read, torch.Tensor]:
 
 
 def recompute(context: Context, buffer: ActivationRows, model: LanguageModel) -> tuple[int, int]:
-    """Fills the slots of a restored buffer; returns how many batches that took, and how many came out otherwise."""
+    """Fills the slots of a restored buffer; returns the number of batches, and how many of them came out different."""
     if buffer.origins is None:
         return 0, 0
     differing = 0
@@ -185,13 +185,13 @@ def recompute(context: Context, buffer: ActivationRows, model: LanguageModel) ->
 
 
 def no_sums(buffer: ActivationRows, model: LanguageModel) -> torch.Tensor:
-    """The fingerprint of no rows; those of parts add up to that of the whole."""
+    """The fingerprint of no rows; the fingerprints of parts add up to that of the whole."""
     return torch.zeros(len(buffer.values), dtype=torch.int64, device=model.device)
 
 
 @method("buffer.shuffle")
 def shuffle(context: Context, params: p.BufferShuffleParams) -> p.BufferShuffleResult:
-    """One permutation of the unread rows."""
+    """Permutes the unread rows once."""
     context.objects.get(params.source, ActivationRows).shuffle()
     give_back()
     return p.BufferShuffleResult()
@@ -199,7 +199,7 @@ def shuffle(context: Context, params: p.BufferShuffleParams) -> p.BufferShuffleR
 
 @method("rows.open")
 def open_rows(context: Context, params: p.RowsOpenParams) -> p.RowsOpenResult:
-    """Cached activations."""
+    """Opens cached activations."""
     dtype = getattr(torch, params.dtype)
     path = Path(params.path).expanduser()
     rows = open_cached(path, params.out_batch_size, dtype, torch.device(params.device))
@@ -215,7 +215,7 @@ def open_rows(context: Context, params: p.RowsOpenParams) -> p.RowsOpenResult:
 
 @method("source.mean_square_norm")
 def mean_square_norm(context: Context, params: p.SourceMeanSquareNormParams) -> p.SourceMeanSquareNormResult:
-    """Over all rows held, in float64; of inputs and targets where they differ."""
+    """Over all rows held, in float64; for inputs and targets where they differ."""
     source = context.objects.get(params.source, Source)
     held, total, count = source.held(), 0.0, 0
     for start in range(0, held, ROWS_PER_PART):
@@ -228,7 +228,7 @@ def mean_square_norm(context: Context, params: p.SourceMeanSquareNormParams) -> 
 
 @method("source.next")
 def next_rows(context: Context, params: p.SourceNextParams) -> p.SourceNextResult:
-    """One batch as numbers."""
+    """Sends one batch to the caller."""
     source = context.objects.get(params.source, Source)
     source.draw(params.rows)
     inputs, targets = source.batch(params.site)

@@ -1,4 +1,4 @@
-"""Where batches come from: what every source of rows can do."""
+"""The interface of every source of batches."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ class Source(ABC):
 
     @abstractmethod
     def held(self) -> int:
-        """How many rows are held at present, served ones included, for a resampling to look at."""
+        """How many rows are held, served ones included; a resampling may use them."""
 
     @abstractmethod
     def take(self, site: int, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Inputs and targets of the rows with these numbers (k), which are below `held`."""
 
     def state(self, *, rows: bool) -> dict[str, torch.Tensor]:
-        """What `restore` needs to make another one of the same shape give the same batches.
+        """The state with which `restore` makes another source of the same shape give the same batches.
 
-        Without `rows` only the current batch is kept, and the other starts empty.
+        Without `rows` only the current batch is kept, and the other source starts empty.
         """
         raise WorkerError("cannot_rewind", f"The position of {type(self).__name__} cannot be kept.")
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
-        """Takes over such a state. Rows that a model has to compute again are not there yet."""
+        """Restores such a state. Rows that a model has to recompute are still missing."""
         raise WorkerError("cannot_rewind", f"{type(self).__name__} cannot be taken up again.")
 
 

@@ -1,4 +1,4 @@
-"""What can be told of a dictionary from its weights, and from its weights and rows."""
+"""Diagnoses a dictionary from its weights, and from its weights and rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .standard import AutoEncoder
 
 
 def examine(dictionary: AutoEncoder) -> p.DictionaryExamineResult:
-    """Norms, biases and features that cannot work, whatever the rows are.
+    """Norms, biases, and features that cannot work for any row.
 
     Silent: ReLU(0 x + b) = 0 for every x, a zero encoder row with a bias that is not above zero. Without effect: a zero
     decoder column. Shared rows: dictionary_learning ddac948 gave all features of a resampling one encoder row.
@@ -33,7 +33,7 @@ def examine(dictionary: AutoEncoder) -> p.DictionaryExamineResult:
 
 
 def norms(weight: torch.Tensor, dim: int) -> p.Norms:
-    """Smallest, mean and largest norm of the vectors along `dim`; those that are not finite are left out."""
+    """Smallest, mean and largest norm of the vectors along `dim`; non-finite norms are left out."""
     each = torch.linalg.vector_norm(weight, dim=dim, dtype=torch.float64)
     each = each[torch.isfinite(each)]
     if not len(each):
@@ -42,13 +42,13 @@ def norms(weight: torch.Tensor, dim: int) -> p.Norms:
 
 
 def shared(rows: torch.Tensor) -> torch.Tensor:
-    """Whether each row (m, d) is there more than once, to the bit."""
+    """Whether each row (m, d) has a bit-identical duplicate."""
     _, which, counts = torch.unique(rows, dim=0, return_inverse=True, return_counts=True)
     return counts[which] > 1
 
 
 def indices(mask: torch.Tensor) -> list[int]:
-    """Positions of true, ascending."""
+    """Indices of the true values, ascending."""
     return mask.nonzero().flatten().tolist()
 
 
@@ -69,7 +69,7 @@ def balance(dictionary: AutoEncoder, source: Source, batches: list[int]) -> p.Di
         v = dictionary.decoder(f).double()
         e = y.double() - v - dictionary.bias.double()
         along = (e * v).sum(dim=1)
-        # A row without an error has no direction to pull in.
+        # A row with zero error has no direction.
         unit = torch.where(along == 0, along, along / e.norm(dim=1).clamp(min=torch.finfo(torch.float64).tiny))
         mean_square = e.pow(2).mean(dim=1)
         l1, l0 = f.double().sum(dim=1), (f != 0).double().sum(dim=1)

@@ -1,4 +1,4 @@
-"""Files of tensors, PyTorch's and safetensors: read without running code, written whole or not at all."""
+"""Files of tensors, PyTorch's and safetensors: read without running code, written atomically."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], container: st
             )
     if container == "safetensors":
         return write_atomically(path, lambda file: file.write(safetensors.torch.save(state, metadata or None)))
-    # Through an open file: the archive's inner name, and so its bytes, then do not depend on the path.
+    # Through an open file, so that the archive's inner name, and with it the bytes, do not depend on the path.
     return write_atomically(path, lambda file: torch.save(state, file))
 
 
 def read_tensors(path: Path, container: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """The tensors of a file by name, on the CPU, and the text in a safetensors file's head.
+    """The tensors of a file by name, on the CPU, and the metadata of a safetensors file.
 
     Raises `no_such_file` or `not_a_dictionary`. No code in the file is run.
     """
@@ -57,7 +57,7 @@ def read_pt(path: Path) -> dict[str, torch.Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except PermissionError as error:
         raise not_a_dictionary(path, "it may not be read") from error
-    # A file that is cut off makes torch seek to before its beginning, which is an OSError.
+    # In a truncated file torch seeks to before the beginning, which is an OSError.
     except (RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
         raise not_a_dictionary(path, "it is not a whole PyTorch file of plain tensors") from error
     if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
@@ -69,5 +69,5 @@ def read_pt(path: Path) -> dict[str, torch.Tensor]:
 
 
 def not_a_dictionary(path: Path, reason: str) -> WorkerError:
-    """One sentence that says why a file cannot be loaded."""
+    """The failure that says why a file cannot be loaded."""
     return WorkerError("not_a_dictionary", f"{path} is not a dictionary: {reason}.")

@@ -1,4 +1,4 @@
-"""Dictionaries in files, whatever the names and the orientation of their tensors."""
+"""Dictionary files with any names and orientation of the tensors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .files import not_a_dictionary, read_tensors, write_tensors
 from .standard import AutoEncoder
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16)
-# How far a folded bias may be from the one that was written: float32 sums of different order, and no more.
+# How far a folded bias may be from the written one: only as far as float32 sums in a different order.
 FOLD_TOLERANCE = 1e-5
 
 
@@ -29,8 +29,8 @@ def write(
 ) -> int:
     """Writes a dictionary as `layout` says; returns the bytes.
 
-    An input bias that the layout has no place for is folded into the encoder's bias. The encoding stays the same but
-    for rounding, and `unfolded` gets both biases as they were.
+    An input bias that the layout cannot hold is folded into the encoder's bias. The encoding stays the same except for
+    rounding, and `unfolded` gets both original biases.
     """
     state = dictionary.state_dict()
     if "input_bias" in state and layout.input_bias == "zero" and bool(state["input_bias"].any()):
@@ -53,7 +53,7 @@ def fold(weight: torch.Tensor, bias: torch.Tensor, input_bias: torch.Tensor) -> 
 def read(
     path: Path, layout: Layout, *, unfolded: Path | None, dtype: torch.dtype | None, device: torch.device
 ) -> AutoEncoder:
-    """Reads a dictionary whose tensors lie as `layout` says. Raises `no_such_file` or `not_a_dictionary`."""
+    """Reads a dictionary in the given `layout`. Raises `no_such_file` or `not_a_dictionary`."""
     tensors, _ = read_tensors(path, layout.container)
     names = {stored.name for stored in layout.parameters} | set(layout.ones)
     if set(tensors) != names:
@@ -84,7 +84,7 @@ def read(
 
 
 def unfold(path: Path, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The biases that `write` folded together, once it is sure that they are those of these weights."""
+    """The biases that `write` folded together, after a check that they belong to these weights."""
     biases, _ = read_tensors(path, "safetensors")
     weight, bias = state["encoder.weight"], state["encoder.bias"]
     shapes = {"input_bias": weight.shape[1:], "encoder.bias": bias.shape}
@@ -100,7 +100,7 @@ def unfold(path: Path, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor
 
 
 def input_bias_of(dictionary: AutoEncoder) -> str:
-    """`none`: the decoder's bias is subtracted; `zero` or `set`: the dictionary has an input bias of its own."""
+    """`none`: the decoder's bias is subtracted; `zero` or `set`: the dictionary has its own input bias."""
     if not dictionary.own_input_bias:
         return "none"
     return "set" if bool(dictionary.input_bias.any()) else "zero"

@@ -18,7 +18,7 @@ from .standard import AutoEncoder
 
 @method("generator.create")
 def create_generator(context: Context, params: p.GeneratorCreateParams) -> p.GeneratorCreateResult:
-    """A random stream on the CPU, where it is the same on every machine."""
+    """A random generator on the CPU, where it draws the same on every machine."""
     generator = torch.Generator().manual_seed(params.seed)
     return p.GeneratorCreateResult(generator=context.objects.put(generator))
 
@@ -35,7 +35,7 @@ def create(context: Context, params: p.DictionaryCreateParams) -> p.DictionaryCr
 
 @method("tensors.list")
 def list_tensors(context: Context, params: p.TensorsListParams) -> p.TensorsListResult:
-    """What is in a file."""
+    """Describes a file's contents."""
     tensors, metadata = read_tensors(Path(params.path), params.container)
     found = [p.TensorInfo(name=name, shape=list(t.shape), dtype=dtype_name(t.dtype)) for name, t in tensors.items()]
     return p.TensorsListResult(tensors=found, metadata=metadata)
@@ -82,7 +82,7 @@ def save_dictionary(context: Context, params: p.DictionarySaveParams) -> p.Dicti
 @method("dictionary.scale_biases")
 @torch.no_grad()
 def scale_biases(context: Context, params: p.DictionaryScaleBiasesParams) -> p.DictionaryScaleBiasesResult:
-    """Makes a dictionary of scaled rows one of rows as they are."""
+    """Turns a dictionary of scaled rows into one of unscaled rows."""
     for bias in context.objects.get(params.dictionary, AutoEncoder).biases:
         bias *= params.factor
     return p.DictionaryScaleBiasesResult()
@@ -120,14 +120,14 @@ def forward(context: Context, params: p.DictionaryForwardParams) -> p.Dictionary
 @method("dictionary.examine")
 @torch.no_grad()
 def examine_dictionary(context: Context, params: p.DictionaryExamineParams) -> p.DictionaryExamineResult:
-    """What the weights alone say."""
+    """Diagnoses the weights alone."""
     return examine(context.objects.get(params.dictionary, AutoEncoder))
 
 
 @method("dictionary.balance")
 @torch.no_grad()
 def balance_dictionary(context: Context, params: p.DictionaryBalanceParams) -> p.DictionaryBalanceResult:
-    """What rows say of the loss that the weights are at rest under."""
+    """Statistics of rows that show which loss the weights minimise."""
     dictionary = context.objects.get(params.dictionary, AutoEncoder)
     return balance(dictionary, context.objects.get(params.source, Source), params.rows)
 

@@ -12,8 +12,8 @@ from torch.nn.functional import linear
 class AutoEncoder(nn.Module):
     """f = ReLU(W_enc (x - b_in) + b_enc),  y_hat = W_dec f + b.
 
-    x: (rows, d_in), f: (rows, m), y_hat: (rows, d_out). Where input and output have one width, b_in is b. Where they
-    differ, or where it is asked for, `input_bias` (d_in) is a parameter of its own and comes first in the state_dict.
+    x: (rows, d_in), f: (rows, m), y_hat: (rows, d_out). If input and output have one width, b_in is b. If they
+    differ, or on request, `input_bias` (d_in) is a separate parameter and comes first in the state_dict.
     Parameters, in the reference's order: bias (d_out), encoder.weight (m, d_in), encoder.bias (m),
     decoder.weight (d_out, m).
     Source: Bricken et al. 2023; dictionary_learning at commit ddac948.
@@ -22,7 +22,7 @@ class AutoEncoder(nn.Module):
     def __init__(
         self, input_width: int, output_width: int, size: int, dtype: torch.dtype, *, own_input_bias: bool = False
     ) -> None:
-        """Allocates the parameters without a value; `initialise` or `load_state_dict` gives them one."""
+        """Allocates uninitialised parameters; `initialise` or `load_state_dict` gives them one."""
         super().__init__()
         self.own_input_bias = own_input_bias or input_width != output_width
         if self.own_input_bias:
@@ -63,7 +63,7 @@ class AutoEncoder(nn.Module):
 
     @property
     def shift(self) -> nn.Parameter:
-        """b_in (d_in), which is subtracted from what is encoded."""
+        """b_in (d_in), which is subtracted before encoding."""
         return self.input_bias if self.own_input_bias else self.bias
 
     def encode(self, x: torch.Tensor, *, out: torch.Tensor | None = None) -> torch.Tensor:
@@ -80,16 +80,16 @@ class AutoEncoder(nn.Module):
     def lay_out_by_feature(self) -> None:
         """Keeps the decoder (d_out, m) in memory column by column, so that a feature's weights lie together.
 
-        Values, shapes and files stay as they are; the last bits of a decoding can change.
+        Values, shapes and files do not change; the last bits of a decoding can.
         """
         weight = self.decoder.weight
         weight.data = weight.data.T.contiguous().T
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """Draws the start as the reference does, in its order, on the CPU.
+        """Draws the initial weights as the reference does, in its order, on the CPU.
 
-        Encoder weight and bias: uniform in +-1/sqrt(d_in). A decoder of the same kind is drawn and thrown away. Then a
+        Encoder weight and bias: uniform in +-1/sqrt(d_in). A decoder of the same kind is drawn and discarded. Then a
         standard normal (d_out, m) whose columns are scaled to norm 1. The biases b are zero. bfloat16 is drawn in
         float32 and rounded.
         """
@@ -110,7 +110,7 @@ class AutoEncoder(nn.Module):
 def draw_encoder(
     m: int, d_in: int, dtype: torch.dtype, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """torch.nn.Linear's default start: weight (m, d_in), then bias (m)."""
+    """torch.nn.Linear's default initialisation: weight (m, d_in), then bias (m)."""
     weight = torch.empty(m, d_in, dtype=dtype)
     nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
     bound = 1 / math.sqrt(d_in)

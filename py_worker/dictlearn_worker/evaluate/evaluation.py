@@ -1,4 +1,4 @@
-"""One dictionary under evaluation: what is added up over a stream, in memory that does not grow with it."""
+"""One dictionary under evaluation: sums over a stream, in memory that does not grow with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..protocol import Site
 
 @dataclass
 class Firings:
-    """For each feature (m): on how many rows it fired, and in how many groups of rows (contexts)."""
+    """For each feature (m): the number of rows and of groups of rows (contexts) in which it fired."""
 
     rows: torch.Tensor
     groups: torch.Tensor
@@ -48,12 +48,12 @@ class Evaluation:
         return self.total / self.rows
 
     def add_targets(self, y: torch.Tensor) -> None:
-        """Targets (rows, d_out) go into the mean."""
+        """Adds targets (rows, d_out) to the mean."""
         self.total += y.double().sum(dim=0).cpu()
         self.rows += len(y)
 
     def add_firings(self, x: torch.Tensor, sizes: list[int], count_rows: list[int]) -> None:
-        """The first `count_rows[i]` of the inputs (rows, d_in) go into the i-th count; sizes: rows of each group."""
+        """Adds the first `count_rows[i]` of the inputs (rows, d_in) to the i-th count; sizes: rows of each group."""
         while len(self.firings) < len(count_rows):
             zeros = torch.zeros(self.dictionary.size, dtype=torch.int64, device=self.dictionary.device)
             self.firings.append(Firings(zeros, zeros.clone()))
@@ -66,7 +66,7 @@ class Evaluation:
 
 
 def cut(sizes: list[int], rows: int) -> list[int]:
-    """The sizes of the groups that the first `rows` rows make up."""
+    """The sizes of the groups in the first `rows` rows."""
     found = []
     for size in sizes:
         found.append(min(size, rows))

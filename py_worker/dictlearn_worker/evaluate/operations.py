@@ -1,4 +1,4 @@
-"""The operations of evaluation: TypeScript says which contexts, these return sums and counts."""
+"""The operations of evaluation: TypeScript chooses the contexts, these return sums and counts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NO_ROWS = p.RowSums(
 
 @method("evaluate.open")
 def open_evaluation(context: Context, params: p.EvaluateOpenParams) -> p.EvaluateOpenResult:
-    """Checks that the dictionary's weights are numbers, and that its widths are the site's."""
+    """Checks that the dictionary's weights are finite, and that its widths match the site's."""
     dictionary = context.objects.get(params.dictionary, AutoEncoder)
     check_weights(dictionary)
     model = None
@@ -45,7 +45,7 @@ def open_evaluation(context: Context, params: p.EvaluateOpenParams) -> p.Evaluat
 
 
 def check_weights(dictionary: AutoEncoder) -> None:
-    """Raises `non_finite_weights`, since not one statistic of such a dictionary is a number."""
+    """Raises `non_finite_weights`, because every statistic of such a dictionary is NaN."""
     for name, parameter in dictionary.named_parameters():
         bad = int((~torch.isfinite(parameter)).sum())
         if bad > 0:
@@ -92,7 +92,7 @@ def kept_rows(batch: Batch, inputs: torch.Tensor, targets: torch.Tensor, site: p
 
 
 def read_rows(evaluation: Evaluation, batch: Batch) -> Rows:
-    """Runs the model as far as the site."""
+    """Runs the model up to the site."""
     model, site = placed(evaluation)
     inputs, targets = reads_of(site)
     values = model.read(batch.ids, batch.mask, [inputs, targets], stop=True)
@@ -100,7 +100,7 @@ def read_rows(evaluation: Evaluation, batch: Batch) -> Rows:
 
 
 def placed(evaluation: Evaluation) -> tuple[LanguageModel, p.Site]:
-    """The model and the site; an evaluation of rows has none, and then this is a defect of the caller."""
+    """The model and the site. For an evaluation of rows, which has neither, this is a defect of the caller."""
     assert evaluation.model is not None and evaluation.site is not None
     return evaluation.model, evaluation.site
 
@@ -112,7 +112,7 @@ def next_batch(
     | p.EvaluateTopContextsParams
     | p.FeaturesLossEffectsParams,
 ) -> tuple[Evaluation, Contexts, Batch | None]:
-    """What an operation on the next contexts of a text works on; no batch where none is left, or too little text is."""
+    """The inputs of an operation on a text's next contexts; no batch if none is left, or too little text is."""
     contexts = context.objects.get(params.contexts, Contexts)
     return context.objects.get(params.evaluation, Evaluation), contexts, contexts.next(params.n_contexts)
 
@@ -134,7 +134,7 @@ def gather(context: Context, params: p.EvaluateGatherParams) -> p.EvaluateGather
 @method("evaluate.gather_rows")
 @torch.no_grad()
 def gather_rows(context: Context, params: p.EvaluateGatherRowsParams) -> p.EvaluateGatherRowsResult:
-    """All rows go into the mean."""
+    """Adds all rows to the mean."""
     evaluation = context.objects.get(params.evaluation, Evaluation)
     source = context.objects.get(params.source, Source)
     x, y = rows_of(evaluation, source, params.groups, draw=params.draw)
@@ -146,7 +146,7 @@ def gather_rows(context: Context, params: p.EvaluateGatherRowsParams) -> p.Evalu
 def rows_of(
     evaluation: Evaluation, source: Source, groups: list[int], *, draw: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The next rows of the first site, or with `draw` false those of the current batch."""
+    """The next rows of the first site, or with `draw` false the rows of the current batch."""
     if draw:
         source.draw(sum(groups))
     x, y = source.batch(0)
@@ -165,7 +165,7 @@ def firings(context: Context, params: p.EvaluateFiringsParams) -> p.EvaluateFiri
 @method("evaluate.rows")
 @torch.no_grad()
 def evaluate_rows(context: Context, params: p.EvaluateRowsParams) -> p.EvaluateRowsResult:
-    """Rows without a model."""
+    """Evaluates rows without a model."""
     evaluation = context.objects.get(params.evaluation, Evaluation)
     source = context.objects.get(params.source, Source)
     x, y = rows_of(evaluation, source, params.groups, draw=params.draw)

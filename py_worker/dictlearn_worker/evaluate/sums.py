@@ -1,4 +1,4 @@
-"""Sums for each context: all that the statistics are computed from. They are added up in float64."""
+"""Sums for each context, from which all statistics are computed. They are added up in float64."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def row_sums(
 
 
 def wide(tensor: torch.Tensor) -> torch.Tensor:
-    """At least float32, in which bfloat16 values are exact and their sums are not lost."""
+    """At least float32, which holds bfloat16 values exactly and sums them with little error."""
     return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
 
 

@@ -34,7 +34,7 @@ def top_contexts(
     highest = activations.amax(dim=1)  # (contexts, features)
     count = min(most, len(batch.ids))
     values, order = highest.sort(dim=0, descending=True, stable=True)
-    # Many features fire most in the same contexts.
+    # Many features share their top contexts.
     text = cache(lambda index: pieces(tokenizer, batch.ids[index][batch.real[index]].tolist()))
     found = []
     for column, (feature, floor) in enumerate(zip(features, floors, strict=True)):

@@ -1,1 +1,1 @@
-"""What is said of single features: their effect on the loss, their neighbours, the tokens that they promote."""
+"""Properties of single features: their effect on the loss, their neighbours, the tokens that they promote."""

@@ -1,4 +1,4 @@
-"""What a direction of the residual stream does to the logits on the shortest way: final norm, unembedding."""
+"""The direct effect of a residual-stream direction on the logits, through the final norm and the unembedding."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..models.language_model import TRIAL, LanguageModel
 from ..models.pieces import pieces
 from ..models.values import first_input, first_tensor
 
-# A column is made so long that the epsilon in a norm's denominator has no say.
+# Columns are scaled to a length at which the epsilon in a norm's denominator does not matter.
 LENGTH = 1e3
 
 
@@ -22,9 +22,9 @@ def standardised_effects(model: LanguageModel, columns: torch.Tensor) -> torch.T
     """Effects (features, vocabulary) of columns (features, d), in standard deviations over the vocabulary.
 
     e = W_U (n(c d) - n(0)), where n is the final norm and c large, then (e - mean e) / std e. A norm divides by the
-    size of what it is given, so this is what it makes of the column alone: gain * d for RMSNorm, gain * (d - mean d)
-    for LayerNorm, up to a factor that the standardisation takes out. A constant added to all logits changes no
-    probability, so their mean goes too. Columns of zeros have effects of 0. Raises `no_unembedding`.
+    size of its input, so its output depends on the column alone: gain * d for RMSNorm, gain * (d - mean d) for
+    LayerNorm, up to a factor that the standardisation removes. A constant added to all logits changes no
+    probability, so their mean is removed too. Columns of zeros have effects of 0. Raises `no_unembedding`.
     """
     head = unembedding(model, columns.shape[1])
     norm = final_norm(model, head)
@@ -40,7 +40,7 @@ def standardised_effects(model: LanguageModel, columns: torch.Tensor) -> torch.T
 
 
 def unembedding(model: LanguageModel, width: int) -> nn.Linear:
-    """The matrix that makes logits of the residual stream, (vocabulary, width)."""
+    """The matrix that maps the residual stream to logits, (vocabulary, width)."""
     head: Any = model.module.get_output_embeddings()  # pyright: ignore[reportCallIssue]
     if not isinstance(head, nn.Linear):
         raise WorkerError("no_unembedding", "The model has no unembedding that is a matrix.")
@@ -54,8 +54,8 @@ def unembedding(model: LanguageModel, width: int) -> nn.Linear:
 
 @torch.no_grad()
 def final_norm(model: LanguageModel, head: nn.Linear) -> nn.Module | None:
-    """The norm whose output the unembedding reads, found in a short forward pass; None where it reads no norm's."""
-    # All outputs are kept until the end, so that no two of them can lie in the same memory one after the other.
+    """The norm whose output the unembedding reads, found in a short forward pass; None if it reads something else."""
+    # All outputs are kept until the end, so that no two of them can reuse the same memory.
     outputs: list[tuple[nn.Module, torch.Tensor]] = []
     read: list[torch.Tensor] = []
 
@@ -86,7 +86,7 @@ def extreme_tokens(model: LanguageModel, effects: torch.Tensor, count: int) -> l
     most = min(count, effects.shape[1])
 
     def tokens(row: torch.Tensor, *, largest: bool) -> list[p.TokenEffect]:
-        # A stable sort, so that equal effects come in the order of the vocabulary.
+        # A stable sort keeps equal effects in the order of the vocabulary.
         order = row.sort(descending=largest, stable=True).indices[:most].tolist()
         return [
             p.TokenEffect(token=token, text=pieces(model.tokenizer, [token])[0], effect=row[token].item())

@@ -25,12 +25,12 @@ class LossEffects:
 
 
 def no_effects(size: int) -> LossEffects:
-    """Those of no context at all."""
+    """Zeros, before any context."""
     return LossEffects(torch.zeros(size, dtype=torch.float64), torch.zeros(size, dtype=torch.int64), 0, 0)
 
 
 def loss_effects(model: LanguageModel, dictionary: AutoEncoder, batch: Batch, site: Site) -> LossEffects:
-    """Without feature i a row y is y - f_i d_i: what the dictionary fails to reconstruct stays. To first order, with L
+    """Without feature i a row y is y - f_i d_i: the reconstruction error stays. To first order, with L
     the sum of the cross-entropies of the next tokens that are text, the loss then rises by - sum f_i (dL/dy . d_i).
 
     f (rows, m) are the features and d_i the decoder columns (d_out); the sum is over the kept positions.
@@ -43,7 +43,7 @@ def loss_effects(model: LanguageModel, dictionary: AutoEncoder, batch: Batch, si
     del logits, loss
     found = no_effects(dictionary.size)
     with torch.no_grad():
-        # One context at a time: (positions, m) is the largest that is held.
+        # One context at a time, so that the largest tensor is (positions, m).
         for x, slope, keep in zip(inputs.detach(), gradient, batch.keep.to(gradient.device), strict=True):
             f = dictionary.encode(x[keep].to(dictionary.device, dictionary.dtype))
             along = slope[keep].to(dictionary.device, dictionary.dtype) @ dictionary.decoder.weight
@@ -55,7 +55,7 @@ def loss_effects(model: LanguageModel, dictionary: AutoEncoder, batch: Batch, si
 
 
 def total_cross_entropy(logits: torch.Tensor, ids: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
-    """Sum of -log p(next token) over the positions whose next token is real, in nats, as something with a gradient.
+    """Sum of -log p(next token) over the positions whose next token is real, in nats, with a gradient.
 
     logits: (contexts, positions, vocabulary); ids, real: (contexts, positions).
     """

@@ -1,4 +1,4 @@
-"""The operations on single features: TypeScript says which ones, these return numbers and tokens."""
+"""The operations on single features: TypeScript chooses the features, these return numbers and tokens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .loss_effects import loss_effects, no_effects
 
 @method("features.loss_effects")
 def find_loss_effects(context: Context, params: p.FeaturesLossEffectsParams) -> p.FeaturesLossEffectsResult:
-    """One pass forward, one back to the site."""
+    """One forward pass, and one backward to the site."""
     evaluation, contexts, batch = next_batch(context, params)
     found = no_effects(evaluation.dictionary.size)
     if batch is not None:
@@ -35,7 +35,7 @@ def find_loss_effects(context: Context, params: p.FeaturesLossEffectsParams) -> 
 @method("features.neighbours")
 @torch.no_grad()
 def find_neighbours(context: Context, params: p.FeaturesNeighboursParams) -> p.FeaturesNeighboursResult:
-    """By the cosine between columns of the decoder; a column of zeros is nobody's neighbour."""
+    """By the cosine between columns of the decoder; a column of zeros is never a neighbour."""
     decoder = context.objects.get(params.dictionary, AutoEncoder).decoder.weight.float()
     lengths = torch.linalg.vector_norm(decoder, dim=0, keepdim=True)
     unit = torch.where(lengths > 0, decoder / lengths, torch.zeros_like(decoder))  # (d_out, m)
@@ -51,7 +51,7 @@ def find_neighbours(context: Context, params: p.FeaturesNeighboursParams) -> p.F
 @method("features.direct_effects")
 @torch.no_grad()
 def find_direct_effects(context: Context, params: p.FeaturesDirectEffectsParams) -> p.FeaturesDirectEffectsResult:
-    """Of the decoder's columns."""
+    """The direct effects of the decoder's columns."""
     model = context.objects.get(params.model, LanguageModel)
     dictionary = context.objects.get(params.dictionary, AutoEncoder)
     chosen = torch.tensor(params.features, dtype=torch.int64, device=dictionary.device)

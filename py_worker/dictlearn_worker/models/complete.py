@@ -1,4 +1,4 @@
-"""A model has all of its weights, or is not loaded."""
+"""Refuses to load a model that lacks some of its weights."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 from ..errors import WorkerError
 
-# How large GGUF files are published: model-00001-of-00003.gguf.
+# Large GGUF models are published in parts: model-00001-of-00003.gguf.
 PART = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 
 
 def check_complete(name: str, missing: Iterable[str]) -> None:
-    """Transformers fills weights that a checkpoint lacks with random numbers; here that is an error."""
+    """Raises an error for weights that a checkpoint lacks; transformers would fill them with random numbers."""
     lacking = sorted(missing)
     if lacking:
         raise WorkerError(
@@ -24,7 +24,7 @@ def check_complete(name: str, missing: Iterable[str]) -> None:
 
 
 def merge_parts(name: str) -> str | None:
-    """What to do with a part of a GGUF model that was published in several files; None for any other file."""
+    """The hint for one part of a GGUF model in several files; None for any other file."""
     part = PART.fullmatch(name)
     if part is None or int(part["count"]) < 2:
         return None

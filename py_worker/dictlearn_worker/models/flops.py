@@ -1,4 +1,4 @@
-"""How many floating-point operations a model takes for a context, counted in a forward pass."""
+"""The floating-point operations of a model per context, counted in a forward pass."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .language_model import LanguageModel, Read, reads_of
 
 @method("model.flops")
 def flops(context: Context, params: p.ModelFlopsParams) -> p.ModelFlopsResult:
-    """One pass over one context."""
+    """Runs one pass over one context."""
     model = context.objects.get(params.model, LanguageModel)
     partial, full = count(model, params.sites, params.ctx_len)
     return p.ModelFlopsResult(partial=partial, full=full)
@@ -26,10 +26,10 @@ def flops(context: Context, params: p.ModelFlopsParams) -> p.ModelFlopsResult:
 def count(model: LanguageModel, sites: Sequence[p.Site], ctx_len: int) -> tuple[int, int]:
     """FLOPs of one context of `ctx_len` tokens up to the last site that is read, and to the end with the head.
 
-    Counted where they happen by torch's own counter: 2·a·b·c for each product of an (a, b) and a (b, c) matrix:
-    everything of the order of the weights times the tokens. A layer of width d with weights of 12 d² and T tokens takes
-    T·24 d² for its weights and 4 T² d for its scores and their use; the scores that the causal mask throws away are
-    computed all the same. What works number by number (norms, activations, rotations) is left out: below a per cent.
+    torch's own counter counts 2·a·b·c for each product of an (a, b) and a (b, c) matrix: everything of the order of
+    the weights times the tokens. A layer of width d with weights of 12 d² and T tokens takes
+    T·24 d² for its weights and 4 T² d for its scores and their use; the scores that the causal mask discards are
+    computed too. Elementwise operations (norms, activations, rotations) are left out: below a per cent.
     """
     model.try_sites(sites)
     passed: dict[Read, list[int]] = {}
@@ -46,7 +46,7 @@ def count(model: LanguageModel, sites: Sequence[p.Site], ctx_len: int) -> tuple[
         )
     ids = torch.zeros((1, min(ctx_len, model.max_context or ctx_len)), dtype=torch.int64, device=model.device)
     try:
-        # The fused kernels of attention are not counted on every device; the plain products are.
+        # torch does not count fused attention kernels on every device; it does count plain products.
         with sdpa_kernel(SDPBackend.MATH), counter:
             model.call(ids)
     finally:

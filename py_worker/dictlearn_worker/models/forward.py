@@ -1,4 +1,4 @@
-"""The one way in which a model is called: what its forward takes, what it returns, and why it cannot do it."""
+"""How a model is called: the arguments its forward takes, the values it returns, and the failures it raises."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import WorkerError
 from ..failures import code_of
 from ..memory import upload
 
-# What a forward is given where it takes it.
+# The arguments that a forward gets if it takes them.
 ARGUMENTS = ("input_ids", "attention_mask", "use_cache")
 
 
@@ -22,22 +22,22 @@ class ModelInputs(dict[str, Any]):
 
     @property
     def contexts(self) -> int:
-        """How many there are."""
+        """The number of contexts."""
         return len(self["input_ids"])
 
 
 class Forward:
-    """What a model's forward takes, read from its signature. One that takes any keyword gets all of `ARGUMENTS`."""
+    """The arguments that a model's forward takes, by its signature. With `**kwargs` it gets all of `ARGUMENTS`."""
 
     def __init__(self, module: torch.nn.Module) -> None:
-        """Looks at the signature once."""
+        """Reads the signature once."""
         self.name = type(module).__name__
         parameters = inspect.signature(type(module).forward).parameters
         self.any = any(each.kind == each.VAR_KEYWORD for each in parameters.values())
         self.own = [name for name, each in parameters.items() if name != "self" and each.kind != each.VAR_KEYWORD]
 
     def require_token_ids(self) -> None:
-        """Raises `model_forward` for a model that reads something else."""
+        """Raises `model_forward` for a model that does not read token ids."""
         if not self.takes("input_ids"):
             raise WorkerError(
                 "model_forward",
@@ -52,8 +52,8 @@ class Forward:
     def inputs(self, ids: torch.Tensor, mask: torch.Tensor | None, device: torch.device) -> ModelInputs:
         """The arguments of a pass, on `device`. ids, mask: (contexts, positions).
 
-        Without a mask the model attends to every earlier position, as it does when it takes none. Nothing is lost then
-        in a causal model: the padding of contexts is behind their text.
+        Without a mask, or if it takes none, the model attends to every earlier position. A causal model loses nothing
+        by that: the padding of contexts is after their text.
         """
         given = ModelInputs(input_ids=upload(ids, device))
         if self.takes("attention_mask"):
@@ -63,9 +63,9 @@ class Forward:
         return given
 
     def of_prompts(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Of the arguments that nnsight made of prompts those that are taken, and no cache.
+        """The arguments that nnsight made from prompts, without those that the model does not take, and no cache.
 
-        Raises `model_forward` where prompts were padded and the model cannot be told so.
+        Raises `model_forward` if prompts were padded and the model takes no mask.
         """
         mask = given.get("attention_mask")
         if mask is not None and not self.takes("attention_mask") and not bool(torch.as_tensor(mask).bool().all()):
@@ -82,7 +82,7 @@ class Forward:
 
     @contextlib.contextmanager
     def checked(self) -> Iterator[None]:
-        """What a forward pass raises in here becomes `model_forward`; memory, devices and known failures stay."""
+        """Turns an exception of a forward pass into `model_forward`; memory, device and known failures stay."""
         try:
             yield
         except Exception as error:
@@ -97,7 +97,7 @@ class Forward:
             ) from error
 
     def logits(self, output: Any, ids: torch.Tensor) -> torch.Tensor:
-        """The logits (contexts, positions, vocabulary) in what a pass over `ids` (contexts, positions) returned.
+        """The logits (contexts, positions, vocabulary) in the return value of a pass over `ids` (contexts, positions).
 
         They are its `logits`, the first of a tuple, or the value itself. Raises `no_logits`.
         """
@@ -115,7 +115,7 @@ class Forward:
 
 
 def logits_in(output: Any) -> Any:
-    """Where models keep their logits."""
+    """Finds the logits in a model's return value."""
     if isinstance(output, torch.Tensor):
         return output
     if isinstance(output, (tuple, list)):

@@ -39,7 +39,7 @@ def generate(context: Context, params: p.ModelGenerateParams) -> p.ModelGenerate
     options |= {"max_new_tokens": params.max_new_tokens, "min_new_tokens": params.min_new_tokens}
     if params.stop:
         options |= {"stop_strings": params.stop, "tokenizer": model.tokenizer}
-    # transformers draws from torch's global streams: these are seeded for the call, and put back after it.
+    # transformers draws from torch's global generators: these are seeded for the call, and restored after it.
     devices = [model.device] if model.device.type == "cuda" else []
     with quiet(), torch.random.fork_rng(devices=devices):
         if params.sample is not None:
@@ -62,7 +62,7 @@ def generate(context: Context, params: p.ModelGenerateParams) -> p.ModelGenerate
 
 
 def require_generation(model: LanguageModel) -> None:
-    """Raises `cannot_generate` for a model whose own code does not say how."""
+    """Raises `cannot_generate` for a model whose own code has no `generate`."""
     if not getattr(model.module, "can_generate", lambda: False)():
         raise WorkerError(
             "cannot_generate",
@@ -75,7 +75,7 @@ def drawing(sample: p.Sampling | None) -> dict[str, Any]:
     """How transformers chooses a token."""
     if sample is None:
         return {"do_sample": False}
-    # Zero and one stand for "no limit": the checkpoint's own settings must not come back in.
+    # Zero and one stand for "no limit", so that the checkpoint's own settings do not apply.
     return {
         "do_sample": True,
         "temperature": sample.temperature,
@@ -85,7 +85,7 @@ def drawing(sample: p.Sampling | None) -> dict[str, Any]:
 
 
 def finish(model: LanguageModel, rows: list[list[int]], stop: list[str]) -> tuple[list[list[int]], list[Any]]:
-    """Each row up to its own end, behind which the longer rows left padding, and why it ended there."""
+    """Each row up to its own end, without the padding after it, and why it ended there."""
     ends = model.module.generation_config.eos_token_id  # pyright: ignore[reportAttributeAccessIssue]
     ends = set(ends if isinstance(ends, list) else [ends])
     kept, reasons = [], []

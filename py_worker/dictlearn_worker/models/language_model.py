@@ -1,4 +1,4 @@
-"""A loaded language model, and the reading of its activations through nnsight."""
+"""A loaded language model, whose activations are read through nnsight."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .shared_tokenizer import SharedTokenizer
 from .values import first_input, first_tensor, shape_of
 from .vocabulary import embedding_rows
 
-# The trial: contexts and tokens. Two contexts tell a row for each token from a value that all contexts share.
+# The trial: contexts and tokens. Two contexts distinguish a row per token from a value that all contexts share.
 TRIAL = (2, 4)
 
 
 @dataclass(frozen=True)
 class Read:
-    """One value that is read: a module's input or its output, in one of its calls in a pass, from 1 on.
+    """One value to read: a module's input or output, in one of its calls in a pass, counted from 1.
 
     Without a `call` the module has only one.
     """
@@ -35,26 +35,26 @@ class Read:
 
     @property
     def calls(self) -> slice:
-        """As nnsight numbers the calls of a module in a pass."""
+        """The call's number in nnsight, which counts the calls of a module in a pass."""
         return slice((self.call or 1) - 1, self.call or 1)
 
 
 def reads_of(site: Site) -> tuple[Read, Read]:
-    """What a site's inputs and targets are; the same read twice unless it is in_to_out."""
+    """The reads of a site's inputs and targets; the same read twice unless it is in_to_out."""
     path, call = path_and_call(site.submodule)
     inside, outside = Read(path, "input", call), Read(path, "output", call)
     return {"in": (inside, inside), "out": (outside, outside), "in_to_out": (inside, outside)}[site.io]
 
 
 def path_and_call(path: str) -> tuple[str, int | None]:
-    """`layers[1].mlp` as `layers.1.mlp`, as PyTorch names modules; behind a # which of the module's calls is meant."""
+    """`layers[1].mlp` as `layers.1.mlp`, as PyTorch names modules; the number of the module's call follows a #."""
     named = re.fullmatch(r"(.+)#([1-9]\d*)", path)
     path, call = (named[1], int(named[2])) if named else (path, None)
     return re.sub(r"\[(\d+)\]", r".\1", path), call
 
 
 class SeenAll(BaseException):
-    """Ends a forward pass of which nothing more is wanted; no failure, so nothing on the way may catch it as one."""
+    """Ends a forward pass early. Not a failure, so nothing on the way may catch it as one."""
 
 
 @dataclass
@@ -66,19 +66,19 @@ class LanguageModel:
     tokenizer: Any
     device: torch.device
     max_context: int | None
-    # Every read that was tried, in the order in which a forward pass comes by them: nnsight wants them in that order.
+    # Every read that was tried, in the order of the forward pass, which nnsight requires.
     order: list[Read] = field(default_factory=list)
     widths: dict[Read, int] = field(default_factory=dict)
-    # How often a pass runs the modules that were tried.
+    # How often a pass calls the modules that were tried.
     calls: dict[str, int] = field(default_factory=dict)
-    # Reads whose values the model changes in place, such as a sum that is added up in one of its terms.
+    # Reads whose values the model later changes in place, such as a sum that it accumulates in one of its terms.
     changed: set[Read] = field(default_factory=set)
-    # nnsight's view of each module by its path, made when it is first asked for.
+    # nnsight's envoy of each module by its path, looked up on first use.
     envoys: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def forward(self) -> Forward:
-        """How it is called."""
+        """How the model is called."""
         return Forward(self.module)
 
     def inputs(self, ids: torch.Tensor, mask: torch.Tensor | None) -> ModelInputs:
@@ -86,19 +86,19 @@ class LanguageModel:
         return self.forward.inputs(ids, mask, self.device)
 
     def call(self, ids: torch.Tensor) -> Any:
-        """What the model returns for ids (contexts, positions), called as in every pass. Raises `model_forward`."""
+        """The model's return value for ids (contexts, positions), called as in every pass. Raises `model_forward`."""
         inputs = self.inputs(ids, None)
         with self.forward.checked():
             return self.module(**inputs)
 
     @cached_property
     def shared_tokenizer(self) -> SharedTokenizer:
-        """For the threads that read text."""
+        """A tokeniser for the threads that read text."""
         return SharedTokenizer(self.tokenizer, self.rows)
 
     @property
     def rows(self) -> int | None:
-        """Of the embedding: ids from there on cannot be read."""
+        """The embedding's number of rows: the model cannot read ids from there on."""
         return embedding_rows(self.module)
 
     def envoy(self, path: str) -> Any:
@@ -132,7 +132,7 @@ class LanguageModel:
     def try_sites(self, sites: Sequence[Site]) -> list[SiteWidths]:
         """Runs two short contexts with hooks, to learn the widths of the sites and the order of their reads.
 
-        The first pass goes to its end, to count how often each module runs. Where that is known, it ends behind the
+        The first pass goes to its end, to count how often each module runs. Where that is known, it ends after the
         last site: weights that no run needs are then not even read from the disk.
 
         Raises `unknown_submodule`, `repeated_module` where a module has several calls and none of them is named, or
@@ -170,7 +170,7 @@ class LanguageModel:
         except SeenAll:
             pass
         except WorkerError as error:
-            # What fails behind the last site is no matter of the sites.
+            # A failure after the last site does not concern the sites.
             if error.code != "model_forward" or len(seen) < len(wanted):
                 raise
         finally:
@@ -200,7 +200,7 @@ class LanguageModel:
         ]
 
     def require_call(self, read: Read, times: int) -> None:
-        """Raises `repeated_module` where a module has `times` calls and none, or one behind them, is named."""
+        """Raises `repeated_module` if no call is named for a module with several, or one above its `times`."""
         path = read.submodule
         if read.call is None and self.calls[path] > 1:
             last = self.calls[path]
@@ -240,12 +240,12 @@ class LanguageModel:
                 tracer.stop()
         changed = {read for read, (value, version) in zip(ordered, values, strict=True) if value._version != version}
         if changed:
-            # The model changed them in place further on: from now on they are copied on the way.
+            # The model changed them in place later in the pass: from now on they are copied when read.
             self.changed |= changed
             return self.read(ids, mask, reads, stop=stop)
         return {read: value for read, (value, _) in zip(ordered, values, strict=True)}
 
 
 def top_level(modules: dict[str, torch.nn.Module]) -> list[str]:
-    """The paths of one or two parts, to show what there is."""
+    """The paths of one or two parts, as suggestions."""
     return [path for path in modules if path.count(".") < 2][:10]

@@ -61,7 +61,7 @@ def widths(context: Context, params: p.ModelWidthsParams) -> p.ModelWidthsResult
 
 
 def usable_device(name: str) -> torch.device:
-    """The device, tried with one number before anything is fetched; `no_device` where there is none."""
+    """The device, tested with one number before any download; `no_device` if it is unavailable."""
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)
@@ -78,7 +78,7 @@ def usable_device(name: str) -> torch.device:
 def load_pretrained(
     name: str, path: str, revision: str | None, dtype: str | None, device: torch.device, *, trust: bool
 ) -> tuple[Any, Any]:
-    """The Hugging Face model and its tokeniser, with every failure as one sentence. `trust`: its own code may run."""
+    """The Hugging Face model and its tokeniser, with every failure in one sentence. `trust`: its own code may run."""
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     local = Path(path).expanduser()
@@ -114,7 +114,7 @@ def load_pretrained(
             tokenizer = AutoTokenizer.from_pretrained(path, revision=revision, trust_remote_code=trust)
         except Exception as error:
             raise no_tokenizer(name) from error
-    # Where there is no tokenizer at all, transformers 5 makes one up that knows no words.
+    # Without a tokenizer, transformers 5 creates one that knows no words.
     if len(tokenizer) <= len(set(tokenizer.all_special_ids)):
         raise no_tokenizer(name)
     module.to(device)  # pyright: ignore[reportArgumentType]  transformers hides torch's signature
@@ -122,7 +122,7 @@ def load_pretrained(
 
 
 def no_tokenizer(name: str) -> WorkerError:
-    """One sentence on a model that cannot read text."""
+    """The failure for a model that cannot read text."""
     return WorkerError(
         "no_tokenizer",
         f"The model {name} comes without a usable tokenizer.",
@@ -139,7 +139,7 @@ def own_dtype(config: Any, device: torch.device) -> torch.dtype:
 
 
 def wrap(module: Any, tokenizer: Any, device: torch.device) -> LanguageModel:
-    """Nnsight's wrapper around a model that is loaded already."""
+    """Nnsight's wrapper around a model that is already loaded."""
     from .traced import BatchedModel
 
     with quiet():
@@ -147,7 +147,7 @@ def wrap(module: Any, tokenizer: Any, device: torch.device) -> LanguageModel:
     limit = getattr(module.config, "max_position_embeddings", None)
     model = LanguageModel(traced=traced, module=module, tokenizer=tokenizer, device=device, max_context=limit)
     model.forward.require_token_ids()
-    # A generation of several prompts writes the pad token after the end of the shorter ones, and reads it again.
+    # Generation with several prompts appends the pad token to finished rows, and feeds it to the model.
     generation: Any = getattr(module, "generation_config", None)
     if model.rows is not None and (getattr(generation, "pad_token_id", None) or 0) >= model.rows:
         generation.pad_token_id = None
@@ -155,7 +155,7 @@ def wrap(module: Any, tokenizer: Any, device: torch.device) -> LanguageModel:
 
 
 def explain(error: Exception, name: str, *, local: bool) -> WorkerError:
-    """Why a model could not be loaded, in one sentence. `local`: it is a folder here, so the hub has no part in it."""
+    """Why a model could not be loaded, in one sentence. `local`: it is a local folder, so the hub is not involved."""
     text = str(error)
     offline = os.environ.get("HF_HUB_OFFLINE") in {"1", "true", "TRUE"}
     kinds = {type(each).__name__ for each in causes(error)}
@@ -191,7 +191,7 @@ def explain(error: Exception, name: str, *, local: bool) -> WorkerError:
 
 
 def causes(error: BaseException) -> list[BaseException]:
-    """The error and everything that led to it."""
+    """The error and all its causes."""
     chain: list[BaseException] = []
     while error is not None and error not in chain:
         chain.append(error)
@@ -200,7 +200,7 @@ def causes(error: BaseException) -> list[BaseException]:
 
 
 def unreachable(kinds: set[str], text: str) -> bool:
-    """Whether a failure looks like a network that is not there."""
+    """Whether a failure looks like a missing network connection."""
     network = {"ConnectionError", "ConnectError", "ConnectTimeout", "LocalEntryNotFoundError", "OfflineModeIsEnabled"}
     network |= {"MaxRetryError", "ProxyError", "SSLError", "ReadTimeout", "gaierror"}
     return bool(kinds & network) or "couldn't connect to" in text.lower()

@@ -1,4 +1,4 @@
-"""What modules a model has, and when a forward pass comes by their inputs and outputs."""
+"""A model's modules, and when a forward pass reaches their inputs and outputs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .language_model import LanguageModel
 
 @method("model.modules")
 def modules(context: Context, params: p.ModelModulesParams) -> p.ModelModulesResult:
-    """One pass over contexts of token 0."""
+    """Runs one pass over contexts of token 0."""
     model = context.objects.get(params.model, LanguageModel)
     return p.ModelModulesResult(modules=catalogue(model, params.contexts, params.tokens))
 
 
 @torch.no_grad()
 def catalogue(model: LanguageModel, contexts: int, tokens: int) -> list[p.ModuleFacts]:
-    """Runs the model with a pair of hooks on every module, and counts what they see.
+    """Runs the model with a pair of hooks on every module, and counts the hooks' events.
 
     Events are numbered in the order of the forward pass, a module's input before those of its children.
     """
@@ -41,7 +41,7 @@ def catalogue(model: LanguageModel, contexts: int, tokens: int) -> list[p.Module
         hooks.append(module.register_forward_pre_hook(before, with_kwargs=True))
         hooks.append(module.register_forward_hook(after, with_kwargs=True))
 
-    # A module that is registered under two paths is known under both.
+    # A module registered under two paths is listed under both.
     named = list(model.module.named_modules(remove_duplicate=False))
     ids = torch.zeros((contexts, tokens), dtype=torch.int64, device=model.device)
     try:
@@ -70,7 +70,7 @@ def side(event: int, value: Any) -> p.ModuleSide:
 
 
 def kind_of(value: Any) -> Literal["tensor", "sequence", "mapping", "other"]:
-    """How a part of the value is reached: not at all, by an index, or by a key."""
+    """How a part of a value is reached: by nothing, by an index, or by a key."""
     if isinstance(value, torch.Tensor):
         return "tensor"
     if isinstance(value, (tuple, list)):
@@ -79,7 +79,7 @@ def kind_of(value: Any) -> Literal["tensor", "sequence", "mapping", "other"]:
 
 
 def tensors_of(value: Any, at: list[str]) -> list[p.ModuleTensor]:
-    """Depth first; what is neither a tensor nor a tuple, list or dict is left out."""
+    """Depth first; values other than tensors, tuples, lists and dicts are left out."""
     if isinstance(value, torch.Tensor):
         return [p.ModuleTensor(at=at, shape=list(value.shape), dtype=str(value.dtype).removeprefix("torch."))]
     if isinstance(value, dict):

@@ -9,7 +9,7 @@ from ..errors import WorkerError
 from ..registry import Context, method
 from .language_model import TRIAL, LanguageModel
 
-# Logits of one position that differ by less than so many roundings of the largest are the same.
+# Logits of one position count as equal if they differ by fewer roundings of the largest than this.
 ROUNDINGS = 32
 
 
@@ -21,9 +21,9 @@ def next_token(context: Context, params: p.ModelNextTokenParams) -> p.ModelNextT
 
 @torch.no_grad()
 def why_not(model: LanguageModel) -> str | None:
-    """A sentence, or None. Two contexts differ in their last token: no logits before it may.
+    """A sentence, or None. Two contexts differ only in their last token: the logits before it must not differ.
 
-    Found by what the model does: configs do not say it, and the same class is causal or not as its config has it.
+    Tested on the model's output: configs do not state it, and the same class is causal or not by its config.
     """
     name = type(model.module).__name__
     ids = torch.zeros(TRIAL, dtype=torch.int64, device=model.device)

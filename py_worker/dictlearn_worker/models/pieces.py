@@ -1,4 +1,4 @@
-"""Tokens as text, one by one: what part of a text each of them stands for."""
+"""The part of a text that each of its tokens stands for."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from functools import cache
 from typing import Any
 
 REPLACEMENT = "\ufffd"
-# A byte that a SentencePiece vocabulary has no other token for.
+# A byte for which a SentencePiece vocabulary has no other token.
 BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
 
 
 def pieces(tokenizer: Any, ids: list[int]) -> list[str]:
     """The text of each token of a text.
 
-    Vocabularies made of bytes cut characters into several tokens. Such a character stands at the token that completes
-    it; a byte that is a part of one, or of none, is written as two hexadecimal digits: a euro sign of two tokens is
-    "⟨E2 82⟩" and "€".
+    Byte-level vocabularies can split a character into several tokens. Such a character is shown at the token that
+    completes it; any other byte, of an incomplete or invalid character, is written as two hexadecimal digits: a euro
+    sign of two tokens is "⟨E2 82⟩" and "€".
     """
     texts = []
     pending = b""
@@ -27,7 +27,7 @@ def pieces(tokenizer: Any, ids: list[int]) -> list[str]:
 
 
 def token_bytes(tokenizer: Any, token: int) -> bytes:
-    """The bytes that a token stands for, by itself."""
+    """The bytes of a single token."""
     text = tokenizer.decode([token])
     if REPLACEMENT not in text:
         return text.encode()
@@ -41,17 +41,17 @@ def token_bytes(tokenizer: Any, token: int) -> bytes:
 
 @cache
 def byte_alphabet() -> dict[str, int]:
-    """Byte-level vocabularies, GPT-2's and those after it, spell tokens with one visible character for each byte."""
+    """Byte-level vocabularies, from GPT-2's on, spell tokens with one visible character for each byte."""
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     return {character: byte for byte, character in bytes_to_unicode().items()}
 
 
 def readable(data: bytes, before: int) -> tuple[str, bytes]:
-    """The text of UTF-8 bytes, and the bytes at its end that a character begins with.
+    """The text of UTF-8 bytes, and the bytes of an incomplete character at its end.
 
-    The first `before` bytes came with earlier tokens: they belong to a character that is completed here, but as
-    single bytes they were told of there.
+    The first `before` bytes came with earlier tokens: they belong to a character that is completed here, but
+    were already shown there as single bytes.
     """
     text = ""
     at = 0

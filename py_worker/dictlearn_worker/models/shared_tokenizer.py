@@ -1,4 +1,4 @@
-"""A tokeniser that several threads may use."""
+"""A tokeniser that several threads can share."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 
 
 class SharedTokenizer:
-    """A copy of a tokeniser, whose calls wait for one another; everything else is the copy's.
+    """A copy of a tokeniser with a lock around its calls; everything else is delegated to the copy.
 
-    A copy, because a call with truncation or padding first sets that in the tokeniser, for all who use it, and the
-    model's own is used by nnsight and by scripts.
+    A copy, because a call with truncation or padding first sets that in the tokeniser, for all its users, and nnsight
+    and scripts use the model's own.
     """
 
     def __init__(self, tokenizer: Any, rows: int | None = None) -> None:
-        """`rows`: of the model's embedding; None where they are not known."""
+        """`rows`: the number of rows of the model's embedding; None if unknown."""
         self.rows = rows
         self._copy = deepcopy(tokenizer)
         self._lock = Lock()
         self._quick = calls_its_backend(tokenizer)
 
     def ids(self, documents: list[str], *, special_tokens: bool, most: int | None) -> list[list[int]]:
-        """The ids of every document, with special tokens as the tokeniser writes them, cut to `most` tokens.
+        """The ids of every document, with the tokeniser's special tokens, cut to `most` tokens.
 
-        The same as calling it, without what else such a call makes of every token: offsets, masks and their lists.
+        The same as calling it, without the other results of a call: offsets, masks and their lists.
         """
         with self._lock:
             if not self._quick:
@@ -50,12 +50,12 @@ class SharedTokenizer:
         self._copy.backend_tokenizer.encode_special_tokens = self._copy.split_special_tokens
 
     def __getattr__(self, name: str) -> Any:
-        """Its constants."""
+        """Delegates to the copy."""
         return getattr(self._copy, name)
 
 
 def calls_its_backend(tokenizer: Any) -> bool:
-    """Whether a call of it is one of the `tokenizers` library and nothing else, as for most but not for all."""
+    """Whether calling it only calls the `tokenizers` library, as for most tokenisers but not all."""
     from transformers import PreTrainedTokenizerFast
 
     kind = type(tokenizer)

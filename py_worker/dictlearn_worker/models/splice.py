@@ -11,7 +11,7 @@ from ..protocol import Site
 from .language_model import LanguageModel, reads_of
 from .values import first_input, first_tensor, with_first_input, with_first_tensor
 
-# From a site's inputs and targets, (contexts, positions, width) each, to what stands in the targets' place.
+# From a site's inputs and targets, (contexts, positions, width) each, to the replacement of the targets.
 Replacement = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
@@ -23,8 +23,8 @@ def logits_and_values(
     envoy, calls = place_of(model, site)
     inside, outside = (read.kind == "input" for read in reads_of(site))
     with model.forward.checked(), model.traced.trace(model.inputs(ids, mask)) as tracer:
-        # nnsight wants values in the order in which the forward pass comes by them: inputs before outputs. They are
-        # copied, because some models change them in place further on.
+        # nnsight requires values in the order of the forward pass: inputs before outputs. They are
+        # copied, because some models change them in place later.
         values = []
         for _ in tracer.iter[calls]:
             if inside:
@@ -43,7 +43,7 @@ def logits_with(
     """Logits (contexts, positions, vocabulary) of the model with the site's targets replaced.
 
     in: the module's input is replaced, so the module runs on it. out and in_to_out: its output is, in_to_out from its
-    input. Where the value is a tuple, its first tensor is replaced and the rest stays.
+    input. If the value is a tuple, only its first tensor is replaced.
     """
     envoy, calls = place_of(model, site)
     with model.forward.checked(), model.traced.trace(model.inputs(ids, mask)) as tracer:
@@ -74,7 +74,7 @@ def logits_of_values(
     envoy, calls = place_of(model, site)
     inside, outside = (read.kind == "input" for read in reads_of(site))
     with torch.enable_grad(), model.forward.checked(), model.traced.trace(model.inputs(ids, mask)) as tracer:
-        # As above. What the model goes on with is a copy: a leaf cannot be changed in place.
+        # As above. The model continues with a copy: a leaf cannot be changed in place.
         values = []
         for _ in tracer.iter[calls]:
             if outside:
@@ -93,20 +93,20 @@ def logits_of_values(
 
 
 def leaf_of(value: torch.Tensor) -> torch.Tensor:
-    """The same as a tensor that gradients are taken of; the weights take none."""
+    """A leaf tensor with the same values that gets gradients; the weights get none."""
     return value.detach().clone().requires_grad_(True)
 
 
 @torch.no_grad()
 def replaced(replace: Replacement, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """The new value, in the old one's dtype. nnsight runs a trace in a thread, which has a gradient mode of its own."""
+    """The new value, in the old one's dtype. nnsight runs a trace in a thread, which has its own gradient mode."""
     new = replace(inputs, targets)
     assert new.shape == targets.shape, "a replacement has the shape of what it replaces"
     return new.to(targets.dtype)
 
 
 def place_of(model: LanguageModel, site: Site) -> tuple[Any, slice]:
-    """Nnsight's view of the site's module, and which of its calls is meant."""
+    """Nnsight's envoy of the site's module, and the number of its call."""
     reads = reads_of(site)
     assert set(reads) <= set(model.order), "the caller asks for the widths of a site before it reads there"
     return model.envoy(reads[0].submodule), reads[0].calls

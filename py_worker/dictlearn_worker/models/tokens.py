@@ -1,4 +1,4 @@
-"""The tokenizer, as scripts use it."""
+"""The tokenizer's operations for scripts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def encode(context: Context, params: p.TokenizerEncodeParams) -> p.TokenizerEnco
 
 @method("tokenizer.decode")
 def decode(context: Context, params: p.TokenizerDecodeParams) -> p.TokenizerDecodeResult:
-    """Texts of ids; an id that the tokenizer does not have is `unknown_token`."""
+    """Texts of ids; an id that the tokenizer lacks is `unknown_token`."""
     model = context.objects.get(params.model, LanguageModel)
     for ids in params.ids:
         check_ids(model.rows, ids)
@@ -36,7 +36,7 @@ def decode(context: Context, params: p.TokenizerDecodeParams) -> p.TokenizerDeco
 
 @method("tokenizer.batch")
 def batch(context: Context, params: p.TokenizerBatchParams) -> p.TokenizerBatchResult:
-    """What nnsight itself makes of the prompts before a trace."""
+    """The tokens that nnsight itself makes from the prompts before a trace."""
     encoding = assemble(context.objects.get(params.model, LanguageModel), params.prompts)
     positions = encoding.get("position_ids")
     return p.TokenizerBatchResult(

@@ -10,18 +10,18 @@ from transformers import TextGenerationPipeline
 from .forward import Forward, ModelInputs
 from .vocabulary import embedding_rows, padding_inside
 
-# transformers 5 sets them for models that can generate, and looks for them in all: here is what they are by default.
+# transformers 5 sets these only for models that can generate, but reads them from all: these are the defaults.
 for _name in ("assistant_model", "assistant_tokenizer", "prefix"):
     if not hasattr(TextGenerationPipeline, _name):
         setattr(TextGenerationPipeline, _name, None)
 
 
 class BatchedModel(TransformersModel):
-    """Takes `ModelInputs` as they are, in a trace of their own; everything else as nnsight does.
+    """Passes `ModelInputs` unchanged to a trace; treats everything else as nnsight does.
 
     Nnsight takes a batch apart and puts it together again, context by context and several times: 5 ms for 512 contexts
-    on a GPU that runs its first two layers in 6. What comes out is the same, since these are of one length. A forward
-    pass is given no more of what nnsight makes than it takes.
+    on a GPU that runs its first two layers in 6. The result is the same, since these have one length. A forward
+    pass gets only those of nnsight's arguments that it takes.
     """
 
     def _batch_size(self, *inputs: Any, **kwargs: Any) -> int:
@@ -33,10 +33,10 @@ class BatchedModel(TransformersModel):
             return (), {**inputs[0], **options}
         args, given = super()._batch(invokes, fn)
         padding_inside(given, embedding_rows(self._module), self.tokenizer)
-        # Only a trace is one call of the model; a generation calls it by way of what prepares its passes.
+        # Only a trace is one call of the model; a generation prepares the arguments of its passes itself.
         return args, Forward(self._module).of_prompts(given) if fn == self._call else given
 
 
 def is_ready(inputs: tuple[Any, ...]) -> bool:
-    """Whether nothing is left to be done to what a trace was given."""
+    """Whether a trace's input needs no further preparation."""
     return len(inputs) == 1 and isinstance(inputs[0], ModelInputs)

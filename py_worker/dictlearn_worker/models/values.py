@@ -1,4 +1,4 @@
-"""What modules are given and give: which of their tensors is read, and how another one takes its place."""
+"""The inputs and outputs of modules: which of their tensors is read, and how it is replaced."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-# A module's inputs as it was called: positional arguments, and those by keyword.
+# A module's inputs in a call: positional and keyword arguments.
 Inputs = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def first_tensor(value: Any) -> Any:
-    """The tensor itself, or the first one in (nested) tuples: for a layer the residual stream. None: there is none."""
+    """The tensor itself, or the first in (nested) tuples: for a layer the residual stream. None without a tensor."""
     if isinstance(value, torch.Tensor):
         return value
     if isinstance(value, (tuple, list)):
@@ -20,7 +20,7 @@ def first_tensor(value: Any) -> Any:
 
 
 def with_first_tensor(value: Any, new: torch.Tensor) -> Any:
-    """The same value with `new` in place of what `first_tensor` finds."""
+    """The same value with `new` in place of the tensor that `first_tensor` finds."""
     if isinstance(value, torch.Tensor):
         return new
     parts = list(value)
@@ -32,13 +32,13 @@ def with_first_tensor(value: Any, new: torch.Tensor) -> Any:
 
 
 def first_input(inputs: Inputs) -> Any:
-    """The first tensor that a module is given: by position, else by keyword, in the order of the call. Or None."""
+    """A module's first input tensor: by position, else by keyword, in the order of the call. Or None."""
     args, kwargs = inputs
     return first_tensor((*args, *kwargs.values()))
 
 
 def with_first_input(inputs: Inputs, new: torch.Tensor) -> Inputs:
-    """The same inputs with `new` in place of what `first_input` finds."""
+    """The same inputs with `new` in place of the tensor that `first_input` finds."""
     args, kwargs = inputs
     found = with_first_tensor((*args, *kwargs.values()), new)
     return found[: len(args)], dict(zip(kwargs, found[len(args) :], strict=True))

@@ -1,4 +1,4 @@
-"""The border between tokenizer and model: ids for which the model's embedding has no row."""
+"""Checks token ids against the model: ids for which its embedding has no row."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch._subclasses.fake_tensor import FakeTensor
 
 from ..errors import WorkerError
 
-# Tokens that are shown on each side of one that a text may not hold.
+# Tokens shown on each side of an invalid one.
 SHOWN = 10
 
 
 def embedding_rows(module: torch.nn.Module) -> int | None:
-    """How many ids the model knows; None where its embedding is not to be found."""
+    """How many ids the model knows; None if its embedding cannot be found."""
     try:
         weight = module.get_input_embeddings().weight  # pyright: ignore[reportCallIssue]
     except (AttributeError, NotImplementedError):
@@ -30,7 +30,7 @@ def tokens_outside(tokenizer: Any, rows: int | None) -> list[str]:
 
 
 def check_ids(rows: int | None, ids: Sequence[int], tokenizer: Any = None) -> None:
-    """Raises `unknown_token` for ids without a row; with the tokenizer that made them it names token and text."""
+    """Raises `unknown_token` for ids without a row; given the tokenizer that made them, it names token and text."""
     wrong = next((index for index, each in enumerate(ids) if each < 0 or (rows is not None and each >= rows)), None)
     if wrong is None:
         return
@@ -50,9 +50,9 @@ def check_ids(rows: int | None, ids: Sequence[int], tokenizer: Any = None) -> No
 
 
 def padding_inside(batch: dict[str, Any], rows: int | None, tokenizer: Any) -> None:
-    """Checks the ids of a padded batch, and puts id 0 in the place of a pad token outside the embedding.
+    """Checks the ids of a padded batch, and replaces a pad token outside the embedding by id 0.
 
-    batch: what a forward pass is called with. The model attends to no padding, so its id does not matter.
+    batch: the arguments of a forward pass. The model does not attend to padding, so its id does not matter.
     """
     ids, mask = batch.get("input_ids"), batch.get("attention_mask")
     if rows is None or not isinstance(ids, torch.Tensor) or isinstance(ids, FakeTensor) or not (ids >= rows).any():
