@@ -12,8 +12,8 @@ export interface ConfigJsonFacts {
 }
 
 /**
- * The `config.json` beside an `ae.pt`: the keys that today's readers of such folders look for (dictionary_learning's
- * `trainer` and `buffer`), and the whole resolved run.
+ * The `config.json` next to an `ae.pt`: the keys that current readers of such folders look for (dictionary_learning's
+ * `trainer` and `buffer`), and the full resolved run.
  */
 export const configJson = ({ config, dictionary, widths, device, versions }: ConfigJsonFacts): object => {
   const train: TrainSettings = dictionary.train;
@@ -21,7 +21,7 @@ export const configJson = ({ config, dictionary, widths, device, versions }: Con
   return {
     trainer: {
       trainer_class: "StandardTrainer",
-      // No class of dictionary_learning has two widths, and none shall be mistaken for one.
+      // No class of dictionary_learning has two widths, so none may be mistaken for one.
       dict_class: widths.input === widths.output ? "AutoEncoder" : "InputBiasAutoEncoder",
       activation_dim: widths.input,
       dict_size: dictionary.dictionary_size,
@@ -47,7 +47,7 @@ export const configJson = ({ config, dictionary, widths, device, versions }: Con
     dictionary: {
       name: dictionary.name,
       output_dim: widths.output,
-      // Where the widths differ, ae.pt has a bias for the inputs beside the one for the outputs.
+      // Where the widths differ, ae.pt has separate biases for inputs and outputs.
       input_bias: widths.input !== widths.output,
       train,
     },

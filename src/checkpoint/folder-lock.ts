@@ -13,10 +13,10 @@ const OWNER = ".lock.json";
 /** Names of this module's files in the folder that is locked. */
 export const LOCK_FILES: readonly string[] = [LOCK, OWNER];
 
-/** A lock that was not touched for so long has lost its owner, whatever machine that was on. */
+/** A lock untouched for this long has lost its owner, whatever machine that was on. */
 const STALE_MS = 30_000;
 const UPDATE_MS = 10_000;
-/** The same when the owner is known to be dead: the shortest time that proper-lockfile takes. */
+/** The same when the owner is known to be dead: the shortest time that proper-lockfile accepts. */
 const STALE_OF_DEAD_MS = 2_000;
 
 const Owner = z.object({ pid: z.int().positive(), host: z.string() });
@@ -24,7 +24,7 @@ type Owner = z.output<typeof Owner>;
 
 /** A folder that this process alone writes into. */
 export interface FolderLock extends AsyncDisposable {
-  /** Throws when the lock was lost, because this process or its disk stood still for long. */
+  /** Throws when the lock was lost, because this process or its disk stalled for long. */
   check(): void;
 }
 
@@ -55,13 +55,13 @@ export const lockFolder = async (path: string): Promise<FolderLock> => {
         rmSync(join(path, OWNER), { force: true });
         await release();
       } catch {
-        // The disk is gone or read-only, and the run's own error says so; the lock goes stale with this process.
+        // The disk is gone or read-only, and the run's error says so; the lock goes stale with this process.
       }
     },
   };
 };
 
-/** Throws `output_in_use` when a living run holds the folder. Takes nothing and waits for nothing. */
+/** Throws `output_in_use` when a living run holds the folder. Does not lock or wait. */
 export const checkUnlocked = (path: string): void => {
   const lockfilePath = join(path, LOCK);
   const owner = readOwner(path);
@@ -71,7 +71,7 @@ export const checkUnlocked = (path: string): void => {
 
 const acquire = async (path: string, onCompromised: (error: Error) => void): Promise<() => Promise<void>> => {
   const options = { lockfilePath: join(path, LOCK), update: UPDATE_MS, realpath: false, onCompromised };
-  // A dead owner's lock is taken once it is old enough that no third process can have taken it just now.
+  // A dead owner's lock is taken over once it is old enough that no third process can have just taken it.
   for (const end = performance.now() + 2 * STALE_OF_DEAD_MS; ; ) {
     const owner = readOwner(path);
     const dead = owner !== undefined && isDead(owner);
@@ -93,7 +93,7 @@ const readOwner = (path: string): Owner | undefined => {
   }
 };
 
-/** Only a process of this machine can be known to be gone. */
+/** Only processes of this machine can be known to be gone. */
 const isDead = ({ pid, host }: Owner): boolean => {
   if (host !== hostname()) return false;
   try {

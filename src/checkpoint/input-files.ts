@@ -5,14 +5,14 @@ import type { SourceFile } from "../buffer/index.ts";
 import { DictlearnError } from "../errors.ts";
 import { reasonOf } from "../system-errors.ts";
 
-/** A file that a run reads, as it was when the run was started. */
+/** A file that a run reads, as it was when the run started. */
 export const InputFile = z.strictObject({
   of: z.enum(["model", "text", "activations"]),
-  /** Its path below the folder that the config names; empty where the config names the file. */
+  /** Its path relative to the folder that the config names; empty where the config names the file. */
   name: z.string(),
   path: z.string(),
   bytes: z.int().min(0),
-  /** Of the whole file up to `WHOLE_BYTES`; of `BLOCKS` evenly spread blocks of it beyond. */
+  /** Hash of the full file up to `WHOLE_BYTES`; of `BLOCKS` evenly spread blocks of it beyond. */
   sha256: z.string(),
 });
 export type InputFile = z.output<typeof InputFile>;
@@ -30,8 +30,8 @@ export const fingerprint = async (files: readonly SourceFile[]): Promise<InputFi
 };
 
 /**
- * Compares the files that a run reads with those that it read. The names of the text files that were changed, are gone or are
- * new are returned: whether they matter depends on how far the text was read. Throws `changed_input` for any other file.
+ * Compares the current files of a run with those recorded. Returns the names of changed, missing and new text files:
+ * whether they matter depends on how far the text was read. Throws `changed_input` for any other file.
  */
 export const changedTexts = (then: readonly InputFile[], now: readonly InputFile[]): string[] => {
   const before = new Map(then.map((file) => [keyOf(file), file]));

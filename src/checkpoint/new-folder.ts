@@ -26,14 +26,14 @@ const REPLACEABLE = new Set([
 ]);
 
 /**
- * A folder that comes into being whole: its files are written under a temporary name beside it, and `commit` renames. What is
- * not committed is removed.
+ * A folder that is created atomically: its files are written to a temporary folder next to it, and `commit` renames
+ * that. Without a commit it is removed.
  */
 export class NewFolder implements AsyncDisposable {
   /** Where to write the files to. */
   readonly path: string;
   readonly #final: string;
-  /** The topmost folder above it that had to be made. */
+  /** The topmost parent folder that had to be created. */
   readonly #made: string | undefined;
   #committed = false;
 
@@ -43,7 +43,7 @@ export class NewFolder implements AsyncDisposable {
     this.#made = made;
   }
 
-  /** Throws when something is there already that may not be replaced; touches nothing in that case. */
+  /** Throws when the path exists and may not be replaced; changes nothing in that case. */
   static check(path: string, { overwrite = false } = {}): void {
     requirePlace(path);
     if (!existsSync(path)) return;
@@ -79,12 +79,12 @@ export class NewFolder implements AsyncDisposable {
     }
   }
 
-  /** Puts the folder in its place; what was there is removed. */
+  /** Moves the folder to its path, replacing what was there. */
   commit(): void {
     const old = `${this.path}.old`;
     const replaces = existsSync(this.#final);
     try {
-      // mkdtemp makes folders that only their owner may read.
+      // mkdtemp creates folders that only their owner may read.
       chmodSync(this.path, 0o777 & ~process.umask());
       syncFolder(this.path);
       if (replaces) renameSync(this.#final, old);
@@ -109,7 +109,7 @@ export class NewFolder implements AsyncDisposable {
   }
 }
 
-/** Removes a folder and those above it up to `top`, as long as they are empty. */
+/** Removes a folder and its parents up to `top`, as long as they are empty. */
 const removeEmpty = (path: string, top: string): void => {
   try {
     rmdirSync(path);

@@ -8,17 +8,17 @@ import { cannotWrite } from "./cannot-write.ts";
 import { checkUnlocked, type FolderLock, LOCK_FILES, lockFolder } from "./folder-lock.ts";
 import { ResumeFolder } from "./resume-folder.ts";
 
-/** What a run writes; `--overwrite` removes these and nothing else. */
+/** The files of a run; `--overwrite` removes these and nothing else. */
 const OWN_FILES = ["ae.pt", "config.json", "evaluation.json", "metrics.jsonl", "checkpoints", "resume"];
 
 export interface ClaimOptions {
-  /** Replace what an earlier run left there. */
+  /** Replace the files of an earlier run. */
   readonly overwrite?: boolean;
-  /** Continue the run that is there. */
+  /** Resume the run in the folder. */
   readonly resume?: boolean;
 }
 
-/** The folder of one dictionary's files. */
+/** The folder for one dictionary's files. */
 export interface DictionaryFolder {
   readonly path: string;
   readonly weights: string;
@@ -29,12 +29,12 @@ export interface DictionaryFolder {
 }
 
 /**
- * The output folder of a run, held by a lock from the moment it is claimed, so that two runs never write into one.
- * A folder in which nothing was written disappears again when it is released.
+ * The output folder of a run, locked from the moment it is claimed, so that two runs never write into the same one. If
+ * nothing was written, releasing it removes it.
  */
 export class OutputFolder implements AsyncDisposable {
   readonly path: string;
-  /** What the run can be continued from. */
+  /** The states that the run can resume from. */
   readonly resume: ResumeFolder;
   readonly #created: string | undefined;
   readonly #lock: FolderLock;
@@ -46,14 +46,14 @@ export class OutputFolder implements AsyncDisposable {
     this.#lock = lock;
   }
 
-  /** Throws when another run's files are there, or another run is at work; touches nothing in that case. */
+  /** Throws when the folder holds another run's files, or another run is active; changes nothing in that case. */
   static check(path: string, { overwrite = false, resume = false }: ClaimOptions = {}): void {
     requirePlace(path);
     if (!existsSync(path)) return;
     const entries = listFolder(path);
     checkUnlocked(path);
     const unfinished = new ResumeFolder(path).exists;
-    // A run that was killed before its folder became one leaves nothing that counts.
+    // A run killed before its folder was claimed leaves nothing of value.
     const others = entries.filter((entry) => !LOCK_FILES.includes(entry) && (unfinished || entry !== "resume"));
     if (others.length === 0 || overwrite || resume) return;
     throw new DictlearnError(
@@ -69,13 +69,13 @@ export class OutputFolder implements AsyncDisposable {
     );
   }
 
-  /** Makes the folder and takes its lock. */
+  /** Creates and locks the folder. */
   static async claim(path: string, options: ClaimOptions = {}): Promise<OutputFolder> {
     OutputFolder.check(path, options);
     const created = makeFolder(path);
     const lock = await lockFolder(path);
     try {
-      // Under the lock nobody else can have written in between.
+      // Under the lock no other process can have written in between.
       if (options.overwrite) for (const entry of listFolder(path)) removeOld(path, entry);
       return new OutputFolder(path, created, lock);
     } catch (error) {
@@ -84,12 +84,12 @@ export class OutputFolder implements AsyncDisposable {
     }
   }
 
-  /** Throws when the folder is not ours any more. */
+  /** Throws when this process no longer owns the folder. */
   checkHeld(): void {
     this.#lock.check();
   }
 
-  /** The folder itself when the run has one dictionary, a folder below it when it has several. */
+  /** The folder itself when the run has one dictionary, a subfolder when it has several. */
   dictionary(name: string, { alone }: { readonly alone: boolean }): DictionaryFolder {
     const path = alone ? this.path : join(this.path, name);
     makeFolder(join(path, "checkpoints"));

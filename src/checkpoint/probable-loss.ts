@@ -2,7 +2,7 @@ import type { Result } from "../protocol/index.ts";
 
 export type Balance = Result<"dictionary.balance">;
 
-/** A loss whose reconstruction term differs; the penalty is on the sum of the features in all of them. */
+/** A loss whose reconstruction term differs; all penalise the sum of the features. */
 export type LossName = "mse" | "rmse" | "norm" | "squared_norm";
 
 export const LOSS_TITLES: Readonly<Record<LossName, string>> = {
@@ -13,10 +13,10 @@ export const LOSS_TITLES: Readonly<Record<LossName, string>> = {
 };
 
 export interface ProbableLoss {
-  /** The sparsity penalty under which the weights would be at rest, for each loss. */
+  /** For each loss, the sparsity penalty under which the weights would be at rest. */
   readonly penalties: Readonly<Record<LossName, number>>;
   readonly statedPenalty: number | undefined;
-  /** The loss whose penalty is nearest the stated one; undefined when none is near, or no penalty is stated. */
+  /** The loss whose penalty is nearest the stated one; undefined when none is close, or no penalty is stated. */
   readonly probable: LossName | undefined;
 }
 
@@ -24,9 +24,9 @@ export interface ProbableLoss {
 const NEAR = 1.5;
 
 /**
- * Which loss a dictionary was probably trained with. Scaling an encoder row with its bias scales its feature, so at rest the
- * derivative of the loss in that scale is 0. With e = y − ŷ, v = W_dec f and penalty λ:
- * mse E[e·v]/d = λ L1/2; rmse E[e·v]/d = λ L1 RMSE; norm E[e·v/|e|] = λ L1; squared norm E[e·v] = λ L1/2.
+ * The loss that a dictionary was probably trained with. Scaling an encoder row with its bias scales its feature, so at
+ * rest the derivative of the loss in that scale is 0. With e = y − ŷ, v = W_dec f and penalty λ: mse E[e·v]/d = λ L1/2;
+ * rmse E[e·v]/d = λ L1 RMSE; norm E[e·v/|e|] = λ L1; squared norm E[e·v] = λ L1/2.
  */
 export const probableLoss = (balance: Balance, width: number, statedPenalty: number | undefined): ProbableLoss => {
   const { alignment, unit_alignment, l1, mse } = balance;

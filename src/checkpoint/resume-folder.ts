@@ -14,22 +14,22 @@ const RUN = "run.json";
 const MANIFEST = "manifest.json";
 const TENSORS = "state.safetensors";
 const GENERATION = /^step-(\d+)$/;
-/** A damaged newest state leaves one to fall back on. */
+/** If the newest state is damaged, one is left to fall back on. */
 const GENERATIONS_KEPT = 2;
 
-/** What a folder can be resumed from. */
+/** The states that a folder can resume from. */
 export interface Durable {
   readonly run: RunRecord;
-  /** undefined: nothing was saved yet, so the run starts at its beginning. */
+  /** undefined: nothing was saved yet, so the run starts from scratch. */
   readonly last: { readonly state: ResumeState; readonly tensors: string } | undefined;
-  /** One sentence for each state that was damaged and passed over. */
+  /** One sentence for each damaged state that was skipped. */
   readonly damage: readonly string[];
 }
 
 /**
- * The folder `resume/` of a run: `run.json`, and one folder `step-<n>` for each of the last states. A state counts once
- * its `manifest.json`, which is written last and holds the tensors' hash, is there: whatever else lies there is a
- * leftover. Manifests carry their own hash.
+ * The folder `resume/` of a run: `run.json`, and one folder `step-<n>` for each of the last states. A state is valid
+ * once its `manifest.json` exists, which is written last and holds the tensors' hash; everything else is a leftover.
+ * Manifests carry their own hash.
  */
 export class ResumeFolder {
   readonly path: string;
@@ -39,18 +39,18 @@ export class ResumeFolder {
     this.path = join(output, "resume");
   }
 
-  /** Whether there is a run; a folder in which nothing was finished is none. */
+  /** Whether there is a run; a folder without a finished record does not count. */
   get exists(): boolean {
     return existsSync(join(this.path, RUN)) || this.#steps().some((step) => existsSync(this.#manifest(step)));
   }
 
-  /** Writes what the run is, before its first step. */
+  /** Records the run before its first step. */
   async begin(run: RunRecord): Promise<void> {
     makeFolder(this.path);
     await this.#write(join(this.path, RUN), seal(run));
   }
 
-  /** Makes room for the state after `step` steps and says where its tensors go. */
+  /** Prepares the folder for the state after `step` steps and returns the path for its tensors. */
   prepare(step: number): string {
     const folder = join(this.path, `step-${step}`);
     try {
@@ -63,7 +63,7 @@ export class ResumeFolder {
     return join(folder, TENSORS);
   }
 
-  /** Makes a state valid, now that its tensors are on the disk; then removes all but the last few. */
+  /** Makes a state valid, once its tensors are on disk; then removes all but the last few. */
   async commit(state: Omit<ResumeState, "file">, written: { bytes: number; sha256: string }): Promise<void> {
     const manifest: ResumeState = { ...state, file: { name: TENSORS, ...written } };
     await this.#write(this.#manifest(state.step), seal(manifest));
@@ -71,7 +71,7 @@ export class ResumeFolder {
     for (const step of older.slice(GENERATIONS_KEPT)) discard(join(this.path, `step-${step}`));
   }
 
-  /** The newest state that is whole. Throws when there is nothing that can be trusted. */
+  /** The newest intact state. Throws when no state can be trusted. */
   async read(): Promise<Durable> {
     const damage: string[] = [];
     for (const step of this.#steps()) {
@@ -91,18 +91,18 @@ export class ResumeFolder {
     return { run: this.#readRun(), last: undefined, damage };
   }
 
-  /** Removes the states that came after one that is resumed from, and leftovers, so that only one line of them remains. */
+  /** Removes leftovers and the states after the resumed one, so that only one history remains. */
   keepUpTo(step: number): void {
     for (const each of this.#steps()) if (each > step) discard(join(this.path, `step-${each}`));
   }
 
-  /** Removes it all, when the run is done. */
+  /** Removes everything when the run is done. */
   remove(): void {
     for (const step of this.#steps()) discard(join(this.path, `step-${step}`));
     rmSync(this.path, { recursive: true, force: true });
   }
 
-  /** Steps of the states that are there, whole or not, the newest first. */
+  /** Steps of all states in the folder, intact or not, newest first. */
   #steps(): number[] {
     if (!existsSync(this.path)) return [];
     const found = readdirSync(this.path).map((name) => GENERATION.exec(name)?.[1]);
@@ -144,7 +144,7 @@ const checkFile = async (path: string, { bytes, sha256 }: { bytes: number; sha25
   if (hash.digest("hex") !== sha256) throw new Error("the checksum of its tensors does not fit");
 };
 
-/** Removes a state, its manifest first: what is half removed then counts as never written. */
+/** Removes a state, its manifest first: a half-removed state then counts as never written. */
 const discard = (folder: string): void => {
   rmSync(join(folder, MANIFEST), { force: true });
   rmSync(folder, { recursive: true, force: true });

@@ -10,21 +10,21 @@ const FORMAT = 2;
 const count = () => z.int().min(0);
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** What decides a script's training: its source of rows and its options, as JSON. */
+/** The inputs that determine a script's training: its source of rows and its options, as JSON. */
 const ScriptConfig = z.strictObject({ script: z.record(z.string(), z.unknown()) });
 
-/** What a run is: its config, and what it read and ran on when it was started. */
+/** The record of a run: its config, its inputs, and the machine it started on. */
 export const RunRecord = z.strictObject({
   config: z.union([ScriptConfig, RunConfig]),
   inputs: z.array(InputFile),
-  /** Of dictlearn, Python and the packages that compute. */
+  /** Versions of dictlearn, Python and the packages that compute. */
   versions: z.record(z.string(), z.string()),
   device: z.string(),
   threads: count(),
 });
 export type RunRecord = z.output<typeof RunRecord>;
 
-/** The config of the run in a folder. Throws `not_resumable` where it was a script that trained. */
+/** The config of the run in a folder. Throws `not_resumable` where a script trained. */
 export const configOf = ({ config }: RunRecord, folder: string): RunConfig => {
   if (!("script" in config)) return config;
   throw new DictlearnError(`${folder} holds the training of a script, so no command can continue it.`, {
@@ -42,19 +42,22 @@ export const scriptOf = ({ config }: RunRecord, folder: string): Record<string, 
   });
 };
 
-/** Everything of a run after some step that is not a tensor; the tensors are in `file`. */
+/** The state of a run after some step, without the tensors; the tensors are in `file`. */
 export const ResumeState = z.strictObject({
   run: RunRecord,
-  /** `light`: the rows are not kept, and training goes on with fresh ones. */
+  /** `light`: the rows are not kept, and training resumes with fresh ones. */
   kind: z.enum(["exact", "light"]),
   /** Steps done. */
   step: count(),
   /** Rows trained on. */
   tokens: count(),
-  /** Of training, in all processes so far; states of earlier versions have none. */
+  /** Seconds of training, in all processes so far; states of earlier versions have none. */
   seconds: z.number().min(0).optional(),
   source: SourcePosition,
-  /** In the config's order. `metrics`: bytes of metrics.jsonl that were written. `resampledAt`: step; null: never. `scale`: of its rows. */
+  /**
+   * In the config's order. `metrics`: bytes of metrics.jsonl written. `resampledAt`: step; null: never. `scale`: of its
+   * rows.
+   */
   trainees: z.array(
     z.strictObject({ name: z.string(), resampledAt: z.nullable(count()), scale: z.number(), metrics: count() }),
   ),

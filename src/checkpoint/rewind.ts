@@ -5,7 +5,7 @@ import { cannotWrite } from "./cannot-write.ts";
 import type { DictionaryFolder } from "./output-folder.ts";
 
 export interface RewindOptions {
-  /** Steps after which the run is taken up again. */
+  /** Steps after which the run resumes. */
   readonly step: number;
   /** Bytes of metrics.jsonl at that time. */
   readonly metrics: number;
@@ -13,7 +13,7 @@ export interface RewindOptions {
   readonly savesAt: (step: number) => boolean;
 }
 
-/** Takes a dictionary's folder back to what it was after `step` steps; what is removed is made again, byte for byte. */
+/** Rewinds a dictionary's folder to `step` steps; the resumed run writes the removed files again, byte for byte. */
 export const rewind = (folder: DictionaryFolder, { step, metrics, savesAt }: RewindOptions): void => {
   const size = existsSync(folder.metrics) ? statSync(folder.metrics).size : 0;
   if (size < metrics) {
@@ -33,10 +33,10 @@ export const rewind = (folder: DictionaryFolder, { step, metrics, savesAt }: Rew
   }
 };
 
-/** What a write that was killed leaves behind: the worker's temporary file, or ours. */
+/** Leftovers of an interrupted write: the worker's temporary file, or this process's. */
 const LEFTOVER = /^\.ae.*\.pt\.|^config\.json\.\d+$/;
 
-/** The files of `checkpoints/` that an undisturbed run would not have there after `step` steps. */
+/** The files of `checkpoints/` that an uninterrupted run would not have after `step` steps. */
 export const staleCheckpoints = (
   names: readonly string[],
   { step, savesAt }: Pick<RewindOptions, "step" | "savesAt">,

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync } from "node:fs";
 
-/** Makes new names and renames in a folder outlast a power failure. */
+/** Makes new files and renames in a folder survive a power failure. */
 export const syncFolder = (path: string): void => {
   const folder = openSync(path, "r");
   try {

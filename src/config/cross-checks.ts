@@ -3,14 +3,14 @@ import type { RunConfig } from "./schema.ts";
 import type { Train } from "./train-schema.ts";
 import { valueOnly, type Whence } from "./whence.ts";
 
-/** How messages name keys, and who sets them. */
+/** How messages name keys and their source. */
 export interface Naming {
   readonly setter: string;
-  /** Before the sentence. */
+  /** Prefix of the sentence. */
   readonly prefix: string;
   /** The path of a key: `train.decay_start` in a config. */
   readonly path: (key: string) => string;
-  /** Tells where values come from; undefined where only the values are known. */
+  /** Where values come from; undefined where only the values are known. */
   readonly whence?: Whence | undefined;
 }
 
@@ -24,7 +24,7 @@ export const inConfig = (path: (key: string) => string, whence?: Whence): Naming
 /** `train.steps is 40 (command line)`. */
 const say = ({ path, whence = valueOnly }: Naming, key: string, value: unknown): string => whence(path(key), value);
 
-/** The end of a sentence: where the numbers come from that what it says was computed from. */
+/** The end of a sentence: the source of the numbers that it was computed from. */
 const from = (naming: Naming, values: Readonly<Record<string, unknown>>): string =>
   naming.whence === undefined
     ? ""
@@ -40,8 +40,8 @@ export const inOptionsOf = (caller: string): Naming => ({
 });
 
 /**
- * What no single key of a `train` can say, for configs and for scripts. Throws a `ConfigError`.
- * Whether the architecture exists is asked elsewhere: a config may be read, though not run, that names one of tomorrow.
+ * Checks combinations of `train` keys, for configs and for scripts. Throws a `ConfigError`. Whether the architecture is
+ * available is checked elsewhere: a config that names a future one can be read, though not run.
  */
 export const checkSchedules = ({ steps, decay_start }: Train, naming: Naming): void => {
   if (decay_start === null || steps === null || decay_start < steps) return;
@@ -63,7 +63,7 @@ export const checkArchitecture = ({ architecture }: Train, { setter, path }: Nam
   );
 };
 
-/** Throws a `ConfigError` where products are to be rounded that are no float32 ones. */
+/** Throws a `ConfigError` where rounding is requested for products that are not float32. */
 export const checkPrecision = ({ autocast, dtype }: Pick<RunConfig, "autocast" | "dtype">, naming: Naming): void => {
   if (autocast === null || dtype === "float32") return;
   const { prefix, path, whence = valueOnly } = naming;
@@ -86,10 +86,10 @@ export const checkCapacity = ({ n_ctxs, ctx_len, out_batch_size }: RunConfig["bu
   );
 };
 
-/** Keys of a run that a script's functions cannot have: they are about everything in the run at once. */
+/** Keys of a run that a script's functions do not accept: they concern the run as a whole. */
 const OF_A_RUN = ["compat", "random_streams"];
 
-/** Throws a `ConfigError` where a script asks one function for what only a whole run can do. */
+/** Throws a `ConfigError` where a script asks one function for something that only a full run can do. */
 export const refuseRunKeys = (options: object, caller: string): void => {
   const key = OF_A_RUN.find((each) => Object.hasOwn(options, each));
   if (key === undefined) return;

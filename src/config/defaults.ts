@@ -42,7 +42,7 @@ export const bufferDefaults: RunConfig["buffer"] = {
   forward: "partial",
 };
 
-/** What `compat: ddac948` changes in `buffer`. */
+/** The changes that `compat: ddac948` makes in `buffer`. */
 export const bufferQuirks: Partial<RunConfig["buffer"]> = {
   contexts: "truncate",
   padding: "left-unmasked",
@@ -57,11 +57,11 @@ export const bufferQuirks: Partial<RunConfig["buffer"]> = {
   forward: "full",
 };
 
-/** Without the keys whose value is undefined: zod's types cannot tell them from keys that are not there. */
+/** Without the keys whose value is undefined: zod's types cannot tell them from missing keys. */
 export const given = <T extends object>(keys: T | undefined): { [K in keyof T]?: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(keys ?? {}).filter(([, value]) => value !== undefined)) as never;
 
-/** Fills in what was not given: the defaults, or under `compat` the reference's way. */
+/** Fills in missing keys: with the defaults, or under `compat` with the reference's values. */
 export const withDefaults = (input: RunInput): RunConfig => {
   const { $schema: _, data, buffer, evaluation, train, dictionaries, ...rest } = input;
   const compat = input.compat === "ddac948";
@@ -72,7 +72,7 @@ export const withDefaults = (input: RunInput): RunConfig => {
     autocast: null,
     tf32: false,
     deterministic: false,
-    // torch's default dtype, in which the reference makes everything, the model too.
+    // torch's default dtype, which the reference uses for everything, including the model.
     model_dtype: compat ? (rest.dtype ?? "float32") : null,
     compat: "none",
     random_streams: compat ? "one" : "separate",

@@ -5,7 +5,7 @@ import { allowed, deepest, shown } from "../options/index.ts";
 import { shipped } from "../shipped.ts";
 import { knownPaths } from "./schema.ts";
 
-/** What other libraries call our keys. */
+/** Other libraries' names for dictlearn's keys. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   learning_rate: "train.lr",
   l1_coefficient: "train.sparsity_penalty",
@@ -27,10 +27,10 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   output_dir: "output",
 };
 
-/** How far a key may be from a known one to be taken for a slip. */
+/** Maximum distance from a known key at which a key counts as a typo. */
 const FARTHEST = 4;
 
-/** The first thing that is wrong with a config, as one sentence that names the key, the value and what is allowed. */
+/** The first error in a config, as one sentence that names the key, the value and what is allowed. */
 export const configError = (
   issues: readonly z.core.$ZodIssue[],
   input: unknown,

@@ -18,7 +18,7 @@ export interface EstimateFacts {
   readonly batchRows: number;
 }
 
-/** What a run needs. Bytes, unless stated otherwise; null where the end of the text decides. */
+/** What a run needs. Bytes, unless stated otherwise; null where the run ends with its text. */
 export interface Estimate {
   readonly steps: number | null;
   /** Rows that are trained on. */
@@ -29,16 +29,16 @@ export interface Estimate {
   readonly optimisers: number;
   /** Features and their gradient for one batch of the largest dictionary. */
   readonly features: number;
-  /** One resume state on the disk; it is written from where it is, and takes no memory. */
+  /** One resume state on disk; it is written in place and takes no extra memory. */
   readonly state: number;
   readonly memory: number;
   readonly checkpoints: number | null;
   readonly disk: number;
 }
 
-/** A bfloat16 dictionary's moments, and the master copy that it is the rounding of, are float32. */
+/** A bfloat16 dictionary's moments, and its master copy, are float32. */
 const OPTIMISER_BYTES = { float32: 2 * 4, float64: 2 * 8, bfloat16: 3 * 4 } as const;
-/** At most, for each row of the buffer: four numbers of its slot, and the tokens of nine buffers, see docs/log.md. */
+/** Upper bound for each row of the buffer: four numbers per slot, and the tokens of nine buffers, see docs/log.md. */
 const ORIGIN_BYTES = 16 + 9 * 6;
 /** Two resume states, and one that is being written. */
 const STATES = 3;
@@ -98,7 +98,7 @@ export interface ResourceFacts {
   readonly output: string;
 }
 
-/** Throws when the run cannot fit, and says which key to lower. */
+/** Throws when the run cannot fit, naming the key to lower. */
 export const checkFits = (estimate: Estimate, { freeMemory, freeDisk, output }: ResourceFacts): void => {
   if (estimate.memory > freeMemory) {
     const most = estimate.buffer > estimate.memory / 2 ? "buffer.n_ctxs" : "dictionary_size or buffer.out_batch_size";

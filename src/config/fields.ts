@@ -13,7 +13,7 @@ export const Device = z
   .regex(/^(auto|cpu|cuda|cuda:\d+)$/, "auto, cpu, cuda or cuda:N")
   .meta({ examples: ["auto", "cpu", "cuda", "cuda:1"] });
 
-/** Architectures that configs may name; see features.ts for those that exist so far. */
+/** Architectures that configs may name; see features.ts for those available so far. */
 export const Architecture = z.enum([
   "standard",
   "gated",

@@ -3,7 +3,10 @@ import { withDefaults } from "./defaults.ts";
 import type { ResolvedRun } from "./resolve.ts";
 import type { RunConfig } from "./schema.ts";
 
-/** One sentence for each reason why keys that are set do nothing in this run. What the text's files make of its keys is asked there. */
+/**
+ * One sentence for each reason why keys that are set have no effect in this run. Keys that depend on the text's files
+ * are checked there.
+ */
 export const idleKeys = ({ config, dictionaries }: ResolvedRun): string[] => {
   const set = setKeys(config);
   const among = (...starts: string[]) => set.filter((key) => starts.some((start) => key.startsWith(start)));
@@ -28,7 +31,7 @@ export const idleKeys = ({ config, dictionaries }: ResolvedRun): string[] => {
     );
 };
 
-/** Paths of the keys whose value is not the default, that of `compat` where it is set. */
+/** Paths of the keys whose value is not the default, or the default under `compat` where that is set. */
 const setKeys = (config: RunConfig): string[] => {
   const { compat } = config;
   const defaults = withDefaults({ compat, evaluation: {}, dictionaries: [{ dictionary_size: 1 }] });

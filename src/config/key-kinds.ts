@@ -1,10 +1,13 @@
 import { z } from "zod";
 import { RunInput } from "./schema.ts";
 
-/** What a key of the config may hold. */
+/** The kinds of values that a key of the config may hold. */
 export type Kind = "text" | "number" | "boolean" | "null" | "group" | "list";
 
-/** What the key at a dotted path may hold; empty where there is no such key. Numbers in the path are positions in lists. */
+/**
+ * The kinds of values that the key at a dotted path may hold; empty where there is no such key. Numbers in the path are
+ * positions in lists.
+ */
 export const kindsOf = (key: string): ReadonlySet<Kind> => {
   let schemas: readonly z.core.$ZodType[] = branches(RunInput);
   for (const part of key.split(".")) schemas = schemas.flatMap((schema) => inside(schema, part));

@@ -27,7 +27,7 @@ const OVERRIDES = kinds.that(
   (value) => isPlain(value) && Object.values(value).every((each) => typeof each === "string"),
 );
 
-/** The same, resolved: what keys say together is checked too, and named with where it comes from. */
+/** The same, resolved: combinations of keys are checked too, and errors name the source of each value. */
 export const loadRun = (path: string, overrides: Overrides = {}): ResolvedRun => {
   const input = parseFile(path);
   const source = sourceOf(path);
@@ -50,7 +50,7 @@ export const parseConfig = (
   return withDefaults(parsed.data);
 };
 
-/** A copy that overrides may change. What cannot be copied is in no config. */
+/** A copy that overrides may change. A config holds nothing that cannot be copied. */
 const plainCopy = (value: unknown, source: string): unknown => {
   try {
     return structuredClone(value);
@@ -82,10 +82,10 @@ const parseFile = (path: string): unknown => {
 
 const STANDARD_INPUT = "/dev/stdin";
 
-/** What messages call the config. */
+/** The config's name in messages. */
 const sourceOf = (path: string): string => (path === STANDARD_INPUT ? "Standard input" : path);
 
-/** A file of the user's, one that comes with dictlearn, or the open descriptor of standard input. */
+/** A user's file, one that ships with dictlearn, or the open descriptor of standard input. */
 const placeOf = (path: string): string | number => {
   if (path === STANDARD_INPUT) return process.stdin.fd;
   return existsSync(path) ? path : (recipePath(path) ?? path);
@@ -101,12 +101,12 @@ const parseText = (text: string, source: string): unknown => {
   const message = problem.message
     .split("\n", 1)[0]
     ?.replace(/ at line \d+, column \d+:?$/, "")
-    // What follows a semicolon is advice for programmers.
+    // The text after a semicolon is advice for programmers.
     .replace(/;.*|\.$/, "");
   throw new ConfigError(`${source} is not valid ${source.endsWith(".json") ? "JSON" : "YAML"}${where}: ${message}.`);
 };
 
-/** Aliases are looked up only here: one without its anchor, or too many of them, is found now. */
+/** Aliases are resolved only here: a missing anchor, or too many aliases, is found now. */
 const toValue = (document: Document.Parsed, source: string): unknown => {
   try {
     return document.toJS();
@@ -134,7 +134,7 @@ const override = (root: Node, key: string, text: string): void => {
   node[leaf] = parseOverride(key, text);
 };
 
-/** A text needs no grammar: what was typed is what is meant, whatever YAML would make of it. */
+/** A text is taken literally, whatever YAML would parse it as. */
 const parseOverride = (key: string, text: string): unknown => {
   const kinds = kindsOf(key);
   if (!kinds.has("text")) return parseText(text, `--${key}`);

@@ -16,19 +16,22 @@ export type BufferSettings = RunConfig["buffer"];
 export type BufferInput = Partial<BufferSettings>;
 export type TrainSettingsInput = Partial<Train>;
 
-/** The `buffer` part of a config, for scripts: checked, with the config's defaults, or under `compat` the reference's way. */
+/**
+ * The `buffer` part of a config, for scripts: checked, with the config's defaults, or under `compat` the reference's
+ * values.
+ */
 export const parseBuffer = (input: BufferInput, compat: RunConfig["compat"] = "none"): BufferSettings => ({
   ...bufferDefaults,
   ...(compat === "ddac948" ? bufferQuirks : {}),
   ...given(check(Buffer.partial(), input, "buffer")),
 });
 
-/** What of a run decides the precision of a training. */
+/** The keys of a run that decide the precision of a training. */
 export type Precision = Pick<RunConfig, "dtype" | "autocast">;
 
 /**
- * The `train` part of a config, for `caller`, a script's function: checked as a config is, with its defaults, but `steps`
- * null.
+ * The `train` part of a config, for `caller`, a script's function: checked like a config, with its defaults, but
+ * `steps` null.
  */
 export const parseTraining = (input: TrainSettingsInput, precision: Precision, caller: string): Train => {
   refuseRunKeys(input, caller);
@@ -40,7 +43,9 @@ export const parseTraining = (input: TrainSettingsInput, precision: Precision, c
   return train;
 };
 
-/** The `buffer` part of a config that is to be filled, for `caller`: with what no single key can say. */
+/**
+ * The `buffer` part of a config for a buffer that is filled from text, for `caller`: includes the checks across keys.
+ */
 export const parseFilledBuffer = (input: BufferInput, caller: string): BufferSettings => {
   refuseRunKeys(input, caller);
   const settings = parseBuffer(input);
@@ -48,12 +53,12 @@ export const parseFilledBuffer = (input: BufferInput, caller: string): BufferSet
   return settings;
 };
 
-/** The keys of `buffer`, of `train` and of what is kept of a training, for the options of scripts that have them too. */
+/** The keys of `buffer`, of `train` and of resuming, for scripts whose options include them. */
 export const bufferKinds = Buffer.partial().shape;
 export const trainKinds = TrainInput.shape;
 export const resumeKinds = Resume.partial().shape;
 
-/** The keys of a config that say what is kept for resuming, for scripts: checked. */
+/** The keys of a config about resuming, for scripts: checked. */
 export const parseResume = (input: z.output<typeof Resume>, caller: string): z.output<typeof Resume> =>
   check(Resume, input, caller);
 

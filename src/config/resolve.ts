@@ -21,12 +21,12 @@ export interface ResolvedRun {
   readonly dictionaries: readonly ResolvedDictionary[];
 }
 
-/** What `resolveRun` gives, to check what a script gives for it. */
+/** The schema of `resolveRun`'s result, to check a value that a script passes for it. */
 export const runKind = kinds.having<ResolvedRun>("a run, as resolveRun gives", "config", "dictionaries");
 
 /**
- * Gives every dictionary its own settings and checks what no single key can say. `whence` tells in messages where a value
- * comes from. Throws `ConfigError`.
+ * Gives every dictionary its own settings and runs the checks across keys. `whence` names the source of a value in
+ * messages. Throws `ConfigError`.
  */
 export const resolveRun = (config: RunConfig, whence?: Whence): ResolvedRun => {
   checkArguments("resolveRun", {
@@ -47,14 +47,14 @@ export const resolveRun = (config: RunConfig, whence?: Whence): ResolvedRun => {
   return { config, dictionaries };
 };
 
-/** Where a key of a dictionary's training stands: in its own entry, or in `train`. */
+/** Where a key of a dictionary's training is set: in its own entry, or in `train`. */
 export const trainKey = ({ dictionaries }: RunConfig, index: number, whence?: Whence): Naming =>
   inConfig(
     (key) => (Object.hasOwn(dictionaries[index] ?? {}, key) ? `dictionaries.${index}.${key}` : `train.${key}`),
     whence,
   );
 
-/** Keys that every config has once its defaults are filled in. */
+/** Keys that every config has once defaults are filled in. */
 const KEYS = ["model", "data", "activations", "buffer", "train", "dictionaries"] as const;
 
 const checkSource = ({ model, data, activations, buffer }: RunConfig, whence?: Whence): void => {
@@ -79,7 +79,7 @@ const checkSource = ({ model, data, activations, buffer }: RunConfig, whence?: W
   );
 };
 
-/** Rows that are dropped at one site would be missing at the others, and cached rows have been chosen already. */
+/** Rows that are dropped at one site would be missing at the others, and cached rows are already selected. */
 const checkNormLimit = (
   { activations, buffer }: RunConfig,
   dictionaries: readonly ResolvedDictionary[],

@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError } from "../errors.ts";
 
-/** Keys that name files, which may have been moved, each with what its files are a part of. */
+/** Keys that name files, which may have moved, each with the input that its files belong to. */
 export const MOVABLE = new Map([
   ["model", "model"],
   ["data.path", "text"],
   ["activations", "activations"],
 ] as const);
 
-/** Keys that a run may be resumed with another value of, since no number of the training depends on them. */
+/** Keys whose value may change when a run resumes, since no number of the training depends on them. */
 const FREE = new Set<string>([
   "output",
   "resume",
@@ -18,19 +18,21 @@ const FREE = new Set<string>([
   "buffer.device",
   "train.log_steps",
   "train.save_steps",
-  // It comes after the training.
+  // It runs after the training.
   "evaluation",
-  // Compared by what is in the files, see `openRecord`.
+  // Compared by the contents of the files, see `openRecord`.
   ...MOVABLE.keys(),
 ]);
 
-/** Throws a `ConfigError` when a run would be resumed with another config, or a script's other options, than it was begun with. */
+/**
+ * Throws a `ConfigError` when a run would resume with a config, or a script with options, other than it started with.
+ */
 export const checkSameRun = (begun: object, now: object): void => {
   const key = firstDifference(begun, now, "");
   if (key !== undefined) throw anotherRun(key);
 };
 
-/** The error for a key that was another one when the run was begun. */
+/** The error for a key that had another value when the run started. */
 export const anotherRun = (key: string): ConfigError =>
   new ConfigError(`The run was begun with another ${key}, so it cannot be resumed with this one.`, {
     hint: `Leave ${key} as it was, or start another run in another folder.`,

@@ -147,7 +147,7 @@ const runKeys = {
     .describe("Let Python code that comes with the model run on this machine; few models need it."),
 };
 
-/** What is kept of a training, for scripts too. */
+/** The keys about resuming, for scripts too. */
 export const Resume = z.strictObject({ resume: runKeys.resume, resume_every: runKeys.resume_every });
 
 const Data = z.strictObject(dataKeys);
@@ -155,7 +155,7 @@ const Evaluation = z.strictObject(evaluationKeys);
 export const Buffer = z.strictObject(bufferKeys);
 const { submodule, io, dictionary_size, name, seed } = dictionaryKeys;
 
-/** What people write: everything optional but dictionaries and their size. */
+/** The config as users write it: everything is optional except dictionaries and their size. */
 export const RunInput = z.strictObject({
   ...z.strictObject(runKeys).partial().shape,
   $schema: z.string().optional().describe("Where editors find this schema."),
@@ -186,7 +186,7 @@ export const RunInput = z.strictObject({
 });
 export type RunInput = z.output<typeof RunInput>;
 
-/** The same with every default filled in: what `config.json` records. */
+/** The same with every default filled in, as `config.json` records it. */
 export const RunConfig = z.strictObject({
   ...runKeys,
   data: z.nullable(Data),

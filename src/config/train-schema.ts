@@ -3,7 +3,7 @@ import { Architecture, atLeastZero, positive, whole } from "./fields.ts";
 
 /**
  * The keys of `train`, which any entry of `dictionaries` may override. They have no defaults here: defaults.ts fills
- * them in once it is known whether `compat` is set. Each quirk of dictionary_learning ddac948 is a key of its own.
+ * them in once it is known whether `compat` is set. Each quirk of dictionary_learning ddac948 is a separate key.
  */
 export const trainKeys = {
   steps: z.nullable(whole(1)).describe("Training steps; null trains until the text ends."),
@@ -114,7 +114,7 @@ export const trainDefaults: Train = {
   fetch_surplus_batch: false,
 };
 
-/** What `compat: ddac948` changes in `train`. */
+/** The changes that `compat: ddac948` makes in `train`. */
 export const trainQuirks: Partial<Train> = {
   reconstruction_loss: "rmse",
   warmup_start: "zero",

@@ -4,7 +4,7 @@ export type Whence = (path: string, value: unknown) => string;
 /** For a config of which only the values are known, as in a script. */
 export const valueOnly: Whence = (path, value) => `${path} is ${String(value)}`;
 
-/** `input`: what was read from `source`, before the overrides of the command line. */
+/** `input`: the config as read from `source`, before the command line's overrides. */
 export const whenceOf =
   (
     input: unknown,

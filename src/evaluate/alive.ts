@@ -1,16 +1,16 @@
 import type { Interval } from "./bootstrap.ts";
 
-/** What of a count of firings decides how sure the number of alive features is. */
+/** The part of a count of firings that decides the uncertainty of the number of alive features. */
 export interface AliveCounts {
   /** All features of the dictionary. */
   readonly size: number;
   /** In how many contexts each feature fired. */
   readonly contextsFired: ArrayLike<number>;
-  /** Contexts that were looked at. */
+  /** Contexts that were read. */
   readonly contexts: number;
 }
 
-/** The share of features that fired on at least one row, with a 95 % interval. */
+/** The share of features that fired on at least one row, with a 95% interval. */
 export const aliveShare = ({
   size,
   contextsFired,
@@ -35,9 +35,9 @@ const Z = 1.959964;
 
 /**
  * The variance of the number of features seen in as many contexts. Resampling contexts would lose those that fired in
- * one context only, so a bootstrap is biased here; it is the species count of ecology instead: S(1 − S/Ŝ), where Ŝ
- * estimates how many fire at all (Chao2, with bias correction), at most all of them.
- * Source: Colwell et al. 2012, "Models and estimators linking individual-based and sample-based rarefaction".
+ * one context only, so a bootstrap is biased here; we use the species estimator of ecology instead: S(1 − S/Ŝ), where Ŝ
+ * estimates how many fire at all (Chao2, with bias correction), at most all of them. Source: Colwell et al. 2012,
+ * "Models and estimators linking individual-based and sample-based rarefaction".
  */
 const aliveVariance = (counts: {
   readonly alive: number;

@@ -1,18 +1,18 @@
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 
-/** How many resamplings an interval is read from. */
+/** Number of resamplings that an interval is computed from. */
 const REPLICATES = 1000;
 const LEVEL = 0.95;
 
-/** The lowest and the highest value of a 95 % confidence interval. */
+/** The lowest and the highest value of a 95% confidence interval. */
 export type Interval = readonly [low: number, high: number];
 
 /**
- * The Poisson bootstrap over contexts, in one pass and in memory that does not depend on their number: each resampling
- * takes a context k times, k ~ Poisson(1), which in the limit is drawing as many contexts with replacement.
- * Tokens of one context resemble each other, so contexts are drawn and not tokens.
- * Source: Hanley & MacGibbon 2006, "Creating non-parametric bootstrap samples using Poisson frequencies".
+ * The Poisson bootstrap over contexts, in one pass and with memory independent of their number: each resampling takes a
+ * context k times, k ~ Poisson(1), which in the limit equals drawing as many contexts with replacement. Tokens of one
+ * context resemble each other, so contexts are drawn and not tokens. Source: Hanley & MacGibbon 2006, "Creating
+ * non-parametric bootstrap samples using Poisson frequencies".
  */
 export class Bootstrap {
   readonly #width: number;
@@ -21,7 +21,7 @@ export class Bootstrap {
   readonly #random: ReturnType<typeof xoroshiro128plus>;
   #contexts = 0;
 
-  /** For vectors of `width` sums; the same seed gives the same intervals. */
+  /** For vectors of `width` sums; deterministic for a given seed. */
   constructor(width: number, seed: number) {
     this.#width = width;
     this.#replicates = new Float64Array(REPLICATES * width);
@@ -55,8 +55,8 @@ export class Bootstrap {
   }
 
   /**
-   * The interval of every statistic that `compute` makes of the sums: between the 2.5th and the 97.5th percentile of its
-   * values over the resamplings. null for fewer than two contexts, and where a statistic is not a number.
+   * The interval of every statistic that `compute` derives from the sums: between the 2.5th and the 97.5th percentile
+   * of its values over the resamplings. null for fewer than two contexts, and where a statistic is not a number.
    */
   intervals<Name extends string>(
     compute: (sums: Float64Array) => Readonly<Record<Name, number>>,
@@ -81,7 +81,7 @@ export class Bootstrap {
   }
 }
 
-/** A Poisson(1) number by inversion of a uniform one. */
+/** A Poisson(1) number by inversion of a uniform number. */
 const poisson = (uniform: number): number => {
   let count = 0;
   let probability = Math.exp(-1);

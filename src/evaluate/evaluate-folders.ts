@@ -13,35 +13,35 @@ import type { DictionaryOnDisk } from "./targets.ts";
 
 export interface EvaluateFoldersOptions {
   readonly choices?: EvaluationChoices;
-  /** Where the model and the dictionaries are: `auto`, `cpu`, `cuda`, `cuda:1`. */
+  /** Device of the model and the dictionaries: `auto`, `cpu`, `cuda`, `cuda:1`. */
   readonly device?: string;
-  /** Write each evaluation beside its dictionary, unless that would replace one with other settings: then it throws. */
+  /** Write each evaluation next to its dictionary; throws if that would replace one with other settings. */
   readonly write?: boolean;
   readonly signal?: AbortSignal | undefined;
-  /** Where models are kept that are used again afterwards; without it, they are released at the end. */
+  /** Keeps models for later use; without it, they are released at the end. */
   readonly models?: Models;
-  /** Which dictionary is at work, and how far. */
+  /** Progress: the current dictionary, and how far it is. */
   readonly onProgress?: ((progress: { name: string; stage: string; done: number; total: number }) => void) | undefined;
-  /** Called as soon as a dictionary is done. */
+  /** Called when a dictionary is done. */
   readonly onResult?: (result: EvaluatedDictionary) => void;
 }
 
 export interface EvaluatedDictionary {
   readonly name: string;
   readonly weights: string;
-  /** What was evaluated on what. */
+  /** The dictionary and the inputs of an evaluation. */
   readonly subject: EvaluationSubject;
   readonly evaluation: Evaluation;
 }
 
-/** Evaluates dictionaries one after the other; a model that several of them read is loaded once. */
+/** Evaluates dictionaries one by one; a model that several of them read is loaded once. */
 export const evaluateFolders = async (
   dictionaries: readonly DictionaryOnDisk[],
   worker: Worker,
   options: EvaluateFoldersOptions = {},
 ): Promise<EvaluatedDictionary[]> => {
   const { choices = {}, device = "auto", write = true, signal, onProgress = () => {}, onResult = () => {} } = options;
-  // Whatever a config lacks is found before the first model is loaded.
+  // Everything missing in a config is found before the first model is loaded.
   const plans = dictionaries.map((each) => planEvaluation(each, choices));
   if (write) for (const each of dictionaries) requireReplaceable(each, choices);
   await using scope = new Scope();
@@ -70,7 +70,7 @@ export const evaluateFolders = async (
   return results;
 };
 
-/** A failure of one dictionary of several says which one it was. */
+/** If there are several dictionaries, a failure names the one that failed. */
 const named = async <T>(name: string, work: Promise<T>): Promise<T> => {
   try {
     return await work;

@@ -18,13 +18,13 @@ import { COUNTED_BY, STATISTIC_NAMES, type StatisticName, statisticsOf } from ".
 import { named } from "./sums.ts";
 
 /**
- * Measures a dictionary: reconstruction, sparsity, how much of the model's loss it keeps, and how often its features
- * fire. Two passes over the text: the first, which stops behind the site, finds the mean row and the firings; the second
- * runs the whole model with the site's value replaced. Memory does not depend on how much text is read. A model that does
- * not predict the next token has no losses, and `no_losses` says why.
+ * Measures a dictionary: reconstruction, sparsity, loss recovered, and how often its features fire. Two passes over the
+ * text: the first, which stops after the site, finds the mean row and the firings; the second runs the full model with
+ * the site's value replaced. Memory does not depend on the amount of text. A model that does not predict the next token
+ * has no losses, and `no_losses` says why.
  *
- * Throws `ConfigError` for options that do not go together, and a `DictlearnError` with code `no_tokens` where the text
- * holds nothing to evaluate on.
+ * Throws `ConfigError` for conflicting options, and a `DictlearnError` with code `no_tokens` where the text has no
+ * tokens to evaluate on.
  */
 export const evaluate = async (dictionary: AutoEncoder, options: EvaluateOptions): Promise<Evaluation> => {
   checkDictionary("evaluate", dictionary);
@@ -63,7 +63,7 @@ const nothingToRead = (): DictlearnError =>
 
 const evaluationText = ({ at, buffer, part }: EvaluateSettings): EvaluationText | null => {
   if (at === null) return null;
-  // A last batch that is not full counts too.
+  // A partial last batch counts too.
   const contexts = { ...contextsOptions(buffer), dropPartialBatch: false };
   return new EvaluationText(at.model, at.data, { contexts, part });
 };
@@ -74,7 +74,7 @@ interface Parts {
   readonly sums: Bootstrap;
 }
 
-/** Rows that come without contexts: all of a file, or with `compat` one batch of the reference's buffer. */
+/** Rows without contexts: all of a file, or with `compat` one batch of the reference's buffer. */
 const measureRows = async (dictionary: AutoEncoder, { settings, measurement, sums }: Parts): Promise<void> => {
   const { activations, aliveTokens, frequencyTokens } = settings;
   if (activations === null) {
@@ -133,7 +133,7 @@ const referenceBuffer = async (
   return await ActivationBuffer.open(contexts, [at.site], { ...bufferOptions(buffer), ...options });
 };
 
-/** The statistics of what was added up, with their intervals. */
+/** The statistics from the sums, with their intervals. */
 const conclude = async (
   dictionary: AutoEncoder,
   {

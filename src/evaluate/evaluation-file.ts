@@ -4,7 +4,7 @@ import { DictlearnError } from "../errors.ts";
 import type { Evaluation } from "./evaluation.ts";
 import type { EvaluationSubject } from "./subject.ts";
 
-/** JSON has no NaN: a number that is not defined lies there as null. */
+/** JSON has no NaN: an undefined number is written as null. */
 const Float = z
   .number()
   .nullable()
@@ -28,7 +28,7 @@ const File = z.looseObject({
   }),
 });
 
-/** An `evaluation.json`: what was measured, and on what. */
+/** An `evaluation.json`: the statistics, and the inputs they were measured on. */
 export type EvaluationFile = Evaluation & Partial<EvaluationSubject>;
 
 /** Reads an `evaluation.json`; null where there is none. Throws a `DictlearnError` when it is damaged. */

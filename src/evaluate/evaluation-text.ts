@@ -5,17 +5,17 @@ import { type Documents, type TextPart, type TextSource, TextStream } from "../t
 
 export interface EvaluationTextOptions {
   readonly contexts: ContextsOptions;
-  /** For documents of a script: which of them to take. A `TextSource` says so itself. */
+  /** Which of a script's documents to take. A `TextSource` has its own selection. */
   readonly part?: TextPart | null | undefined;
 }
 
-/** Text that is read from its beginning as often as needed, so that nothing of it has to be kept in memory. */
+/** Text that is read from its beginning as often as needed, so none of it has to stay in memory. */
 export class EvaluationText {
   readonly model: LanguageModel;
   readonly #data: Documents | TextSource;
   readonly #options: EvaluationTextOptions;
 
-  /** `data` may be anything that can be iterated more than once: an array or a dataset, but no generator. */
+  /** `data` may be anything that can be iterated more than once: an array or a dataset, but not a generator. */
   constructor(model: LanguageModel, data: Documents | TextSource, options: EvaluationTextOptions) {
     if (!("path" in data) && isOneShot(data)) {
       throw new ConfigError(
@@ -42,7 +42,7 @@ export class EvaluationText {
   }
 }
 
-/** An iterator returns itself; a collection makes a new one. */
+/** An iterator returns itself; a collection creates a new one. */
 const isOneShot = (data: Documents): boolean => {
   if (Symbol.asyncIterator in data) return (data[Symbol.asyncIterator]() as unknown) === data;
   return (data[Symbol.iterator]() as unknown) === data;

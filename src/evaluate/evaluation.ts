@@ -4,11 +4,11 @@ import type { StatisticName } from "./statistics.ts";
 
 /** One number of an evaluation. */
 export interface Statistic {
-  /** NaN where it is not defined, such as loss recovered where the ablation costs nothing. */
+  /** NaN where it is not defined, such as loss recovered where the ablation does not change the loss. */
   readonly value: number;
-  /** 95 % confidence interval; null where there are fewer than two contexts. */
+  /** 95% confidence interval; null where there are fewer than two contexts. */
   readonly interval: Interval | null;
-  /** Rows of activations, or predictions, that it is an average over. */
+  /** Rows of activations, or predictions, that it averages over. */
   readonly tokens: number;
 }
 
@@ -24,17 +24,17 @@ export interface ReferenceStatistics {
   readonly percent_recovered?: number;
 }
 
-/** What can be said about a dictionary: the content of `evaluation.json`. docs/statistics.md defines every number. */
+/** The statistics of a dictionary: the content of `evaluation.json`. docs/statistics.md defines every number. */
 export interface Evaluation {
   /** Features of the dictionary. */
   readonly dictionary_size: number;
-  /** Contexts whose rows and losses were measured; groups of rows where rows came without contexts. */
+  /** Contexts whose rows and losses were measured; groups of rows where the rows have no contexts. */
   readonly contexts: number;
   /** Rows of activations in them. */
   readonly tokens: number;
-  /** Without the losses where there was no model, or it does not predict the next token. */
+  /** Omits the losses where there was no model, or it does not predict the next token. */
   readonly statistics: Readonly<Partial<Record<StatisticName | "alive", Statistic>>>;
-  /** Why the losses are left out although there was a model. */
+  /** Why the losses are missing although there was a model. */
   readonly no_losses?: string;
   readonly frequencies: FrequencyHistogram;
   /** With `compat: ddac948`. */

@@ -29,14 +29,14 @@ const OPTIONS = optionsOf<FeatureFrequenciesOptions>(
 );
 
 export interface FeatureFrequencies {
-  /** Tokens that were counted. */
+  /** Tokens counted. */
   readonly tokens: number;
-  /** For each feature the share of the tokens on which it is not 0. */
+  /** For each feature, the share of tokens on which it is not 0. */
   readonly frequencies: readonly number[];
   readonly histogram: FrequencyHistogram;
 }
 
-/** On what share of the tokens each feature fires. The model runs no further than the submodule. */
+/** Measures the share of tokens on which each feature fires. The model stops after the submodule. */
 export const featureFrequencies = async (
   dictionary: AutoEncoder,
   options: FeatureFrequenciesOptions,

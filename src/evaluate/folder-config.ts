@@ -4,18 +4,18 @@ import { parseConfig, type RunConfig } from "../config/index.ts";
 import { DictlearnError } from "../errors.ts";
 import type { DictionaryOrigin } from "../places/index.ts";
 
-/** What a dictionary's config says of what it was trained on, in any format; everything may be missing. */
+/** What a dictionary was trained on, according to its config in any format; everything may be missing. */
 export interface FolderConfig {
   readonly name?: string;
   readonly origin?: DictionaryOrigin;
   readonly ctxLen?: number;
-  /** The whole run, where dictlearn wrote the file. */
+  /** The full run, where dictlearn wrote the file. */
   readonly run?: RunConfig;
 }
 
 const Text = z.string().nullish().catch(undefined);
 
-/** The keys that dictlearn and dictionary_learning share; a value of another kind counts as missing. */
+/** The keys that dictlearn and dictionary_learning share; a value of the wrong type counts as missing. */
 const File = z.looseObject({
   buffer: z
     .looseObject({ ctx_len: z.int().min(1).optional().catch(undefined) })
@@ -39,7 +39,7 @@ export const readFolderConfig = (files: FoundFiles): FolderConfig => {
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined && value !== null));
 };
 
-/** A run that was recorded before text was reserved trained on all of it. */
+/** A run recorded by a version that did not reserve text trained on all of it. */
 const withoutReserve = (run: Record<string, unknown>): Record<string, unknown> => {
   const { data } = run;
   if (data === null || typeof data !== "object" || "evaluation_every" in data) return run;

@@ -1,23 +1,23 @@
-/** Frequencies of features in logarithmic bins from 1e-5 to 1: comparable between dictionaries, whatever their size. */
+/** Frequencies of features in logarithmic bins from 1e-5 to 1: comparable between dictionaries of any size. */
 export interface FrequencyHistogram {
   readonly tokens: number;
   readonly features: number;
   /** Edges of the bins, one more than there are bins. */
   readonly edges: readonly number[];
-  /** Features in each bin; the bin holds its lower edge, and the last one its upper edge too. */
+  /** Features in each bin; a bin includes its lower edge, and the last one its upper edge too. */
   readonly counts: readonly number[];
   /** Share of features that fired on no token. */
   readonly dead: number;
-  /** Share of features that fired on at least 99 % of the tokens. */
+  /** Share of features that fired on at least 99% of the tokens. */
   readonly always_on: number;
 }
 
 const BINS = 100;
 const LOWEST = 1e-5;
-/** A feature that fires on so many of the tokens says nothing of any of them. */
+/** A feature that fires on this share of the tokens tells nothing about any of them. */
 const ALWAYS = 0.99;
 
-/** Sorts features into bins. One that fires less often than the lowest edge, but at all, goes into the first bin. */
+/** Sorts features into bins. One that fires, but less often than the lowest edge, goes into the first bin. */
 export const frequencyHistogram = (tokens: number, fired: Iterable<number>): FrequencyHistogram => {
   const decades = -Math.log10(LOWEST);
   const edges = Array.from({ length: BINS + 1 }, (_, index) =>

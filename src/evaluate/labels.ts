@@ -1,6 +1,6 @@
 import type { StatisticName } from "./statistics.ts";
 
-/** What each statistic is called for people, in the order of the table; shares are shown in per cent. */
+/** The label of each statistic, in the order of the table; shares are shown in percent. */
 export const STATISTIC_LABELS: readonly (readonly [name: StatisticName | "alive", label: string, percent?: boolean])[] =
   [
     ["mean_square_error", "mean square error"],

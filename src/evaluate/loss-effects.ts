@@ -16,22 +16,22 @@ export interface LossEffectsOptions extends SiteOptions {
 }
 
 export interface LossEffects {
-  /** Rows of activations that were read. */
+  /** Rows of activations read. */
   readonly tokens: number;
-  /** Next tokens that were predicted. */
+  /** Next tokens predicted. */
   readonly predictions: number;
   /** For each feature: by how many nats the mean cross-entropy would rise without it. */
   readonly effects: readonly number[];
-  /** For each feature the rows on which it is not 0. */
+  /** For each feature, the rows on which it is not 0. */
   readonly fired: readonly number[];
 }
 
-/** Contexts that are run unless stated otherwise. */
+/** Contexts to run by default. */
 export const DEFAULT_LOSS_CONTEXTS = 32;
 
 /**
- * How much the model's loss would rise if a feature were always 0 and everything else stayed, the error of the
- * reconstruction included: E −fᵢ (∂L/∂y · dᵢ), which is exact to first order, for all features from one pass back.
+ * How much the model's loss would rise if a feature were always 0 and everything else stayed, including the
+ * reconstruction error: E −fᵢ (∂L/∂y · dᵢ), which is exact to first order, for all features from one backward pass.
  * Source: attribution patching, Nanda 2023; Marks et al. 2024, "Sparse Feature Circuits".
  */
 export const lossEffects = async (dictionary: AutoEncoder, options: LossEffectsOptions): Promise<LossEffects> => {
@@ -75,7 +75,7 @@ export const lossEffects = async (dictionary: AutoEncoder, options: LossEffectsO
   return { tokens, predictions, effects, fired: Array.from(fired) };
 };
 
-/** As `Contexts.fed`, for a call whose answer has frames. */
+/** As `Contexts.fed`, for a call whose response has frames. */
 const fedWithFrames = async <T extends { readonly result: { readonly starved: boolean } }>(
   stream: { fed<S extends { readonly starved: boolean }>(call: () => Promise<S>): Promise<S> },
   call: () => Promise<T>,

@@ -8,37 +8,40 @@ import { Bootstrap } from "./bootstrap.ts";
 import type { EvaluationText } from "./evaluation-text.ts";
 import { SUM_NAMES, sumsByContext } from "./sums.ts";
 
-/** Rows of one group where rows come without contexts: what the bootstrap draws instead. */
+/** Rows of one group where rows have no contexts: the bootstrap draws groups instead. */
 const ROWS_PER_GROUP = 32;
 
-/** Told after every batch. `done` and `total` are contexts, or rows where there are no contexts. */
+/** Called after every batch. `done` and `total` are contexts, or rows where there are no contexts. */
 export type EvaluationProgress = (progress: { stage: string; done: number; total: number }) => void;
 
 export interface MeasurementOptions {
-  /** Contexts, or batches of rows, that are run through the model at once. */
+  /** Contexts, or batches of rows, run through the model at once. */
   readonly batchSize: number;
   readonly onProgress: EvaluationProgress;
   readonly signal: AbortSignal | undefined;
 }
 
 export interface Firings {
-  /** Rows that were counted. */
+  /** Rows counted. */
   readonly tokens: number;
   /** Contexts that they come from. */
   readonly contexts: number;
-  /** On how many rows each feature fired. */
+  /** Number of rows on which each feature fired. */
   readonly rows: readonly number[];
-  /** In how many contexts each feature fired. */
+  /** Number of contexts in which each feature fired. */
   readonly contextsFired: readonly number[];
 }
 
-/** How much text there was. */
+/** The amount of text read. */
 export interface Gathered {
   readonly contexts: number;
   readonly rows: number;
 }
 
-/** One dictionary under evaluation in the worker, which adds up the mean of the targets and the firings of the features. */
+/**
+ * One dictionary under evaluation in the worker, which accumulates the mean of the targets and the firings of the
+ * features.
+ */
 export class Measurement implements AsyncDisposable {
   readonly #dictionary: AutoEncoder;
   readonly #handle: Handle;
@@ -52,7 +55,10 @@ export class Measurement implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** `at` is null where rows come without a model. Throws `other_place` or `width_mismatch` when the dictionary does not fit the site. */
+  /**
+   * `at` is null where the rows have no model. Throws `other_place` or `width_mismatch` when the dictionary does not
+   * fit the site.
+   */
   static async open(
     dictionary: AutoEncoder,
     at: { readonly model: LanguageModel; readonly site: SiteSpec; readonly transfer?: boolean | undefined } | null,
@@ -110,7 +116,9 @@ export class Measurement implements AsyncDisposable {
     return { contexts: Math.min(contexts, wanted), rows };
   }
 
-  /** The same for rows of a source: all of `batches`, of these sizes. `draw` false takes the batch drawn last again. */
+  /**
+   * The same for rows of a source: all of `batches`, of these sizes. With `draw` false, the last batch is used again.
+   */
   async gatherRows(
     source: RowSource,
     batches: readonly number[],
@@ -127,7 +135,7 @@ export class Measurement implements AsyncDisposable {
     }
   }
 
-  /** The sums of `contexts` contexts from the first on. `losses` false reads the activations alone. */
+  /** The sums of `contexts` contexts from the first on. With `losses` false, only the activations are read. */
   async measure(
     text: EvaluationText,
     {
@@ -199,7 +207,7 @@ export class Measurement implements AsyncDisposable {
     return await this.#dictionary.worker.call(method, params, { signal: this.#options.signal });
   }
 
-  /** Keeps book of what the worker counted: only the first `countRows[i]` rows of what was added. */
+  /** Tracks the worker's counts: only the first `countRows[i]` rows of those added. */
   #count(countRows: readonly number[], added: { readonly rows: number; readonly contexts: number }): void {
     this.#counted = countRows.map((rows, index) => {
       const before = this.#counted[index] ?? { rows: 0, contexts: 0 };
@@ -213,7 +221,7 @@ export class Measurement implements AsyncDisposable {
   }
 }
 
-/** A bootstrap of everything that is added up. */
+/** A bootstrap of all sums. */
 export const newSums = (seed: number): Bootstrap => new Bootstrap(SUM_NAMES.length, seed);
 
 const groupsOf = (rows: number): number[] => {

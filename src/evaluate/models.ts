@@ -3,7 +3,7 @@ import type { Worker } from "../worker/index.ts";
 import type { EvaluationProgress } from "./measurement.ts";
 import type { EvaluationPlan } from "./plan.ts";
 
-/** The model in use: loaded when another one is asked for. */
+/** The current model; replaced when another one is requested. */
 export class Models implements AsyncDisposable {
   readonly #worker: Worker;
   readonly #device: string;

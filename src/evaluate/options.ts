@@ -8,17 +8,17 @@ import { checkArguments, checkOptions, kinds, type OptionShape, optionsOf } from
 import { checkData, type Documents, partKind, type TextPart, type TextSource } from "../text/index.ts";
 import type { EvaluationProgress } from "./measurement.ts";
 
-/** What a dictionary reads: a submodule of a model while it reads text. */
+/** The input of a dictionary: the activations of a model's submodule on text. */
 export interface SiteOptions {
   readonly model: LanguageModel;
   /** Dotted path of the submodule. */
   readonly submodule: string;
   readonly io?: SiteSpec["io"];
-  /** Also where the dictionary was not trained; without it, another place than its own is an error. */
+  /** Allow a site where the dictionary was not trained; without it, that is an error. */
   readonly transfer?: boolean;
   /** Text that the dictionary was not trained on. It is read more than once, so it cannot be a generator. */
   readonly data: Documents | TextSource;
-  /** Which of a script's documents to take; a `TextSource` says so itself. */
+  /** Which of a script's documents to take; a `TextSource` has its own selection. */
   readonly part?: TextPart;
   /** How documents become contexts: the keys of the config's `buffer`. */
   readonly buffer?: BufferInput;
@@ -27,35 +27,35 @@ export interface SiteOptions {
 export interface EvaluateOptions extends Partial<SiteOptions> {
   /** A safetensors file of cached rows: instead of a model and text, or for the rows alone with the losses from text. */
   readonly activations?: string;
-  /** Contexts whose rows and losses are measured. */
+  /** Contexts to measure rows and losses on. */
   readonly contexts?: number;
-  /** Contexts that are run through the model at once: what decides the memory. */
+  /** Contexts run through the model at once; this decides the memory. */
   readonly batchSize?: number;
-  /** Tokens on which a feature must fire once to count as alive. */
+  /** Tokens among which a feature must fire once to count as alive. */
   readonly aliveTokens?: number;
-  /** Tokens on which frequencies are counted. */
+  /** Tokens to count frequencies on. */
   readonly frequencyTokens?: number;
   /** `ddac948`: the reference's numbers, on one batch of its buffer and one of its contexts. */
   readonly compat?: "none" | "ddac948";
-  /** Of the bootstrap and, with `compat`, of the buffer's draws. */
+  /** Seed of the bootstrap and, with `compat`, of the buffer's draws. */
   readonly seed?: number;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: EvaluationProgress;
 }
 
-/** The keys of `SiteOptions`, for the functions that take more besides. */
+/** The keys of `SiteOptions`, for functions that also take other keys. */
 export const siteKinds: OptionShape<SiteOptions> = {
   model: kinds.made(LanguageModel, "a LanguageModel, as LanguageModel.load gives"),
   submodule: kinds.name("the path of a module, as a text"),
   io: kinds.oneOf("out", "in", "in_to_out"),
   transfer: kinds.flag(),
-  // Looked at by itself, since it may be so many things.
+  // Checked separately, since it may have many types.
   data: kinds.that("documents or { path }", (value) => value !== undefined),
   part: partKind.nullable(),
   buffer: z.strictObject(bufferKinds),
 };
 export const SITE_REQUIRED = ["model", "submodule", "data"] as const;
-/** How much is read, and who is told. */
+/** The amount of text and the progress callback. */
 export const readingKinds = {
   batchSize: kinds.whole(1),
   signal: kinds.signal(),
@@ -75,13 +75,13 @@ const OPTIONS = optionsOf<EvaluateOptions>({
 
 const DICTIONARY = kinds.made(AutoEncoder, "a dictionary, as AutoEncoder.load gives");
 
-/** Throws a `ConfigError` for what is no dictionary. */
+/** Throws a `ConfigError` for an invalid dictionary. */
 export const checkDictionary = (caller: string, dictionary: AutoEncoder): void =>
   checkArguments(caller, { dictionary: [dictionary, DICTIONARY] });
 
-/** Contexts that are measured unless stated otherwise: 16 384 tokens of contexts of 128. */
+/** Contexts to measure by default: 16 384 tokens of contexts of 128. */
 export const DEFAULT_CONTEXTS = 128;
-/** So few that the logits of a large vocabulary fit a laptop, so many that a matrix product is worth its while. */
+/** Few enough that the logits of a large vocabulary fit a laptop, enough that matrix products are efficient. */
 export const DEFAULT_BATCH_SIZE = 8;
 
 export interface EvaluateSettings {

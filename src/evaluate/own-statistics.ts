@@ -6,8 +6,8 @@ import { type EvaluationSubject, placeText, subjectOf } from "./subject.ts";
 import type { DictionaryOnDisk } from "./targets.ts";
 
 /**
- * Throws a `ConfigError` where statistics would take the place of others: an evaluation.json is written again with its
- * run's own settings, or with those that it has.
+ * Throws a `ConfigError` where statistics would replace different ones: an evaluation.json is overwritten only with its
+ * run's own settings, or with those that it already has.
  */
 export const requireReplaceable = (on: DictionaryOnDisk, choices: EvaluationChoices): void => {
   const plan = planEvaluation(on, choices);
@@ -23,13 +23,13 @@ export const requireReplaceable = (on: DictionaryOnDisk, choices: EvaluationChoi
   });
 };
 
-/** Whether a plan is what the dictionary's run says by itself; false where it says too little. */
+/** Whether a plan uses exactly the settings of the dictionary's run; false where the run records too little. */
 export const isOwn = (on: DictionaryOnDisk, plan: EvaluationPlan): boolean => {
   const own = ownPlan(on);
   return own !== undefined && identity(own) === identity(plan);
 };
 
-/** Whether the dictionary's run says everything that an evaluation needs. */
+/** Whether the dictionary's run records everything that an evaluation needs. */
 export const hasOwn = (on: DictionaryOnDisk): boolean => ownPlan(on) !== undefined;
 
 const ownPlan = (on: DictionaryOnDisk): EvaluationPlan | undefined => {
@@ -41,7 +41,7 @@ const ownPlan = (on: DictionaryOnDisk): EvaluationPlan | undefined => {
   }
 };
 
-/** Everything that the statistics depend on, as text; how many contexts run at once is not among it. */
+/** Everything that the statistics depend on, as text; except how many contexts run at once. */
 const identity = ({ model, place, data, options }: EvaluationPlan): string => {
   const { batchSize: _, transfer: __, activations, ...rest } = options;
   return JSON.stringify({
@@ -53,9 +53,9 @@ const identity = ({ model, place, data, options }: EvaluationPlan): string => {
   });
 };
 
-/** In what a file's statistics are of something else, `key: there, not now`. What an old file does not say is let pass. */
+/** The differences of a file's settings, `key: there, not now`. Keys that an old file lacks are ignored. */
 const otherSubject = (there: EvaluationFile, subject: EvaluationSubject): string[] => {
-  // The model decides which module a place is.
+  // Only the model knows which module a place is.
   const { dictlearn: _, submodule: __, io: ___, ...now } = subject;
   return Object.entries(now).flatMap(([key, value]) => {
     const before = key === "place" ? placeThere(there) : there[key as keyof EvaluationSubject];
@@ -64,7 +64,7 @@ const otherSubject = (there: EvaluationFile, subject: EvaluationSubject): string
   });
 };
 
-/** Older files name the module alone. */
+/** Older files name only the module. */
 const placeThere = ({ place, submodule, io }: EvaluationFile): string | null | undefined =>
   place !== undefined || typeof submodule !== "string" ? place : `${submodule} (${io})`;
 
@@ -74,7 +74,7 @@ const same = (one: unknown, other: unknown): boolean =>
 const text = (value: unknown): string =>
   value === null ? "not given" : typeof value === "string" ? value : JSON.stringify(value);
 
-/** The same for how much was read. Amounts that the text ends before are the same amount: all of it. */
+/** The same for the amount of text. Amounts beyond the end of the text are equal: all of it. */
 const otherAmounts = (
   there: EvaluationFile,
   { plan, own }: { readonly plan: EvaluationPlan; readonly own: EvaluationPlan | undefined },

@@ -9,7 +9,7 @@ import { type TextSource, textSource } from "../text/index.ts";
 import { DEFAULT_CONTEXTS, type EvaluateOptions } from "./options.ts";
 import type { DictionaryOnDisk } from "./targets.ts";
 
-/** What the user says on the command line; it wins over the dictionary's config. */
+/** The user's choices on the command line; they override the dictionary's config. */
 export interface EvaluationChoices {
   readonly model?: string | undefined;
   readonly revision?: string | undefined;
@@ -17,7 +17,7 @@ export interface EvaluationChoices {
   /** A module's path, or another library's name of a place: `blocks.3.hook_resid_post`. */
   readonly submodule?: string | undefined;
   readonly io?: SiteSpec["io"] | undefined;
-  /** Also where the dictionary was not trained. */
+  /** Allow a site where the dictionary was not trained. */
   readonly transfer?: boolean | undefined;
   /** Other text than the run's. */
   readonly data?: string | undefined;
@@ -26,7 +26,7 @@ export interface EvaluationChoices {
   readonly skip?: number | undefined;
   readonly activations?: string | undefined;
   readonly ctx_len?: number | undefined;
-  /** Of the buffer that the reference draws its rows from; they matter with `compat: ddac948` alone. */
+  /** Settings of the buffer that the reference draws its rows from; used only with `compat: ddac948`. */
   readonly n_ctxs?: number | undefined;
   readonly in_batch_size?: number | undefined;
   readonly out_batch_size?: number | undefined;
@@ -38,7 +38,7 @@ export interface EvaluationChoices {
   readonly seed?: number | undefined;
 }
 
-/** The same, to check what a script gives. */
+/** The same, to check a script's values. */
 export const choicesKind = optionsOf<EvaluationChoices>({
   model: kinds.name(),
   revision: kinds.name(),
@@ -63,11 +63,11 @@ export const choicesKind = optionsOf<EvaluationChoices>({
   seed: kinds.seed(),
 });
 
-/** Everything that decides a dictionary's evaluation but the objects in the worker. */
+/** Everything that decides a dictionary's evaluation, except the objects in the worker. */
 export interface EvaluationPlan {
-  /** null where cached rows are all there is. */
+  /** null where there are only cached rows. */
   readonly model: { readonly path: string; readonly revision: string | null; readonly dtype: ModelDtype | null } | null;
-  /** As it is stated; the model says which module that is. */
+  /** As stated; the model resolves it to a module. */
   readonly place: DictionaryOrigin | null;
   readonly data: TextSource | null;
   readonly options: Pick<
@@ -86,8 +86,8 @@ export interface EvaluationPlan {
 type ModelDtype = "float32" | "float64" | "bfloat16";
 
 /**
- * Puts the choices and the config of a dictionary together. Throws `ConfigError` for what neither of them says.
- * `text`: what the run reserved, for statements about quality, or all of it, to see what its features respond to.
+ * Merges the choices with a dictionary's config. Throws `ConfigError` for anything that neither of them states. `text`:
+ * the reserved part, to measure quality, or all of it, to see what features respond to.
  */
 export const planEvaluation = (
   { name, config, configPath }: Pick<DictionaryOnDisk, "name" | "config" | "configPath">,
@@ -119,7 +119,7 @@ export const planEvaluation = (
   return {
     model: {
       path: model,
-      // A revision is one of the run's model, not of another.
+      // The revision belongs to the run's model, not to another.
       revision: choices.revision ?? (choices.model === undefined ? run?.revision : undefined) ?? null,
       dtype: choices.model_dtype ?? run?.model_dtype ?? null,
     },
@@ -129,13 +129,13 @@ export const planEvaluation = (
   };
 };
 
-/** The sampling of the evaluation that the run itself ends with, or else the one that goes with its training. */
+/** The sampling of the evaluation at the end of the run, or else the one that matches its training. */
 const ownCompat = (run: DictionaryOnDisk["config"]["run"]): "none" | "ddac948" => {
   const reserves = typeof run?.data?.evaluation_every === "number";
   return run === undefined || (run.evaluation !== null && reserves) ? "none" : run.compat;
 };
 
-/** Choices that would change nothing are mistakes. */
+/** Choices without effect are mistakes. */
 const requireEffect = (choices: EvaluationChoices, compat: "none" | "ddac948"): void => {
   const idle = (["text_field", "split", "skip"] as const).find((key) => choices[key] !== undefined);
   if (idle !== undefined && choices.data === undefined) {
@@ -150,7 +150,7 @@ const requireEffect = (choices: EvaluationChoices, compat: "none" | "ddac948"): 
   }
 };
 
-/** How the run cut its text into contexts; how it filled a buffer matters to the reference's sampling alone. */
+/** How the run cut its text into contexts; how it filled a buffer matters only to the reference's sampling. */
 const bufferSettings = (
   { run, ctxLen }: DictionaryOnDisk["config"],
   choices: EvaluationChoices,
@@ -170,13 +170,13 @@ const bufferSettings = (
   return { ...run.buffer, ...own };
 };
 
-/** The place that was chosen, or else the one that the config states; undefined where neither is. */
+/** The chosen place, or else the config's; undefined where there is neither. */
 const placeOf = (
   origin: DictionaryOrigin | undefined,
   { submodule, io }: EvaluationChoices,
 ): DictionaryOrigin | undefined => {
   if (submodule !== undefined) {
-    // A hook's name says itself whether it is an input or an output.
+    // A hook's name says whether it is an input or an output.
     return { submodule, io: io ?? (submodule.includes("hook_") ? undefined : origin?.io), stated_in: "--submodule" };
   }
   return origin?.submodule === undefined ? undefined : { ...origin, ...defined({ io }) };
@@ -202,7 +202,7 @@ interface DataFacts {
   readonly text: "reserved" | "all";
 }
 
-/** Other text as a whole, or the reserved part of the run's own; the reference reads what it trained on. */
+/** All of another text, or the reserved part of the run's text; the reference reads the text that it trained on. */
 const evaluationData = (name: string, { run, choices, compat, seed, text }: DataFacts): TextSource => {
   if (choices.data !== undefined) {
     const { data: path, split, skip, text_field: textField } = choices;

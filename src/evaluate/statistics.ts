@@ -1,6 +1,6 @@
 import type { Sums } from "./sums.ts";
 
-/** The statistics that are ratios of sums over contexts; docs/statistics.md has the formulas and where each is from. */
+/** The statistics that are ratios of sums over contexts; docs/statistics.md has the formulas and their sources. */
 export const STATISTIC_NAMES = [
   "mean_square_error",
   "root_mean_square_error",
@@ -19,7 +19,9 @@ export const STATISTIC_NAMES = [
 ] as const;
 export type StatisticName = (typeof STATISTIC_NAMES)[number];
 
-/** What a statistic is an average over: rows of activations, predictions of a next token, or whole distributions. */
+/**
+ * The unit that a statistic averages over: rows of activations, predictions of a next token, or whole distributions.
+ */
 export const COUNTED_BY: Readonly<Record<StatisticName, "rows" | "predictions" | "positions">> = {
   mean_square_error: "rows",
   root_mean_square_error: "rows",
@@ -39,7 +41,7 @@ export const COUNTED_BY: Readonly<Record<StatisticName, "rows" | "predictions" |
 
 /**
  * The statistics of rows of width `width`, from their sums. A ratio whose denominator is 0 is NaN: fraction of variance
- * explained where every row is the same, loss recovered where the ablation costs nothing.
+ * explained where every row is the same, loss recovered where the ablation does not change the loss.
  */
 export const statisticsOf = (sums: Sums, width: number): Record<StatisticName, number> => {
   const mse = sums.squared_error / (sums.rows * width);

@@ -3,7 +3,7 @@ import type { DictionaryOrigin } from "../places/index.ts";
 import { version } from "../version.ts";
 import type { EvaluationPlan } from "./plan.ts";
 
-/** What an evaluation is of: written into `evaluation.json` with it. */
+/** The subject of an evaluation, written into `evaluation.json` with it. */
 export interface EvaluationSubject {
   readonly dictlearn: string;
   readonly model: string | null;
@@ -11,15 +11,15 @@ export interface EvaluationSubject {
   readonly model_dtype: string | null;
   readonly submodule: string | null;
   readonly io: string | null;
-  /** As it was stated, such as a hook's name. */
+  /** As stated, such as a hook's name. */
   readonly place: string | null;
   /** The text's path, or the file of rows. */
   readonly data: string | null;
   readonly split: string | null;
   readonly text_field: string | null;
-  /** Documents that were left out at the beginning. */
+  /** Documents skipped at the beginning. */
   readonly skip: number;
-  /** Whether the text is the part of the run's own that was never trained on. */
+  /** Whether the text is the reserved part of the run's text, never trained on. */
   readonly reserved: boolean;
   readonly ctx_len: number | null;
   readonly seed: number;
@@ -28,7 +28,7 @@ export interface EvaluationSubject {
   readonly buffer_contexts: number | null;
 }
 
-/** A place as text: the same for the same statement. */
+/** A place as text: equal for equal places. */
 export const placeText = (place: DictionaryOrigin | null): string | null => {
   if (place === null) return null;
   const { submodule, submodule_out, io, layer } = place;

@@ -1,9 +1,9 @@
 import type { LossSums, RowSums } from "../protocol/index.ts";
 
-/** Everything that is added up for the statistics, over contexts; see `RowSums` and `LossSums` of the protocol. */
+/** All sums for the statistics, over contexts; see `RowSums` and `LossSums` of the protocol. */
 export type SumName = keyof RowSums | keyof LossSums;
 
-/** One number for each sum: those of one context, or of many together. */
+/** One number for each sum: of one context, or of many together. */
 export type Sums = Readonly<Record<SumName, number>>;
 
 const ROW_NAMES = [
@@ -27,10 +27,10 @@ const LOSS_NAMES = [
   "divergence",
 ] as const satisfies readonly (keyof LossSums)[];
 
-/** The sums in a fixed order: what vectors of them are indexed by. */
+/** The sums in the fixed order that indexes vectors of them. */
 export const SUM_NAMES: readonly SumName[] = [...ROW_NAMES, ...LOSS_NAMES];
 
-/** The sums of each context of a batch, in the order of `SUM_NAMES`; what was not measured is 0. */
+/** The sums of each context of a batch, in the order of `SUM_NAMES`; 0 where not measured. */
 export const sumsByContext = (rows: RowSums | null, losses: LossSums | null): number[][] => {
   const count = rows?.rows.length ?? losses?.predictions.length ?? 0;
   return Array.from({ length: count }, (_, index) => [
@@ -39,6 +39,6 @@ export const sumsByContext = (rows: RowSums | null, losses: LossSums | null): nu
   ]);
 };
 
-/** A vector in the order of `SUM_NAMES` by its names. */
+/** Names the entries of a vector in the order of `SUM_NAMES`. */
 export const named = (vector: ArrayLike<number>): Sums =>
   Object.fromEntries(SUM_NAMES.map((name, index) => [name, vector[index] ?? 0])) as Record<SumName, number>;

@@ -7,7 +7,7 @@ import { type FolderConfig, readFolderConfig } from "./folder-config.ts";
 
 /** A dictionary on disk. */
 export interface DictionaryOnDisk {
-  /** What tells it from others: its name in the run, or its folder's. */
+  /** Its unique name: the name in the run, or the folder's. */
   readonly name: string;
   readonly weights: string;
   readonly config: FolderConfig;
@@ -17,18 +17,18 @@ export interface DictionaryOnDisk {
   readonly evaluation: string;
 }
 
-/** What the formats call their files: `ae.pt`, `sae_weights.safetensors`, `sae.safetensors`; `config.json`, `cfg.json`. */
+/** The formats' file names: `ae.pt`, `sae_weights.safetensors`, `sae.safetensors`; `config.json`, `cfg.json`. */
 const WEIGHTS = [...new Set(FORMATS.map(({ weights }) => weights))];
 const CONFIGS = FORMATS.map(({ config }) => config);
 
-/** Folders below a path: `runs/RUN/NAME`, or `dictionaries/MODEL/SITE/SET`, and one above it. */
+/** Depth of folders below a path: `runs/RUN/NAME`, or `dictionaries/MODEL/SITE/SET`, and one above it. */
 const DEPTH = 4;
-/** They hold weights too, of the same dictionary on its way. */
+/** They hold weights too, of the same dictionary during training. */
 const PASSED_OVER = ["checkpoints", "resume", "node_modules"];
 
 /**
- * The dictionaries at a path, in any format: a file of weights or a checkpoint, the folder of one, or all that lie in the folders below a folder,
- * however a run or a download has put them, in the order of their paths.
+ * The dictionaries at a path, in any format: a file of weights or a checkpoint, the folder of one, or all below a
+ * folder, in whatever layout a run or a download wrote, ordered by path.
  */
 export const dictionariesAt = (path: string): DictionaryOnDisk[] => {
   if (!existsSync(path)) {
@@ -37,7 +37,7 @@ export const dictionariesAt = (path: string): DictionaryOnDisk[] => {
     });
   }
   if (!statSync(path).isDirectory()) {
-    // A config is beside its weights.
+    // A config is next to its weights.
     return [fromPath(CONFIGS.includes(basename(path)) ? dirname(path) : path)];
   }
   if (holdsWeights(path)) return [fromPath(path)];
@@ -69,7 +69,7 @@ const weightsBelow = (folder: string, depth: number): string[] =>
       return depth > 1 ? weightsBelow(inside, depth - 1) : [];
     });
 
-/** The dictionaries at several paths, each once however it is reached, under names that tell them apart. */
+/** The dictionaries at several paths, each once, under unique names. */
 export const dictionariesIn = (paths: readonly string[]): DictionaryOnDisk[] => {
   const found = new Map<string, DictionaryOnDisk>();
   for (const each of paths.flatMap(dictionariesAt)) {
@@ -79,7 +79,9 @@ export const dictionariesIn = (paths: readonly string[]): DictionaryOnDisk[] => 
   return distinctNames([...found.values()]);
 };
 
-/** Dictionaries of several runs may share a name; then their folders tell them apart, or where these do not, their paths. */
+/**
+ * Dictionaries of several runs may share a name; then folder names tell them apart, or if these are equal too, paths.
+ */
 export const distinctNames = (dictionaries: readonly DictionaryOnDisk[]): DictionaryOnDisk[] => {
   const names = dictionaries.map(({ name }) => name);
   const folders = dictionaries.map(({ weights }) => basename(dirname(resolve(weights))));
@@ -96,7 +98,7 @@ const fromPath = (path: string): DictionaryOnDisk => {
   const files = findFiles(path);
   const { weights } = files;
   const here = dirname(weights);
-  // A checkpoint lies one folder below its dictionary's config.
+  // A checkpoint is one folder below its dictionary's config.
   const folder = basename(here) === "checkpoints" ? dirname(here) : here;
   const stem = basename(weights).replace(/\.[^.]*$/, "");
   const config = readFolderConfig(files);

@@ -54,7 +54,7 @@ export interface FeatureContext {
 
 export interface FeatureContexts {
   readonly feature: number;
-  /** Highest activation first; the earlier one where two are equal. Empty for a feature that never fires. */
+  /** Highest activation first; ties keep the earlier one first. Empty for a feature that never fires. */
   readonly contexts: readonly FeatureContext[];
 }
 
@@ -62,15 +62,15 @@ const DEFAULT_COUNT = 10;
 const DEFAULT_TOKENS = 65_536;
 
 /**
- * The contexts in which each of some features fires most, with its activation at every token. Only contexts that beat
- * what is already found come over, so memory and traffic depend on `count` and not on how much is searched.
+ * Finds the contexts in which each of the given features fires most, with its activation at every token. Only contexts
+ * that beat those already found are transferred, so memory and traffic depend on `count` and not on the amount of text.
  */
 export const topContexts = async (dictionary: AutoEncoder, options: TopContextsOptions): Promise<FeatureContexts[]> => {
   checkDictionary("topContexts", dictionary);
   checkOptions(OPTIONS, options, "topContexts");
   checkData("topContexts", options.data);
   const { model, submodule, io = "out", part, buffer = {}, count = DEFAULT_COUNT, signal } = options;
-  // One that is named twice is searched for once.
+  // A feature that is named twice is searched once.
   const features = [...new Set(options.features)];
   const { tokens: wanted = DEFAULT_TOKENS, batchSize = DEFAULT_BATCH_SIZE, onProgress = () => {} } = options;
   checkFeatures(features, dictionary.shape.size);

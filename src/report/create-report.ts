@@ -12,24 +12,24 @@ import { reportPage } from "./page.ts";
 import type { ReportData, ReportedDictionary } from "./report-data.ts";
 
 export interface ReportOptions {
-  /** Features to show of each dictionary; unless given 96 for one, fewer of each for several. */
+  /** Features to show for each dictionary; by default 96 for one, fewer of each for several. */
   readonly features?: number | undefined;
-  /** Numbers of features to show besides, in every dictionary, whether they fire or not. */
+  /** Numbers of additional features to show for every dictionary, whether they fire or not. */
   readonly addFeatures?: readonly number[] | undefined;
   /** Contexts to show for each feature. */
   readonly contexts?: number | undefined;
-  /** Tokens of the text on which frequencies are counted and in which contexts are searched. */
+  /** Tokens of the text to count frequencies on and to search contexts in. */
   readonly tokens?: number | undefined;
-  /** Contexts from which effects on the loss are estimated. */
+  /** Contexts to estimate effects on the loss from. */
   readonly lossContexts?: number | undefined;
-  /** What a dictionary's config does not say, or what shall hold instead: model, submodule, text. */
+  /** Settings that a dictionary's config lacks, or that override it: model, submodule, text. */
   readonly choices?: EvaluationChoices;
   readonly device?: string;
-  /** A worker to compute in; without one, a worker is started and closed again. */
+  /** A worker to compute in; without one, a worker is started and closed at the end. */
   readonly worker?: Worker;
   readonly python?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Which dictionary is at work, and how far. */
+  /** Progress: the current dictionary, and how far it is. */
   readonly onProgress?: (progress: { name: string; stage: string; done: number; total: number }) => void;
 }
 
@@ -51,7 +51,7 @@ const PATHS = kinds.listOf("paths, as texts", (path) => typeof path === "string"
 export interface Report {
   /** One self-contained page. */
   readonly html: string;
-  /** What it says. */
+  /** The page's data. */
   readonly data: ReportData;
 }
 
@@ -62,11 +62,12 @@ const DEFAULT_CONTEXTS = 8;
 const DEFAULT_TOKENS = 32_768;
 
 /**
- * A page about the dictionaries at `paths` (folders of runs or dictionaries, `ae.pt` files, checkpoints): statistics, curves,
- * frequencies, and the features with the contexts in which they fire. A dictionary without an `evaluation.json` is evaluated,
- * which writes one unless `choices` ask for something else than its run. The same folders give the same bytes.
+ * Creates a page about the dictionaries at `paths` (folders of runs or dictionaries, `ae.pt` files, checkpoints):
+ * statistics, curves, frequencies, and the features with the contexts in which they fire. Evaluates a dictionary
+ * without an `evaluation.json` and writes one, unless `choices` differ from its run. The same folders give a
+ * byte-identical page.
  *
- * @throws {ConfigError} for a path without a dictionary, numbers that are none, and features that a dictionary does not have.
+ * @throws {ConfigError} for a path without a dictionary, invalid numbers, and features that a dictionary does not have.
  */
 export const createReport = async (paths: readonly string[], options: ReportOptions = {}): Promise<Report> => {
   checkArguments("createReport", { paths: [paths, PATHS] });
@@ -92,7 +93,7 @@ export const createReport = async (paths: readonly string[], options: ReportOpti
   }
 };
 
-/** Found out before the first dictionary is read, which takes minutes. */
+/** Checked before the first dictionary is read, which takes minutes. */
 const requireFeatures = async (
   dictionaries: readonly DictionaryOnDisk[],
   features: readonly number[],
@@ -106,6 +107,6 @@ const requireFeatures = async (
   }
 };
 
-/** A set shares the room on the page, but every dictionary has some. */
+/** A set shares the space on the page, but every dictionary gets some. */
 const defaultFeatures = (dictionaries: number): number =>
   Math.max(LEAST_FEATURES, Math.min(DEFAULT_FEATURES, Math.floor(FEATURES_OF_A_SET / Math.max(1, dictionaries))));

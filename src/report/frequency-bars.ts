@@ -7,8 +7,8 @@ const ROWS = 4;
 const LEVELS = " ▁▂▃▄▅▆▇█";
 
 /**
- * Histograms of feature frequencies in characters, for a terminal. All panels have one scale: a full block is the share of
- * features in the fullest place of any of them.
+ * Histograms of feature frequencies in characters, for a terminal. All panels share one scale: a full block is the
+ * highest share of features in any of them.
  */
 export const frequencyBars = (histograms: readonly NamedHistogram[]): string => {
   const columns = histograms.map(({ frequencies }) => shares(frequencies));
@@ -35,7 +35,7 @@ const panel = (title: string, columns: readonly number[], highest: number): stri
   const steps = LEVELS.length - 1;
   for (let row = ROWS - 1; row >= 0; row--) {
     const bars = columns.map((share) => {
-      // What fires at all is seen: at least the lowest block.
+      // Any nonzero share shows as at least the lowest block.
       const height = share === 0 ? 0 : Math.max(1, Math.round((share / highest) * ROWS * steps));
       return LEVELS[Math.min(steps, Math.max(0, height - row * steps))];
     });

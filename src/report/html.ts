@@ -1,4 +1,4 @@
-/** Markup that is safe to put into a page as it is. */
+/** Markup that is safe to put into a page unescaped. */
 export class Html {
   readonly text: string;
   constructor(text: string) {
@@ -8,7 +8,7 @@ export class Html {
 
 type Value = string | number | null | undefined | false | Html | readonly Value[];
 
-/** Markup from a template: what is put in is escaped, unless it is markup itself. null, undefined and false leave nothing. */
+/** Markup from a template: values are escaped, unless they are markup. null, undefined and false become empty. */
 export const html = (strings: TemplateStringsArray, ...values: readonly Value[]): Html =>
   new Html(strings.map((each, index) => each + (index < values.length ? written(values[index]) : "")).join(""));
 

@@ -8,13 +8,13 @@ import {
   type TokenEffect,
 } from "./report-data.ts";
 
-/** What the page's script reads: contexts and token texts are stored once, however many features fire in them. */
+/** The data for the page's script: contexts and token texts are stored once, however many features fire in them. */
 export interface PackedReport {
   /** Texts of tokens. */
   readonly strings: readonly string[];
   /** Contexts, as indices into `strings`. */
   readonly contexts: readonly (readonly number[])[];
-  /** One for each dictionary whose features can be looked at. */
+  /** One for each dictionary whose features can be browsed. */
   readonly dictionaries: readonly PackedDictionary[];
 }
 
@@ -37,11 +37,11 @@ interface PackedFeature extends Omit<ReportedFeature, "contexts" | "neighbours" 
 interface PackedContext extends Pick<ReportedContext, "cut"> {
   /** Index of the context. */
   readonly context: number;
-  /** Position and activation, in turn, where it is not 0. */
+  /** Alternating position and activation, where it is not 0. */
   readonly active: readonly number[];
 }
 
-/** Packs what the features' part of a report says. */
+/** Packs the features section of a report. */
 export const packReport = ({ dictionaries }: ReportData): PackedReport => {
   const strings = new Numbered();
   const contexts = new Map<string, number>();
@@ -85,7 +85,7 @@ export const packReport = ({ dictionaries }: ReportData): PackedReport => {
   return { strings: strings.all, contexts: tables, dictionaries: packed };
 };
 
-/** Texts and the numbers they are stored under. */
+/** Texts and their indices. */
 class Numbered {
   readonly all: string[] = [];
   readonly #numbers = new Map<string, number>();

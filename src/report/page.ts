@@ -9,10 +9,10 @@ import { overview } from "./sections/overview.ts";
 import { statisticsSection } from "./sections/statistics.ts";
 import { trainingSection } from "./sections/training.ts";
 
-/** The files that are copied into the page lie in `src`, for the compiled program too. */
+/** The files that are copied into the page are in `src`, for the compiled program too. */
 const asset = (name: string): string => readFileSync(new URL(`../../src/report/page/${name}`, import.meta.url), "utf8");
 
-/** In the order in which they need each other. */
+/** In dependency order. */
 const SCRIPTS = ["text.js", "feature.js", "report.js"];
 
 const SECTIONS = [
@@ -23,7 +23,7 @@ const SECTIONS = [
   ["config", "Config"],
 ] as const;
 
-/** A report as one self-contained page: it loads nothing, and a policy in it forbids that anything be loaded. */
+/** A report as one self-contained page: it loads nothing, and its content security policy forbids loading. */
 export const reportPage = async (report: ReportData): Promise<string> => {
   const scripts = SCRIPTS.map(asset);
   const names = report.dictionaries.map(({ name }) => name);
@@ -65,7 +65,7 @@ const policy = (scripts: readonly string[]): string => {
   return `default-src 'none'; script-src ${hashes.join(" ")}; style-src 'unsafe-inline'; img-src data:`;
 };
 
-/** What the numbers mean, for whoever gets the page without the program. */
+/** Explains the numbers to readers who have the page without the program. */
 const footer = (): Html => html`<footer>
 <h2>How to read this</h2>
 <dl>

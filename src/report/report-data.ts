@@ -1,14 +1,14 @@
 import type { Evaluation } from "../evaluate/evaluation.ts";
 import type { EvaluationSubject } from "../evaluate/subject.ts";
 
-/** Everything that a report says; the page is a pure function of it. */
+/** All data of a report; the page is a pure function of it. */
 export interface ReportData {
   readonly dictionaries: readonly ReportedDictionary[];
 }
 
 export interface ReportedDictionary {
   readonly name: string;
-  /** What it was trained on, as far as its config says so. */
+  /** The inputs it was trained on, as far as its config states them. */
   readonly model: string | null;
   readonly submodule: string | null;
   readonly io: "out" | "in" | "in_to_out" | null;
@@ -19,25 +19,25 @@ export interface ReportedDictionary {
   readonly evaluation: Evaluated | WhyNot;
   /** The logged steps; null where there is no metrics.jsonl. */
   readonly training: TrainingCurves | null;
-  /** config.json, as it lies there; null where there is none. */
+  /** config.json, verbatim; null where there is none. */
   readonly config: Readonly<Record<string, unknown>> | null;
   readonly features: FeatureBrowser | WhyNot;
 }
 
 export interface Evaluated {
   readonly subject: Partial<EvaluationSubject>;
-  /** Contexts that were measured. */
+  /** Contexts measured. */
   readonly contexts: number;
   readonly statistics: Evaluation["statistics"];
   readonly frequencies: Evaluation["frequencies"];
 }
 
-/** A part of the report that cannot be had, and one sentence on why. */
+/** A part of the report that is unavailable, and one sentence on why. */
 export interface WhyNot {
   readonly whyNot: string;
 }
 
-/** What metrics.jsonl says, one entry for each logged step. null: the number was not finite. */
+/** The contents of metrics.jsonl, one entry for each logged step. null: the number was not finite. */
 export interface TrainingCurves {
   readonly steps: readonly number[];
   readonly values: Readonly<Record<CurveName, readonly (number | null)[]>>;
@@ -56,23 +56,23 @@ export const CURVE_NAMES = [
 export type CurveName = (typeof CURVE_NAMES)[number];
 
 export interface FeatureBrowser {
-  /** Tokens on which frequencies are counted and in which contexts are searched. */
+  /** Tokens that frequencies are counted on and contexts are searched in. */
   readonly tokens: number;
-  /** Next tokens over which the loss effects are means. */
+  /** Next tokens that the loss effects average over. */
   readonly predictions: number;
-  /** Features that fired on one of these tokens; where as many are shown, all are. */
+  /** Features that fired on one of these tokens; if the same number is shown, all are. */
   readonly firing: number;
   /** The text, and whether documents of the training are in it. */
   readonly data: string;
   readonly trainingText: boolean;
-  /** Why no feature has an effect on the loss, where none has. */
+  /** Why loss effects are missing, if they are. */
   readonly noLossEffect?: string;
-  /** Why no tokens are named that a feature promotes; null where they are. */
+  /** Why promoted tokens are missing; null where they are not. */
   readonly noDirectEffect: string | null;
   readonly features: readonly ReportedFeature[];
 }
 
-/** Why a feature is shown; `named`: it was asked for by its number, `near`: others have it as a neighbour. */
+/** Why a feature is shown; `named`: requested by number, `near`: a neighbour of others. */
 export type FeatureGroup = "loss" | "frequent" | "random" | "near" | "named";
 
 export interface ReportedFeature {
@@ -80,7 +80,10 @@ export interface ReportedFeature {
   readonly groups: readonly FeatureGroup[];
   /** Tokens on which it is not 0. */
   readonly fired: number;
-  /** By how many nats the mean loss would rise without it, to first order; and the same over the tokens where it fires; null without losses. */
+  /**
+   * Nats by which the mean loss would rise without it, to first order; and the same over the tokens where it fires;
+   * null without losses.
+   */
   readonly lossEffect: number | null;
   readonly lossEffectWhereItFires: number | null;
   /** Highest activation. */
@@ -101,9 +104,9 @@ export interface ReportedContext {
   readonly tokens: readonly string[];
   /** One for each token. */
   readonly activations: readonly number[];
-  /** Whether text was cut off in front, and behind. */
+  /** Whether text was truncated before, and after. */
   readonly cut: readonly [front: boolean, back: boolean];
 }
 
-/** Whether a part is there. */
+/** Whether a part is available. */
 export const isThere = <T extends object>(part: T | WhyNot): part is T => !("whyNot" in part);

@@ -37,7 +37,7 @@ export const parseObject = (path: string, text: string): JsonObject => {
   return object.data;
 };
 
-/** Checks the keys that a format reads; the others pass. @throws {DictlearnError} Naming the first key that is wrong. */
+/** Checks the keys that a format reads; ignores the others. @throws {DictlearnError} Naming the first invalid key. */
 export const parseKeys = <T extends z.ZodType>(schema: T, value: unknown, path: string): z.output<T> => {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;

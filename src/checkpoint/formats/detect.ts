@@ -11,7 +11,7 @@ import { sparsify } from "./sparsify.ts";
 /** Every format, in the order in which `convert --help` lists them. */
 export const FORMATS: readonly Format[] = [dictlearn, dictionaryLearning, saeLens, sparsify];
 
-/** The biases that were folded together on writing, as they were; beside the weights. */
+/** The original biases that were folded together on writing; next to the weights. */
 export const UNFOLDED = "unfolded.safetensors";
 
 /** The files of one dictionary. */
@@ -27,7 +27,7 @@ export interface FoundFiles {
 /**
  * Finds out what is at a path: a folder, a file of weights (`ae.pt`, a checkpoint, a .safetensors file), or a config file.
  *
- * @throws {DictlearnError} Nothing is there, nothing that is known, or more than one dictionary.
+ * @throws {DictlearnError} The path does not exist, or holds no known format or more than one dictionary.
  */
 export const findFiles = (path: string): FoundFiles => {
   if (!existsSync(path)) {
@@ -63,7 +63,7 @@ const weightsOf = (path: string): string => {
 
 const configNameOf = (weights: string): string => (extname(weights) === ".safetensors" ? "cfg.json" : "config.json");
 
-/** A checkpoint's config lies one folder up, beside the `ae.pt`. */
+/** A checkpoint's config is one folder up, next to the `ae.pt`. */
 const inCheckpoints = (weights: string): boolean =>
   basename(dirname(resolve(weights))) === "checkpoints" && extname(weights) === ".pt";
 
@@ -81,7 +81,7 @@ const formatOf = (weights: string, configPath: string, config: ConfigFile | unde
   return "d_sae" in config.value ? saeLens : sparsify;
 };
 
-/** Today's dictionary_learning states the class; so does dictlearn, beside keys of its own. */
+/** Current dictionary_learning states the class; so does dictlearn, along with keys of its own. */
 const isTodays = (config: ConfigFile | undefined): boolean => {
   const { trainer, dictionary, run } = config?.value ?? {};
   const stated = typeof trainer === "object" && trainer !== null && "dict_class" in trainer;

@@ -6,12 +6,12 @@ import { checkTensors } from "./tensors.ts";
 import { readTrainerConfig, trainerConfig } from "./trainer-config.ts";
 
 const Keys = z.looseObject({ trainer: z.looseObject({ dict_class: z.string() }) });
-/** The classes that compute what a standard dictionary does; the others gate, or keep the largest features only. */
+/** The classes that compute a standard dictionary; the others gate, or keep the largest features only. */
 const CLASSES = ["AutoEncoder", "AutoEncoderNew"];
 
 /**
- * `ae.pt` and `config.json` as today's dictionary_learning writes them: its `load_dictionary` looks at `trainer.dict_class`.
- * Source: dictionary_learning 0.1.0, `utils.load_dictionary` and `dictionary.py`.
+ * `ae.pt` and `config.json` as current dictionary_learning writes them: its `load_dictionary` reads
+ * `trainer.dict_class`. Source: dictionary_learning 0.1.0, `utils.load_dictionary` and `dictionary.py`.
  */
 export const dictionaryLearning: Format = {
   name: "dictionary_learning",

@@ -4,8 +4,8 @@ import { checkTensors } from "./tensors.ts";
 import { readTrainerConfig, trainerConfig } from "./trainer-config.ts";
 
 /**
- * `ae.pt` and `config.json` as `dictlearn train` and dictionary_learning ddac948 write them. The weights say everything that
- * is needed; the config may be missing, or have any keys.
+ * `ae.pt` and `config.json` as `dictlearn train` and dictionary_learning ddac948 write them. The weights alone define
+ * the dictionary; the config may be missing, or have any keys.
  */
 export const dictlearn: Format = {
   name: "dictlearn",

@@ -3,29 +3,29 @@ import { version } from "../../version.ts";
 import { parseKeys } from "./config-file.ts";
 import type { Format, FormatName, JsonObject } from "./format.ts";
 
-/** The key, in any format's config, under which the files of the formats that a dictionary came through are kept. */
+/** The key, in any format's config, that keeps the files of the formats that a dictionary was converted from. */
 const KEY = "dictlearn";
 
 const KeptFile = z.object({
-  /** The config file, letter by letter. */
+  /** The config file, verbatim. */
   config: z.string().nullable(),
-  /** The text in the head of a safetensors file. */
+  /** The text in the header of a safetensors file. */
   metadata: z.record(z.string(), z.string()),
 });
 const Kept = z.looseObject({ converted_from: z.record(z.string(), KeptFile) });
 
 type KeptFile = z.output<typeof KeptFile>;
-/** What the files of other formats held, by format, so that a way back restores every key and every digit. */
+/** The contents of other formats' files, by format, so that converting back restores every key and digit. */
 export type KeptFiles = Readonly<Partial<Record<FormatName, KeptFile>>>;
 
-/** The object of a config in which the format's own program leaves keys alone that it does not know. */
+/** The object of a config in which the format's program keeps unknown keys. */
 const below = (format: Format, config: JsonObject): JsonObject => {
   let found: unknown = config;
   for (const key of format.foreignKeys) found = isObject(found) ? found[key] : undefined;
   return isObject(found) ? found : {};
 };
 
-/** What `withKept` put into a config. @throws {DictlearnError} It was changed and is no longer what it should be. */
+/** Reads what `withKept` put into a config. @throws {DictlearnError} It was edited and is no longer valid. */
 export const keptIn = (format: Format, config: JsonObject | undefined, path: string): KeptFiles => {
   const found = config === undefined ? undefined : below(format, config)[KEY];
   if (!isObject(found) || !("converted_from" in found)) return {};
@@ -38,7 +38,7 @@ export const withKept = (format: Format, config: JsonObject, kept: KeptFiles): J
   return replace(config, format.foreignKeys, { ...below(format, config), [KEY]: { version, converted_from: kept } });
 };
 
-/** The config's text without what `withKept` put in; letter by letter where there was nothing. */
+/** The config's text without the additions of `withKept`; verbatim where there were none. */
 export const withoutKept = (format: Format, config: { text: string; value: JsonObject }): string => {
   const { [KEY]: found, ...rest } = below(format, config.value);
   if (!isObject(found) || !("converted_from" in found)) return config.text;

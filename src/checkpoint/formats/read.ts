@@ -12,13 +12,13 @@ type Dtype = (typeof DTYPES)[number];
 
 export interface ReadOptions {
   readonly device: string;
-  /** Converts the weights; without it they stay as they are. */
+  /** Converts the weights; without it they keep their dtype. */
   readonly dtype?: Dtype | undefined;
-  /** Reads float16, which no dictionary of ours is kept in, as float32; without it that is an error. */
+  /** Reads float16, which dictlearn does not train in, as float32; without it that is an error. */
   readonly widenHalf?: boolean;
 }
 
-/** A dictionary of any format in the worker, and everything that its files said. */
+/** A dictionary of any format in the worker, and everything that its files say. */
 export interface ReadDictionary {
   readonly files: FoundFiles;
   readonly dictionary: HandleRef;
@@ -26,15 +26,15 @@ export interface ReadDictionary {
   /** The dtype in the file. */
   readonly storedDtype: string;
   readonly provenance: Provenance;
-  /** Where it was trained, as far as its files say; null where they say nothing of it. */
+  /** Where it was trained, as far as its files say; null where they do not say. */
   readonly origin: DictionaryOrigin | null;
-  /** The config's text, and the files of the formats that the dictionary came through. */
+  /** The config's text, and the files of the formats that the dictionary was converted from. */
   readonly kept: KeptFiles;
 }
 
 /**
- * Reads a dictionary from a folder or file of any format, which is found out. Files are checked first: JSON and its keys,
- * names, shapes and dtypes of the tensors. No code in them is run.
+ * Reads a dictionary from a folder or file of any format, which is detected. Checks the files first: JSON and its keys;
+ * names, shapes and dtypes of the tensors. Runs no code in them.
  *
  * @throws {DictlearnError} `no_such_file`, `not_a_dictionary` or `not_representable`, in one sentence.
  */
@@ -81,7 +81,7 @@ export const readDictionary = async (
   };
 };
 
-/** Where the files of a dictionary say that it comes from; nothing but the config is read. */
+/** Where a dictionary comes from, according to its files; reads only the config. */
 export const readProvenance = (
   files: FoundFiles,
 ): { readonly provenance: Provenance; readonly origin: DictionaryOrigin | null } => {
@@ -89,11 +89,11 @@ export const readProvenance = (
   return { provenance, origin: originOf(files, provenance) };
 };
 
-/** A hook that the config itself names counts for more than what it says of formats of before, and the reverse. */
+/** A hook in the config itself takes precedence over what the config keeps of previous formats, and the reverse. */
 const originOf = ({ format, configPath }: FoundFiles, provenance: Provenance): DictionaryOrigin | null => {
   const { model, submodule, hookName, hookNameOut, headIndex, io, layer } = provenance;
   const hook = format.name === "sae_lens" ? hookName !== undefined : submodule === undefined || submodule === hookName;
-  // One head of a hook is no module's input or output, so this is the name of none.
+  // One head of a hook is no module's input or output, so it has no module name.
   const head = headIndex === undefined ? "" : `, head ${headIndex}`;
   const place = hook && hookName !== undefined ? `${hookName}${head}` : submodule;
   if (model === undefined && place === undefined) return null;
@@ -101,14 +101,14 @@ const originOf = ({ format, configPath }: FoundFiles, provenance: Provenance): D
     model,
     submodule: place,
     submodule_out: hook ? hookNameOut : undefined,
-    // A hook's name says itself whether it is an input or an output.
+    // A hook's name says whether it is an input or an output.
     io: hook && io !== "in_to_out" ? undefined : io,
     layer,
     stated_in: configPath,
   };
 };
 
-/** What the config says, and for the rest what the files say that the dictionary came through. */
+/** The config's statements, completed from the files that the dictionary was converted from. */
 const provenanceOf = ({ format, config, configPath }: FoundFiles, earlier: KeptFiles): Provenance => {
   const known: Record<string, unknown> = {};
   for (const before of FORMATS) {

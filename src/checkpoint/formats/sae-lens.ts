@@ -5,11 +5,11 @@ import { parseKeys } from "./config-file.ts";
 import { type Format, type JsonObject, notADictionary, notRepresentable, type Source } from "./format.ts";
 import { checkTensors, parametersNamed } from "./tensors.ts";
 
-/** The release whose form of cfg.json is written; SAELens rewrites those of versions before 6. */
+/** The release whose cfg.json format is written; SAELens migrates files from versions before 6. */
 const VERSION = "6.54.0";
 
 const text = z.string().nullish();
-// Keys that only describe are left out, not refused, where their values are of another kind than expected.
+// Keys that only describe are dropped, not refused, where their values have an unexpected type.
 const described = text.catch(undefined);
 const where = {
   model_name: described,
@@ -25,7 +25,7 @@ const where = {
 };
 const flag = z.boolean().nullish();
 
-/** What SAELens computes with, since version 6 and before; other keys pass. */
+/** The settings that SAELens computes with, since version 6 and before; other keys are ignored. */
 const Keys = z.looseObject({
   architecture: z.string().default("standard"),
   d_in: z.int(),
@@ -55,14 +55,14 @@ export const saeLens: Format = {
   weights: "sae_weights.safetensors",
   config: "cfg.json",
   container: "safetensors",
-  // SAELens drops keys of the config itself that it does not know, and keeps those of its metadata.
+  // SAELens drops unknown keys of the config itself, and keeps those of its metadata.
   foreignKeys: ["metadata"],
   read: (source) => {
     const cfg = parseKeys(Keys, source.config ?? {}, source.configPath);
     refuseOtherComputations(cfg, source.configPath);
     const transcoder = cfg.architecture === "transcoder";
     const subtracts = transcoder ? false : (cfg.apply_b_dec_to_input ?? true);
-    // Written as ones for a while, and dropped on loading.
+    // Written as ones in some versions, and dropped on loading.
     const ones = source.tensors.some(({ name }) => name === "scaling_factor") ? ["scaling_factor"] : [];
     const layout = layoutWith(subtracts ? "tied" : "zero", ones);
     checkTensors(source, layout);

@@ -19,9 +19,9 @@ const Keys = z.looseObject({
 });
 
 /**
- * `cfg.json` and `sae.safetensors` of EleutherAI's sparsify. It keeps the k largest of ReLU(W_enc (x − b_dec) + b_enc), so
- * a standard dictionary is the one with k = num_latents, which keeps them all; `transcode` leaves the subtraction out.
- * Source: eai-sparsify 1.3.3, `sparse_coder.py` and `fused_encoder.py`.
+ * `cfg.json` and `sae.safetensors` of EleutherAI's sparsify. It keeps the k largest of ReLU(W_enc (x − b_dec) + b_enc),
+ * so a standard dictionary is the one with k = num_latents, which keeps them all; with `transcode`, nothing is
+ * subtracted. Source: eai-sparsify 1.3.3, `sparse_coder.py` and `fused_encoder.py`.
  */
 export const sparsify: Format = {
   name: "sparsify",
@@ -86,7 +86,7 @@ export const sparsify: Format = {
   },
 };
 
-/** A module's path with a number in it, as its base model calls it. */
+/** A module's path that contains a number, as its base model names it. */
 const HOOKPOINT = /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\.\d+(?:\.\w+)*$/;
 
 /** sparsify names the folder of each dictionary after its hookpoint; the run's config.json above it names the model. */

@@ -2,7 +2,7 @@ import type { Layout } from "../../protocol/index.ts";
 import { notRepresentable, type Source, type StoredShape } from "./format.ts";
 import { parametersNamed } from "./tensors.ts";
 
-/** An `ae.pt`: dictionary_learning's class, and how its parameters lie in the state_dict. */
+/** An `ae.pt`: dictionary_learning's class, and the layout of its parameters in the state_dict. */
 export interface StateDict {
   readonly dictClass: "AutoEncoder" | "AutoEncoderNew" | "InputBiasAutoEncoder";
   readonly layout: Layout;
@@ -34,14 +34,14 @@ const OWN: StateDict = {
   layout: layout({ input_bias: "input_bias", bias: "bias", ...ENCODER, "decoder.weight": "decoder.weight" }, "own"),
 };
 
-/** The class whose parameters the file seems to hold; `checkTensors` says whether it holds all of them. */
+/** The class whose parameters the file seems to hold; `checkTensors` says whether all are there. */
 export const stateDictIn = ({ tensors }: Source): StateDict => {
   const names = new Set(tensors.map(({ name }) => name));
   if (names.has("input_bias")) return OWN;
   return names.has("decoder.bias") && !names.has("bias") ? UNSUBTRACTED : TIED;
 };
 
-/** How an `ae.pt` of dictlearn stores a dictionary: as it is. */
+/** How an `ae.pt` of dictlearn stores a dictionary: unchanged. */
 export const stateDictFor = ({ inputBias, inputWidth, outputWidth }: StoredShape): StateDict => {
   if (inputBias === "none") return TIED;
   return inputBias === "zero" && inputWidth === outputWidth ? UNSUBTRACTED : OWN;

@@ -12,7 +12,7 @@ const AXES: Record<Parameter, readonly ("size" | "inputWidth" | "outputWidth")[]
   "decoder.weight": ["outputWidth", "size"],
 };
 
-/** Makes a layout's list of parameters from `parameter → name in the file`; a name with ᵀ is stored transposed. */
+/** Creates a layout's list of parameters from `parameter → name in the file`; a name with ᵀ is stored transposed. */
 export const parametersNamed = (names: Partial<Record<Parameter, string>>): Layout["parameters"] =>
   Object.entries(names).map(([parameter, text]) => {
     const transposed = text.endsWith("ᵀ");
@@ -20,9 +20,9 @@ export const parametersNamed = (names: Partial<Record<Parameter, string>>): Layo
   });
 
 /**
- * Checks that a file holds the tensors of a layout and no others, of one dtype, with shapes that go together.
+ * Checks that a file holds the tensors of a layout and no others, of one dtype, with consistent shapes.
  *
- * @throws {DictlearnError} `not_a_dictionary`, naming the first tensor that is wrong.
+ * @throws {DictlearnError} `not_a_dictionary`, naming the first invalid tensor.
  */
 export const checkTensors = ({ weights, tensors }: Source, layout: Layout): void => {
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
@@ -49,7 +49,7 @@ const checkShapes = (weights: string, layout: Layout, byName: ReadonlyMap<string
     }
     for (const [index, axis] of axes.entries()) {
       const length = shape[index] ?? 0;
-      // With a tied bias the input is as wide as the output.
+      // With a tied bias the input and output widths are equal.
       const key = axis === "inputWidth" && layout.input_bias === "tied" ? "outputWidth" : axis;
       const before = sizes.get(key);
       if (before !== undefined && before.length !== length) {

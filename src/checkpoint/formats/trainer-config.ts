@@ -3,7 +3,7 @@ import { hookNames, layerOf } from "../../places/hook-names.ts";
 import { parseKeys } from "./config-file.ts";
 import type { JsonObject, Provenance, StoredShape } from "./format.ts";
 
-// Keys that only describe are left out, not refused, where their values are of another kind than expected.
+// Keys that only describe are dropped, not refused, where their values have an unexpected type.
 const text = z.string().nullish().catch(undefined);
 const number = z.number().nullish().catch(undefined);
 const Io = z.enum(["out", "in", "in_to_out"]).nullish().catch(undefined);
@@ -32,7 +32,7 @@ const Keys = z.looseObject({
   sparsity_penalty: number,
 });
 
-/** Reads what a config.json states. Files of 2023 have no fixed form: what is not there is not known. */
+/** Reads the statements of a config.json. Files from 2023 have no fixed format: missing keys are unknown. */
 export const readTrainerConfig = (config: JsonObject, path: string): Provenance => {
   const { trainer, buffer, run, sparsity_penalty } = parseKeys(Keys, config, path);
   const submodule = trainer?.submodule_name;
@@ -50,7 +50,7 @@ export const readTrainerConfig = (config: JsonObject, path: string): Provenance 
   };
 };
 
-/** The `trainer` and `buffer` of a config.json for a dictionary from elsewhere. Null is what its source does not say. */
+/** The `trainer` and `buffer` of a config.json for a dictionary from elsewhere. Null where its source does not say. */
 export const trainerConfig = (
   { inputWidth, size }: StoredShape,
   provenance: Provenance,

@@ -19,17 +19,17 @@ export interface WritableDictionary {
   readonly kept: KeptFiles;
 }
 
-/** What was written. */
+/** The files written. */
 export interface WrittenFolder {
   readonly bytes: number;
-  /** The config is the one that the dictionary had when it was in this format before, letter by letter. */
+  /** The config is the one that the dictionary had in this format earlier, verbatim. */
   readonly restored: boolean;
-  /** The input bias went into the encoder's; see `unfolded.safetensors`. */
+  /** The input bias was folded into the encoder's; see `unfolded.safetensors`. */
   readonly folded: boolean;
 }
 
 /**
- * Writes a dictionary as a folder of a format, which is either whole or not there.
+ * Writes a dictionary as a folder of a format, atomically.
  *
  * @throws {DictlearnError} `not_representable` before anything is written; `output_exists`; `non_finite_weights`.
  */
@@ -59,7 +59,7 @@ export const writeDictionary = async (
   return { bytes, restored: restored !== undefined, folded };
 };
 
-/** A new config, with the keys that the one of before had beside those that are known. */
+/** A new config, plus the unknown keys of the previous one. */
 const renewed = (
   format: Format,
   { config }: Writing,
@@ -74,13 +74,13 @@ const merge = (old: JsonObject, fresh: JsonObject): JsonObject => {
   for (const [key, value] of Object.entries(fresh)) {
     const was = old[key];
     if (isObject(was) && isObject(value)) merged[key] = merge(was, value);
-    // Null is what is not known now, but may have been then.
+    // Null where unknown now, though the previous config may have known it.
     else if (value !== null || !(key in old)) merged[key] = value;
   }
   return merged;
 };
 
-/** Whether a config of before says the same of these tensors as a new one would. */
+/** Whether a previous config describes these tensors as a new one would. */
 const fits = (
   format: Format,
   text: string,
@@ -92,7 +92,7 @@ const fits = (
     const { layout, dtype } = format.read(source);
     return JSON.stringify(layout) === JSON.stringify(writing.layout) && (dtype ?? shape.dtype) === shape.dtype;
   } catch {
-    // Of another dictionary, or no longer a config: a new one is written.
+    // It describes another dictionary or is no longer a config: write a new one.
     return false;
   }
 };

@@ -3,9 +3,9 @@ import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import type { FeatureGroup } from "../report-data.ts";
 
 export interface FeatureFacts {
-  /** For each feature, how many tokens it fired on. */
+  /** For each feature, the number of tokens it fired on. */
   readonly fired: readonly number[];
-  /** For each feature, its effect on the loss; null where the model has none that means anything. */
+  /** For each feature, its effect on the loss; null where the model has no meaningful loss. */
   readonly effects: readonly number[] | null;
 }
 
@@ -15,9 +15,9 @@ export interface ChosenFeature {
 }
 
 /**
- * The features that a report shows: those of `named`, whether they ever fired or not, and then in turn the next one by loss
- * effect, by frequency and at random, until there are `count` more. A feature that several of these come upon is in all
- * their groups. Where all that fired are no more than `count`, nothing is chosen and they are in none.
+ * The features that a report shows: those of `named`, whether they ever fired or not, and then in turn the next one by
+ * loss effect, by frequency and at random, until there are `count` more. A feature that several of these choose is in
+ * all their groups. Where no more than `count` fired, all are shown, without groups.
  */
 export const chooseFeatures = (
   { fired, effects }: FeatureFacts,
@@ -48,7 +48,7 @@ export const chooseFeatures = (
   return [...chosen].map(([feature, groups]) => ({ feature, groups }));
 };
 
-/** Of so many features one is there because it is a neighbour of others. */
+/** One in this many features is shown because it is a neighbour of others. */
 const ONE_NEIGHBOUR_OF = 4;
 
 /** How many of `count` chosen features are replaced by neighbours. */
@@ -58,9 +58,9 @@ export const neighboursAmong = (count: number): number => Math.floor(count / ONE
 export type Neighbours = ReadonlyMap<number, readonly number[]>;
 
 /**
- * The chosen features with the last `neighboursAmong(count)` of them replaced by features that others here have as
- * neighbours, or that have others here as theirs, one after the other those with most such links: a reader who follows
- * neighbours stays on the page. What never fired, or has no entry in `neighbours`, is passed over.
+ * The chosen features, with the last `neighboursAmong(count)` of them replaced by features linked to the others as
+ * neighbours in either direction, those with most links first: a reader who follows neighbours stays on the page. Skips
+ * features that never fired or have no entry in `neighbours`.
  */
 export const withNeighbours = (
   chosen: readonly ChosenFeature[],
@@ -86,7 +86,7 @@ export const withNeighbours = (
   return [...kept, ...near, ...rest].slice(0, chosen.length);
 };
 
-/** Of the features that are not there yet but linked to, the one with most links to and from those that are. */
+/** Among features that are linked to but not chosen yet, the one with most links to and from the chosen ones. */
 const bestLinked = (
   there: ReadonlySet<number>,
   neighbours: Neighbours,
@@ -106,7 +106,7 @@ const bestLinked = (
 const groupsIn = (chosen: readonly ChosenFeature[], feature: number): readonly FeatureGroup[] =>
   chosen.find((each) => each.feature === feature)?.groups ?? [];
 
-/** Takes the next of the list that nobody has taken; those that it passes over are in its group too. */
+/** Takes the next free feature of the list; those that it skips are in its group too. */
 const takeNext = (
   chosen: Map<number, FeatureGroup[]>,
   { group, list, count }: { readonly group: FeatureGroup; readonly list: Iterator<number>; readonly count: number },
@@ -122,7 +122,7 @@ const takeNext = (
   }
 };
 
-/** Fisher and Yates's permutation. */
+/** Fisher–Yates shuffle. */
 const shuffled = (items: readonly number[], seed: number): number[] => {
   const random = xoroshiro128plus(seed);
   const list = [...items];

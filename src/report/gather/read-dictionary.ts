@@ -24,7 +24,10 @@ export interface ReadDictionaryOptions extends FeatureAmounts {
   readonly onProgress?: (progress: { name: string; stage: string; done: number; total: number }) => void;
 }
 
-/** All that a report says of one dictionary. What its folder lacks is computed; what cannot be computed says why. */
+/**
+ * Everything that a report shows about one dictionary. Missing parts are computed; parts that cannot be computed say
+ * why.
+ */
 export const readDictionary = async (
   on: DictionaryOnDisk,
   options: ReadDictionaryOptions,
@@ -56,13 +59,13 @@ export const readDictionary = async (
   };
 };
 
-/** A checkpoint lies one folder below its dictionary's other files. */
+/** A checkpoint is one folder below its dictionary's other files. */
 const folderOf = ({ weights }: DictionaryOnDisk): string => {
   const here = dirname(weights);
   return basename(here) === "checkpoints" ? dirname(here) : here;
 };
 
-/** The evaluation that lies beside the dictionary, or else one that is measured now, and put there if it is of the run's own settings. */
+/** The evaluation next to the dictionary, or else a new one, written there if it uses the run's own settings. */
 const evaluationOf = async (on: DictionaryOnDisk, options: ReadDictionaryOptions): Promise<Evaluated | WhyNot> => {
   const there = readEvaluation(on.evaluation);
   if (there !== null) return evaluated(there, there);
@@ -70,7 +73,7 @@ const evaluationOf = async (on: DictionaryOnDisk, options: ReadDictionaryOptions
   if ("whyNot" in plan) return plan;
   const { worker, models, device, choices, signal, onProgress } = options;
   try {
-    // A page on other text puts nothing beside the dictionary that would pass for its run's own statistics.
+    // A page on other text writes nothing next to the dictionary that would pass for the run's own statistics.
     const write = !hasOwn(on) || isOwn(on, plan);
     const [result] = await evaluateFolders([on], worker, { choices, device, signal, onProgress, models, write });
     if (result === undefined) throw new Error("One dictionary was evaluated, and none came out.");
@@ -86,7 +89,7 @@ const evaluated = (subject: Evaluated["subject"], evaluation: Evaluation): Evalu
   return { subject, contexts, statistics, frequencies };
 };
 
-/** What to do about a folder that does not say what is needed; what `dictlearn evaluate` writes is taken from there. */
+/** Advice for a folder that lacks information; the output of `dictlearn evaluate` is read from there. */
 const NAME_TEXT = "Name --model, --submodule and --data.";
 const MEASURE = "Measure it with `dictlearn evaluate`, which takes other text and rows.";
 

@@ -9,17 +9,17 @@ import type { FeatureBrowser, ReportedContext, ReportedFeature, TokenEffect } fr
 import { type ChosenFeature, chooseFeatures, type Neighbours, withNeighbours } from "./choose-features.ts";
 import { noDirectPath } from "./residual-stream.ts";
 
-/** How much is read, and how much of it is shown. */
+/** The amount of text to read, and how much of it to show. */
 export interface FeatureAmounts {
   /** Features to show. */
   readonly features: number;
-  /** Numbers of features to show besides. */
+  /** Numbers of additional features to show. */
   readonly addFeatures: readonly number[];
   /** Contexts of each feature. */
   readonly contexts: number;
-  /** Tokens on which frequencies are counted and in which contexts are searched. */
+  /** Tokens to count frequencies on and to search contexts in. */
   readonly tokens: number;
-  /** Contexts from which the loss effects are estimated. */
+  /** Contexts to estimate the loss effects from. */
   readonly lossContexts: number;
 }
 
@@ -33,13 +33,13 @@ export interface ReadFeaturesOptions extends FeatureAmounts {
   readonly onProgress?: EvaluationProgress;
 }
 
-/** Tokens of a context that are kept: the one that fires most, what was read before it, and a little of what follows. */
+/** Tokens of a context that are kept: the one that fires most, those before it, and a few after it. */
 const BEFORE = 96;
 const BEHIND = 31;
 const NEIGHBOURS = 6;
 const TOKENS = 8;
 
-/** Chooses features, and finds for each of them all that the report shows. */
+/** Chooses features, and collects everything that the report shows about each of them. */
 export const readFeatures = async (dictionary: AutoEncoder, options: ReadFeaturesOptions): Promise<FeatureBrowser> => {
   const { at, tokens, seed, trainingText } = options;
   const how = {

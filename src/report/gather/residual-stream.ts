@@ -3,14 +3,14 @@ import { withoutCall } from "../../nnsight/module-path.ts";
 
 const BLOCK = /(^|\.)\d+$/;
 const EMBEDDING = /(^|\.)(embed_tokens|embed_in|wte|word_embeddings)$/;
-/** Parts of a block, and the matrices at the end of these parts, that are added to the residual stream. */
+/** Parts of a block, and their final matrices, whose outputs are added to the residual stream. */
 const WRITER = /(^|\.)\d+\.(mlp|attn|attention|self_attn|self_attention|block_sparse_moe|feed_forward)$/;
 const LAST_MATRIX = /\.(o_proj|down_proj|dense_4h_to_h|c_proj|out_proj|fc2|attention\.dense|self_attention\.dense)$/;
 
 /**
- * Why the decoder's columns at a site are no directions of the residual stream, in one sentence; null where they are. Only
- * what is added to the residual stream reaches the unembedding on a direct path. Modules are known by the names that models
- * on the Hugging Face hub give them.
+ * Why the decoder's columns at a site are not directions of the residual stream, in one sentence; null where they are.
+ * Only vectors added to the residual stream reach the unembedding on a direct path. Modules are known by the names that
+ * models on the Hugging Face hub give them.
  */
 export const noDirectPath = ({ submodule: place, io }: SiteSpec): string | null => {
   const submodule = withoutCall(place);

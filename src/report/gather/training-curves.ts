@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { CURVE_NAMES, type CurveName, type TrainingCurves } from "../report-data.ts";
 
-/** Points of a curve: more than a panel has room for. */
+/** Points of a curve: more than a panel can resolve. */
 const MOST_POINTS = 160;
 
 /**
- * The curves in a `metrics.jsonl`; null where there is no file or no logged step in it. A line that is not whole, which a run
- * that was killed may leave, counts as missing.
+ * The curves in a `metrics.jsonl`; null where there is no file or no logged step in it. A truncated line, which a
+ * killed run may leave, counts as missing.
  */
 export const readTrainingCurves = (path: string): TrainingCurves | null => {
   if (!existsSync(path)) return null;

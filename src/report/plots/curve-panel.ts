@@ -4,7 +4,7 @@ import { decimalTicks, type Extent, MARGIN } from "./decimal-ticks.ts";
 import { PANEL, panelSpec, renderSvg, seriesColour, seriesDash } from "./panel.ts";
 
 export interface NamedCurves {
-  /** Place of the dictionary in the report, which decides its colour. */
+  /** Index of the dictionary in the report, which decides its colour. */
   readonly index: number;
   readonly curves: TrainingCurves;
 }
@@ -13,8 +13,8 @@ export interface NamedCurves {
 const LOGARITHMIC: readonly CurveName[] = ["mse_loss", "sparsity_loss", "l0"];
 
 /**
- * One quantity over the steps of training, a line for each dictionary, a tick where features were resampled; null where
- * there is no value that could be drawn.
+ * One quantity over the training steps, with a line for each dictionary and a tick where features were resampled; null
+ * where there is no value to draw.
  */
 export const curvePanel = async (
   name: CurveName,
@@ -61,7 +61,7 @@ export const curvePanel = async (
   );
 };
 
-/** How the values of some curves are written, as expressions of vega. */
+/** The number format of some curves, as expressions of vega. */
 const LABELS: Partial<Record<CurveName, string>> = {
   fraction_variance_explained: "format(datum.value, '~%')",
   dead_features: "format(datum.value, ',')",
@@ -71,7 +71,7 @@ const LABELS: Partial<Record<CurveName, string>> = {
 const valueScale = (name: CurveName, [low, high]: Extent): Scale => {
   const range = [PANEL.height, 0];
   if (LOGARITHMIC.includes(name)) return { name: "y", type: "log", domain: [low / MARGIN, high * MARGIN], range };
-  // A dictionary begins far below zero; what counts is how near it comes to one.
+  // A dictionary starts far below zero; what matters is how close it gets to one.
   if (name === "fraction_variance_explained") return { name: "y", type: "linear", domain: [0, 1], range, clamp: true };
   return { name: "y", type: "linear", domain: [0, high > 0 ? high : 1], range, nice: true };
 };

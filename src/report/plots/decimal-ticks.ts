@@ -1,15 +1,15 @@
 /** The range of the values on an axis. */
 export type Extent = readonly [low: number, high: number];
 
-/** A logarithmic axis goes on by this factor beyond its values. */
+/** A logarithmic axis extends beyond its values by this factor. */
 export const MARGIN = 1.25;
 const [LEAST_TICKS, MOST_TICKS] = [3, 5];
-/** Powers of ten in which values are looked for. */
+/** Powers of ten to search values in. */
 const [LEAST, MOST] = [-20, 20];
 
 /**
- * The ticks of a logarithmic axis: 1, 2 and 5 times powers of ten; the powers alone where these are too many, more of them
- * where they are too few.
+ * The ticks of a logarithmic axis: 1, 2 and 5 times powers of ten; only the powers where these are too many, more
+ * multiples where they are too few.
  */
 export const decimalTicks = ([low, high]: Extent): number[] => {
   const powers = Array.from({ length: MOST - LEAST + 1 }, (_, index) => index + LEAST);

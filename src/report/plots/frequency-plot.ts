@@ -12,9 +12,9 @@ const INK = "#333";
 const FONT = "Helvetica, Arial, DejaVu Sans, Liberation Sans, sans-serif";
 
 /**
- * Histograms of feature frequencies as an SVG: one panel below the other, all with the same logarithmic axis from 1e-5
- * to 1 and the same scale of shares, so that dictionaries of any size compare. Features that never fire have no place
- * on such an axis; their share, and that of features that nearly always fire, stands in each panel's title.
+ * Histograms of feature frequencies as an SVG: stacked panels with the same logarithmic axis from 1e-5 to 1 and the
+ * same scale of shares, so that dictionaries of any size can be compared. Features that never fire have no place on
+ * such an axis; their share, and that of features that nearly always fire, is in each panel's title.
  */
 export const frequencyPlot = async (histograms: readonly NamedHistogram[]): Promise<string> => {
   const { View, parse, Warn } = await import("vega");
@@ -26,7 +26,7 @@ export const frequencyPlot = async (histograms: readonly NamedHistogram[]): Prom
   }
 };
 
-/** The plot as a PNG of twice the size; text is set in a font of this machine. */
+/** The plot as a PNG of twice the size; text uses a font of this machine. */
 export const rasterize = async (svg: string): Promise<Uint8Array> => {
   const { Resvg } = await import("@resvg/resvg-js");
   return new Resvg(svg, { background: "white", fitTo: { mode: "zoom", value: 2 } }).render().asPng();

@@ -28,10 +28,10 @@ const SERIES = 8;
 /** The colour of the n-th dictionary in every plot and table. */
 export const seriesColour = (index: number): string => `var(--series-${index % SERIES})`;
 
-/** Where the colours start anew, lines are dashed. */
+/** Where the colours repeat, lines are dashed. */
 export const seriesDash = (index: number): number[] => (index < SERIES ? [] : [4, 2]);
 
-/** A panel of the report: what all of them share, and the marks, scales and axes of this one. */
+/** A panel of the report: the shared settings, with the marks, scales and axes of this one. */
 export const panelSpec = (
   parts: Pick<Spec, "data" | "scales" | "marks"> & {
     readonly description: string;

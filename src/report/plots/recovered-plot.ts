@@ -3,7 +3,7 @@ import { decimalTicks, MARGIN } from "./decimal-ticks.ts";
 import { panelSpec, renderSvg, seriesColour } from "./panel.ts";
 
 export interface RecoveredPoint {
-  /** Place of the dictionary in the report. */
+  /** Index of the dictionary in the report. */
   readonly index: number;
   readonly name: string;
   readonly l0: number;
@@ -21,7 +21,7 @@ const interval = (ends: object) =>
 const WIDTH = 320;
 const HEIGHT = 220;
 
-/** L0 against loss recovered, with 95 % intervals: the further up and to the left, the better. */
+/** L0 against loss recovered, with 95% intervals: the further up and to the left, the better. */
 export const recoveredPlot = async (points: readonly RecoveredPoint[]): Promise<string> => {
   const values = points.map(({ l0Interval, recoveredInterval, index, ...point }) => ({
     ...point,

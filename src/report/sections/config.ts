@@ -2,7 +2,7 @@ import { stringify } from "yaml";
 import { type Html, html } from "../html.ts";
 import type { ReportData } from "../report-data.ts";
 
-/** What each dictionary's config.json says, the resolved run above all. */
+/** Each dictionary's config.json, above all the resolved run. */
 export const configSection = ({ dictionaries }: ReportData): Html => {
   const known = dictionaries.filter(({ config }) => config !== null);
   return html`<section id="config" aria-labelledby="config-title">

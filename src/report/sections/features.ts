@@ -30,7 +30,7 @@ interface Shown {
   readonly features: FeatureBrowser;
 }
 
-/** Which features are shown, and what was read for it. */
+/** The features shown, and the text read for them. */
 const about = (shown: readonly Shown[]): string => {
   const browsers = shown.map(({ features }) => features);
   const tokens = count(Math.max(...browsers.map((each) => each.tokens)));

@@ -27,7 +27,7 @@ const HEADLINES: readonly Headline[] = [
   { name: "alive", label: "Alive", meaning: "of the features fire at all", percent: true },
 ];
 
-/** What the report is about, and how good that is. */
+/** The report's subject and its headline numbers. */
 export const overview = ({ dictionaries }: ReportData): Html => {
   const [first] = dictionaries;
   const models = [...new Set(dictionaries.flatMap(({ model }) => (model === null ? [] : [model])))];
