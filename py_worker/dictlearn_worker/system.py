@@ -30,7 +30,7 @@ from .protocol import (
 )
 from .registry import Context, method
 
-# A pass of the model leaves cycles of objects, which hold what it ran in and what it filled until they are looked for.
+# A pass of the model leaves reference cycles, which hold its frames and values until they are collected.
 TRACED = (ActivationRows, LanguageModel)
 LARGE_BYTES = 2**20
 PACKAGES = ("torch", "nnsight", "transformers", "pyzmq", "msgspec", "datasets")
@@ -57,7 +57,7 @@ def version(package: str) -> str:
 
 @method("hello")
 def hello(context: Context, params: HelloParams) -> HelloResult:
-    """Agrees on the protocol; everything else is refused by the caller when the hashes differ."""
+    """Agrees on the protocol; if the hashes differ, the caller sends nothing else."""
     if params.schema_hash != SCHEMA_HASH:
         raise WorkerError(
             "protocol_mismatch",
@@ -79,7 +79,7 @@ def configure(context: Context, params: ConfigureParams) -> ConfigureResult:
     """Sets the precision of CUDA's matrix products and the choice of kernels, for the whole process."""
     torch.backends.cuda.matmul.allow_tf32 = params.tf32
     torch.backends.cudnn.allow_tf32 = params.tf32
-    # Setting it, to whatever, imports torch's compiler, which takes longer than the rest of the start together.
+    # Setting it, to any value, imports torch's compiler, which takes longer than the rest of the start.
     if params.deterministic != torch.are_deterministic_algorithms_enabled():
         torch.use_deterministic_algorithms(params.deterministic)
     return ConfigureResult()
@@ -87,7 +87,7 @@ def configure(context: Context, params: ConfigureParams) -> ConfigureResult:
 
 @method("release")
 def release(context: Context, params: ReleaseParams) -> ReleaseResult:
-    """Forgets the objects behind the handles; one that is unknown does not keep the others."""
+    """Releases the handles' objects; an unknown handle does not stop the others."""
     failures: list[WorkerError] = []
     released: list[Any] = []
     for handle in params.handles:
@@ -107,7 +107,7 @@ def release(context: Context, params: ReleaseParams) -> ReleaseResult:
 
 
 def is_large(released: object) -> bool:
-    """Whether it may have taken so much memory that looking for pages to hand back is worth its milliseconds."""
+    """Whether it may have held so much memory that trimming the heap is worth the milliseconds."""
     if isinstance(released, torch.Tensor):
         return released.nbytes >= LARGE_BYTES
     return not isinstance(released, torch.Generator)
@@ -115,7 +115,7 @@ def is_large(released: object) -> bool:
 
 @method("status")
 def status(context: Context, params: StatusParams) -> StatusResult:
-    """How many objects are held, and the process's resident memory, now and at most so far."""
+    """How many objects are held, and the process's current and peak resident memory."""
     peak_unit = 1 if sys.platform == "darwin" else 1024
     return StatusResult(
         handles=len(context.objects),

@@ -1,4 +1,4 @@
-"""How many threads torch computes with."""
+"""The number of threads that torch computes with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 @contextmanager
 def one_thread(*, where: bool) -> Iterator[None]:
-    """In the block, if `where`; else as many as there are."""
+    """One thread in the block, if `where`; else all."""
     threads = torch.get_num_threads()
     if threads == 1 or not where:
         yield

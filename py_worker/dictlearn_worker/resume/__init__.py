@@ -1,1 +1,1 @@
-"""What a run has become, as one file, and back."""
+"""Saves a run's state to one file, and restores it."""

@@ -1,4 +1,4 @@
-"""The file of a resume state: plain tensors, written so that it is either whole or not there."""
+"""The file of a resume state: plain tensors, written atomically."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..disk import cannot_write, put_in_place
 from ..errors import WorkerError
 
 WRITER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
-# The head's entry with the names of the matrices that are written transposed.
+# The metadata entry with the names of the matrices that are written transposed.
 ACROSS = "transposed"
 
 
@@ -31,15 +31,15 @@ class Written:
 
 @dataclass
 class Write:
-    """A file that is on its way to the disk on another thread."""
+    """A file that another thread is syncing to the disk."""
 
     outcome: Future[Written]
 
 
 def write_behind(path: Path, tensors: dict[str, torch.Tensor]) -> Write:
-    """Writes the tensors into the system's cache now; a thread of its own waits for the disk, while training goes on.
+    """Writes the tensors into the system's cache now; a separate thread waits for the disk while training continues.
 
-    A copy in memory would be no sooner made, and takes as much of it as all weights and moments.
+    A copy in memory would take as long, and as much memory as all weights and moments.
     """
     temporary = write_temporary(path, tensors)
     return Write(WRITER.submit(make_durable, temporary, path))
@@ -51,9 +51,9 @@ def write(path: Path, tensors: dict[str, torch.Tensor]) -> Written:
 
 
 def write_temporary(path: Path, tensors: dict[str, torch.Tensor]) -> Path:
-    """The file under its temporary name, which is returned. Raises `cannot_write`."""
+    """Writes the file under a temporary name, which it returns. Raises `cannot_write`."""
     temporary = path.with_name(f".{path.name}.part")
-    # What lies in memory column by column is written so: in order it would be a copy.
+    # Column-major tensors are written as they lie in memory: row-major would need a copy.
     across = {name for name, each in tensors.items() if each.ndim == 2 and not each.is_contiguous()}
     stored = {name: (each.T if name in across else each).contiguous() for name, each in tensors.items()}
     try:
@@ -64,7 +64,7 @@ def write_temporary(path: Path, tensors: dict[str, torch.Tensor]) -> Path:
 
 
 def make_durable(temporary: Path, path: Path) -> Written:
-    """Waits for the disk, and gives the file its name. Raises `cannot_write`."""
+    """Waits for the disk, then renames the file. Raises `cannot_write`."""
     try:
         with temporary.open("rb+") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -81,7 +81,7 @@ def read(path: Path) -> dict[str, torch.Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            # States of before they were written as they lie in memory have no such list.
+            # Older states, always in row-major order, have no such list.
             across = json.loads((file.metadata() or {}).get(ACROSS, "[]"))
         return tensors | {name: tensors[name].T for name in across}
     except (OSError, SafetensorError, ValueError, LookupError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""The operations that keep a run's state and bring it back."""
+"""The operations that save and restore a run's state."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .file import Write, read, write_behind
 
 @method("state.save")
 def save(context: Context, params: p.StateSaveParams) -> p.StateSaveResult:
-    """Every object's tensors under its place in the lists; the text's position as JSON in a tensor of bytes."""
+    """Every object's tensors, named by its place in the lists; the text's position as JSON in a tensor of bytes."""
     objects = context.objects
     tensors = beneath_name("source", objects.get(params.source, Source).state(rows=params.rows))
     for index, handle in enumerate(params.trainees):
@@ -39,7 +39,7 @@ def save(context: Context, params: p.StateSaveParams) -> p.StateSaveResult:
 
 @method("state.written")
 def written(context: Context, params: p.StateWrittenParams) -> p.StateWrittenResult:
-    """Looks, or waits."""
+    """Checks whether the file is written, or waits for it."""
     write = context.objects.get(params.write, Write)
     if not params.wait and not write.outcome.done():
         return p.StateWrittenResult(done=False, bytes=0, sha256="")
@@ -49,7 +49,7 @@ def written(context: Context, params: p.StateWrittenParams) -> p.StateWrittenRes
 
 @method("state.load")
 def load(context: Context, params: p.StateLoadParams) -> p.StateLoadResult:
-    """The reverse of `state.save`, into objects that were made as those were."""
+    """The reverse of `state.save`, into objects created with the same settings."""
     objects = context.objects
     tensors = read(Path(params.path))
     source = objects.get(params.source, Source)

@@ -1,1 +1,1 @@
-"""Streams of documents, and the contexts that are cut from them."""
+"""Streams of documents, and the contexts cut from them."""

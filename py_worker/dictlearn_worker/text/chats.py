@@ -1,4 +1,4 @@
-"""Chats as text: what a tokenizer's chat template makes of a list of messages."""
+"""Chats as text: renders lists of messages by a tokenizer's chat template."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from ..errors import WorkerError
 
-# From messages, and where they stand, to text.
+# From messages, and their position, to text.
 WriteChat = Callable[[list[Any], str], str]
-# Other names for the two keys of a message, and for whoever speaks.
+# Other names for the two keys of a message, and for the speakers.
 KEYS = (("role", "content"), ("from", "value"))
 ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "chatgpt": "assistant"}
 
@@ -20,7 +20,7 @@ def is_chat(value: Any) -> bool:
 
 
 def keys_of(message: Any) -> tuple[str, str] | None:
-    """The names under which a message has its role and its content; None where it is no message."""
+    """The keys of a message's role and content; None if it is not a message."""
     if not isinstance(message, dict):
         return None
     return next(((role, content) for role, content in KEYS if role in message and content in message), None)
@@ -54,7 +54,7 @@ def chat_writer(tokenizer: Any) -> WriteChat:
 
 
 def plain(message: dict[str, Any]) -> dict[str, Any]:
-    """A message with `role` and `content`; of a content in parts the texts, if it has nothing else."""
+    """A message with `role` and `content`; if the content is in parts, their texts, if all of them are text."""
     keys = keys_of(message)
     assert keys is not None, "the caller asks is_chat"
     role, content = (message[key] for key in keys)

@@ -1,4 +1,4 @@
-"""Bytes and lines of plain, gzip and zstandard files; a cut or damaged one is an error, never a shorter file."""
+"""Bytes and lines of plain, gzip and zstandard files; a truncated or damaged one is an error, never a shorter file."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ import zstandard
 from ..errors import WorkerError
 
 BYTES_PER_READ = 1 << 17
-# The most that one read of a gzip file may become.
+# The most bytes that one read of a gzip file may expand to.
 MOST_BYTES = 1 << 20
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# The most that the zstandard library decodes, and with that every file that `zstd --long` writes.
+# The largest window that the zstandard library decodes: enough for every file that `zstd --long` writes.
 MOST_WINDOW = 1 << 31
 GZIP_MAGIC = b"\x1f\x8b"
 # zlib's code for a gzip header and trailer around the data.
 GZIP_FORMAT = 16 + zlib.MAX_WBITS
-# What the decompressors raise.
+# The exceptions of the decompressors.
 DAMAGED = (zstandard.ZstdError, zlib.error, EOFError)
 
 
 def byte_lines(file: Path, start: int = 0) -> Iterator[tuple[bytes, int]]:
     """The lines from byte `start` of the decompressed file on, with their ends, each with the byte after it.
 
-    A line ends at a line feed, a carriage return, or both. Byte order marks at the start of a line are left out: they
-    are where files that begin with one were joined. Raises one of `DAMAGED`, OSError, or `broken_file`.
+    A line ends at a line feed, a carriage return, or both. Byte order marks at the start of a line are left out: joined
+    files can have one in the middle. Raises one of `DAMAGED`, OSError, or `broken_file`.
     """
     with file.open("rb") as raw:
         offset = start
@@ -43,7 +43,7 @@ def byte_lines(file: Path, start: int = 0) -> Iterator[tuple[bytes, int]]:
 
 
 def grouped_lines(file: Path, raw: BinaryIO, start: int) -> Iterator[bytes]:
-    """What stands between line feeds. A plain file skips to `start`; the others are decompressed up to it."""
+    """The pieces between line feeds. A plain file skips to `start`; the others are decompressed up to it."""
     decompress = decompressor(file)
     if decompress is not None:
         return split_lines(without(start, decompress(raw)))
@@ -59,7 +59,7 @@ def byte_chunks(file: Path) -> Iterator[bytes]:
 
 
 def decompressor(file: Path) -> Callable[[BinaryIO], Iterator[bytes]] | None:
-    """By the file's ending; None for a plain file."""
+    """The decompressor, by the file's ending; None for a plain file."""
     return {".gz": gzip_chunks, ".zst": zstd_chunks}.get(file.suffix.lower())
 
 
@@ -72,7 +72,7 @@ def without(count: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def gzip_chunks(raw: BinaryIO) -> Iterator[bytes]:
-    """The decompressed bytes of all members. What follows the last one and is no member is ignored, as gzip does."""
+    """The decompressed bytes of all members. Data after the last one that is not a member is ignored, as gzip does."""
     packed = raw.read(BYTES_PER_READ)
     while packed:
         member = zlib.decompressobj(GZIP_FORMAT)
@@ -82,7 +82,7 @@ def gzip_chunks(raw: BinaryIO) -> Iterator[bytes]:
                 raise EOFError
             yield member.decompress(packed, MOST_BYTES)
             packed = member.unconsumed_tail
-        # Zeros may fill the file up to the end of a block.
+        # Zeros may pad the file to the end of a block.
         packed = member.unused_data.lstrip(b"\0")
         while len(packed) < len(GZIP_MAGIC) and (more := raw.read(BYTES_PER_READ)):
             packed = (packed + more).lstrip(b"\0")
@@ -91,7 +91,7 @@ def gzip_chunks(raw: BinaryIO) -> Iterator[bytes]:
 
 
 def zstd_chunks(raw: BinaryIO) -> Iterator[bytes]:
-    """The decompressed bytes of all frames. zstandard's own reader takes a cut-off frame for a shorter one.
+    """The decompressed bytes of all frames. zstandard's own reader accepts a truncated frame as a shorter one.
 
     Raises `broken_file` for a frame whose window is larger than the library or the memory allows.
     """
@@ -112,7 +112,7 @@ def zstd_chunks(raw: BinaryIO) -> Iterator[bytes]:
 
 
 def too_much_memory(raw: BinaryIO) -> WorkerError:
-    """The file is whole, but it was written with a window that is too large here."""
+    """The failure for a sound file that was written with too large a window."""
     return WorkerError(
         "broken_file",
         f"{raw.name} needs more memory to decompress than zstandard may take here: it was written with a long window.",
@@ -121,7 +121,7 @@ def too_much_memory(raw: BinaryIO) -> WorkerError:
 
 
 def split_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines out of chunks that were cut anywhere."""
+    """Lines from chunks that can end anywhere."""
     rest: list[bytes] = []
     for chunk in chunks:
         first, *lines = chunk.split(b"\n")

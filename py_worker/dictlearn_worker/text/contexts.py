@@ -18,24 +18,24 @@ from ..protocol import ContextsOpenParams
 from .cuts import next_cut
 from .stream import State, TextStream
 
-# How many times the most contexts that were asked for at once are read ahead, and by how large calls of the tokeniser.
-# Its threads share a call document by document, so a short call would wait for its longest one.
+# How far to read ahead, and the size of the tokeniser's calls: multiples of the largest request for contexts so far.
+# Its threads share a call's documents, so a short call would wait for its longest document.
 AHEAD = 4
-# What a token is taken to have, where text is read that is not tokenised yet.
+# The assumed length of a token in text that is read but not yet tokenised.
 CHARACTERS_PER_TOKEN = 4
-# One call at most, or one document: some hundred bytes for each of their tokens are held until it is done.
+# The most in one call, or one document: the tokeniser holds some hundred bytes per token until it is done.
 MOST_CHARACTERS, MOST_DOCUMENTS = 1 << 20, 1 << 13
 # Longer documents (characters) are tokenised in pieces.
 LONGEST = 1 << 20
-# What is tokenised of a document that is cut to one context: so many characters for each token, and no fewer than that.
+# How much of a document that is cut to one context is tokenised: characters per token, and the least in all.
 CHARACTERS_OF_LONG, LEAST_OF_LONG = 16, 1 << 16
 
 
 @dataclass
 class Batch:
-    """ids, keep, real: (contexts, positions). mask: the same, or None where the model gets none.
+    """ids, keep, real: (contexts, positions). mask: the same, or None if the model gets none.
 
-    `keep` marks the positions whose activations are stored, `real` those that hold text and not padding.
+    `keep` marks the positions whose activations are stored, `real` the positions that hold text, not padding.
     """
 
     ids: torch.Tensor
@@ -48,11 +48,11 @@ class Contexts:
     """Cuts a stream of documents into contexts of at most `ctx_len` tokens.
 
     pack: documents without special tokens, each followed by the end-of-text token, cut into full contexts; the last one
-    may be shorter. truncate: one document, one context, as the tokeniser writes it, cut at `ctx_len`.
+    may be shorter. truncate: one document, one context, with the tokeniser's special tokens, cut at `ctx_len`.
 
-    Whenever contexts were given out, `AHEAD` times as many are read and tokenised on a thread, while the model runs on
-    the others. Who finds enough there does not wait for it; but since it goes on until there is that much again, what
-    is held in the end follows from the calls alone. What fails there fails again where it is needed.
+    After each call, a thread reads and tokenises `AHEAD` times as many contexts while the model runs on the last ones.
+    A call that finds enough contexts does not wait for the thread. The thread always refills to the same amount, so the
+    state depends on the calls alone. A failure in the thread is raised again by the call that needs the documents.
     """
 
     def __init__(
@@ -75,24 +75,24 @@ class Contexts:
         self.pad = inside[0] if inside else 0
         if self._packed:
             check_ids(tokenizer.rows, self.separator, tokenizer)
-        # The token whose positions `keep: pad-token` drops; None where nothing but the padding is.
+        # The token whose positions `keep: pad-token` drops; None if only padding is dropped.
         self.dropped = own if own is not None or params.pad_token == "own" else self.pad
         self.special = torch.tensor(sorted(tokenizer.all_special_ids), dtype=torch.int64)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="read")
         self._reading: Future[None] | None = None
-        # The most contexts that were asked for at once.
+        # The largest request for contexts so far.
         self._most = 0
-        # Documents that were read and not yet tokenised; of the first one only what is after `_from`.
-        # `_begun`: that one has given tokens already.
+        # Documents that are read but not yet tokenised; of the first one only the part after `_from`.
+        # `_begun`: the first one has already given tokens.
         self._documents: list[str] = []
         self._from = 0
         self._begun = False
-        # Tokens (int32) that were read and not yet given out, and of truncated contexts the lengths.
+        # Tokens (int32) that are read but not yet returned, and for truncated contexts their lengths.
         self._tokens = np.empty(0, dtype=np.int32)
         self._lengths: list[int] = []
-        # Held by whoever changes these two.
+        # Guards these two.
         self._changing = Lock()
-        # The contexts that were given out last: their tokens and lengths.
+        # The contexts that were returned last: their tokens and lengths.
         self._given = (self._tokens, self._lengths)
         self.starved = False
         self.exhausted = False
@@ -117,7 +117,7 @@ class Contexts:
         return self._batch(tokens, lengths) if lengths else None
 
     def put_back(self) -> None:
-        """Takes back the contexts that were given out last, because nothing could be done with them."""
+        """Takes back the contexts that were returned last, because the caller could not process them."""
         self._settle()
         tokens, lengths = self._given
         self._tokens = np.concatenate([tokens, self._tokens])
@@ -127,7 +127,7 @@ class Contexts:
         self.exhausted = False
 
     def state(self) -> State:
-        """Where the text is, and what was read of it and not yet given out."""
+        """The text's position, and the tokens that are read but not yet returned."""
         self._settle()
         contexts = np.split(self._tokens, np.cumsum(self._lengths))[:-1] if self._lengths else []
         return {
@@ -140,10 +140,10 @@ class Contexts:
         }
 
     def restore(self, state: State, changed: Collection[str] = ()) -> list[str]:
-        """Continues where another one with the same settings stood; as `Documents.restore`."""
+        """Continues from the state of another object with the same settings; as `Documents.restore`."""
         self._settle()
         notices = self.text.restore(state["text"], changed)
-        # States of before there was reading ahead have none.
+        # States from before reading ahead was added have none.
         self._documents, self._from = state.get("documents", []), 0
         self._begun = state.get("begun", False)
         contexts = [state["tokens"]] if self._packed else state["contexts"]
@@ -157,11 +157,11 @@ class Contexts:
         return self.params.contexts == "pack"
 
     def _held(self) -> int:
-        """Whole contexts that were read and not yet given out."""
+        """The number of whole contexts that are read but not yet returned."""
         return len(self._tokens) // self.params.ctx_len if self._packed else len(self._lengths)
 
     def _settle(self) -> None:
-        """Waits until nothing is read ahead any more: of what the thread was asked to do, the last is done last."""
+        """Waits until reading ahead is done: the thread runs its jobs in order, so the last one ends last."""
         if self._reading is not None:
             wait([self._reading])
             self._reading = None
@@ -173,7 +173,7 @@ class Contexts:
             pass
 
     def _take(self, count: int) -> tuple[np.ndarray, list[int]]:
-        """Up to `count` of the contexts that were read: their tokens and lengths."""
+        """Takes up to `count` of the contexts that are read: their tokens and lengths."""
         with self._changing:
             if self._packed:
                 taken = min(count * self.params.ctx_len, len(self._tokens))
@@ -203,7 +203,7 @@ class Contexts:
         return True
 
     def _pack(self) -> None:
-        """The ids of the documents that are short enough to be tokenised whole, or of one piece of a long one."""
+        """The ids of the documents that are short enough to be tokenised whole, or of one piece of a long document."""
         rest, end, begin = len(self._documents[0]) - self._from, 0, 0
         if rest <= LONGEST:
             whole = list(itertools.takewhile(lambda each: len(each) <= LONGEST, self._documents[1:]))
@@ -227,7 +227,7 @@ class Contexts:
         return self.tokenizer.ids(texts, special_tokens=False, most=None)
 
     def _truncated(self) -> list[list[int]]:
-        """The ids of the documents, each cut to a context; of a long document no more is tokenised than is needed."""
+        """The ids of the documents, each cut to a context; of a long document only the needed part is tokenised."""
         most = self.params.ctx_len
         sizes = [max(LEAST_OF_LONG, CHARACTERS_OF_LONG * most)] * len(self._documents)
         found: list[list[int]] = [[]] * len(self._documents)
@@ -251,7 +251,7 @@ class Contexts:
         return document[: next_cut(document, 0, size, self._plain_ids)[0]]
 
     def _append(self, parts: list[list[int]], lengths: list[int]) -> None:
-        """Adds tokens to those that were read. Raises `unknown_token` where the model has no row for one."""
+        """Appends tokens to the tokens that are read. Raises `unknown_token` if the model has no row for one."""
         tokens = flat(parts)
         if self.tokenizer.rows is not None and tokens.max(initial=0) >= self.tokenizer.rows:
             for ids in parts:
@@ -279,12 +279,12 @@ class Contexts:
         if self.params.exclude_special_tokens:
             keep = keep & ~torch.isin(ids, self.special)
         if left:
-            # nnsight of December 2023 had the model attend to the padding too.
+            # With nnsight of December 2023 the model attended to the padding too.
             return Batch(ids=ids, mask=torch.ones_like(ids), keep=keep, real=real)
         mask = filled.to(torch.int64) if self.params.attention_mask == "tokens" else None
         return Batch(ids=ids, mask=mask, keep=keep, real=real)
 
 
 def flat(parts: list[list[int]]) -> np.ndarray:
-    """All ids one after the other, as int32."""
+    """All ids concatenated, as int32."""
     return np.fromiter(itertools.chain.from_iterable(parts), np.int32, sum(map(len, parts)))

@@ -1,28 +1,28 @@
-"""Where a document that is too long for one call of the tokeniser is cut, so that its tokens stay what they are."""
+"""Where to cut a document that is too long for one call of the tokeniser, so that its tokens do not change."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
 
-# Characters on each side of a cut whose tokens are compared, and how many cuts are compared before one is taken anyway.
+# Characters on each side of a cut whose tokens are compared, and how many cuts are tried before one is taken anyway.
 COMPARED, TRIES = 256, 32
-# A cut is looked for in the last characters of a piece: a part of it, but no more than so many.
+# A cut is searched in the last characters of a piece: in this part of it, but at most in so many characters.
 PART, MOST = 16, 1 << 16
 SPACE_AFTER_WORD = re.compile(r"(?<=\S)\s")
 MARK = re.compile(r"[^\w\s]")
 
-# From texts to the ids of each, without special tokens.
+# From texts to each text's ids, without special tokens.
 Ids = Callable[[list[str]], list[list[int]]]
 
 
 def next_cut(document: str, start: int, size: int, ids: Ids) -> tuple[int, int]:
-    """Where the piece from `start` ends, after `size` characters at most, and where the next one begins.
+    """The end of the piece from `start`, after `size` characters at most, and the start of the next piece.
 
-    Between them lies nothing, or the space that a tokeniser puts in front of every text. At a cut the tokens of the
-    characters around it are those of both sides: at white space for nearly every tokeniser, else after a punctuation
-    mark. Where no such place is near, the cut is at white space, or in the middle of a word. It follows from the
-    tokeniser and from the document after `start` alone.
+    Between them is nothing, or the space that a tokeniser puts in front of every text. A cut does not change the tokens
+    around it: it is at white space for nearly every tokeniser, else after a punctuation mark. If there is no such place
+    nearby, the cut is at white space, or in the middle of a word. It depends only on the tokeniser and the document
+    after `start`.
     """
     if len(document) - start <= size:
         return len(document), len(document)
@@ -43,7 +43,7 @@ def next_cut(document: str, start: int, size: int, ids: Ids) -> tuple[int, int]:
 
 
 def places(document: str, first: int, last: int) -> Iterator[tuple[int, int]]:
-    """Ends and beginnings between `first` and `last`, from the last on: at white space, then after other marks."""
+    """Candidate ends and starts between `first` and `last`, last to first: at white space, then after other marks."""
     part = document[first:last]
     for found in reversed(list(SPACE_AFTER_WORD.finditer(part))):
         place = first + found.start()

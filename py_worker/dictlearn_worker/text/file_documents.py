@@ -1,4 +1,4 @@
-"""The documents of several files as one stream, which knows what it has read well enough to find it changed."""
+"""The documents of several files as one stream, which detects changes in the text it has read."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ PUT_BACK = "Put it back as it was, or start again in another folder."
 
 @dataclass
 class Reading:
-    """How far a file was read: documents given out, a hash of them all, and the lines (rows) and bytes they took.
+    """How far a file was read: documents returned, a hash of them all, and their lines (rows) and bytes.
 
-    `done`: no document of it is left.
+    `done`: the file has no more documents.
     """
 
     name: str
@@ -35,8 +35,8 @@ class Reading:
     done: bool = False
 
     def take(self, document: str, place: Place) -> None:
-        """Counts a document; `place` is behind it."""
-        # Each hash is of the one before and the document: hashlib's own state cannot be written down.
+        """Counts a document; `place` is the position after it."""
+        # Each hash is of the previous one and the document: hashlib's own state cannot be saved.
         hashed = hashlib.blake2b(bytes.fromhex(self.digest), digest_size=DIGEST_BYTES)
         for start in range(0, len(document), HASHED_AT_ONCE):
             hashed.update(document[start : start + HASHED_AT_ONCE].encode("utf-8", "surrogatepass"))
@@ -52,7 +52,7 @@ class FileDocuments(Documents):
         self._field = field
         self._txt_documents = txt_documents
         self._chat = chat
-        # One entry for each file that was begun, in their order.
+        # One entry for each file that was started, in order.
         self._read: list[Reading] = []
         self._reader: Iterator[str] | None = None
 
@@ -67,9 +67,9 @@ class FileDocuments(Documents):
         return {"read": [asdict(reading) for reading in self._read]}
 
     def restore(self, state: State, changed: Collection[str] = ()) -> list[str]:
-        """Continues there. What was read of the files in `changed` is read again.
+        """Continues there. The read parts of the files in `changed` are read again.
 
-        Raises `changed_input` when that is not what it was, when such a file is gone, or a new one comes before it.
+        Raises `changed_input` if their text differs, if such a file is missing, or if a new file comes before it.
         """
         self._reader = None
         begun = [Reading(**each) for each in state["read"]]
@@ -98,8 +98,8 @@ class FileDocuments(Documents):
                 yield from self._documents(self._files[number], self._read[number])
 
     def _documents(self, file: Found, reading: Reading) -> Iterator[str]:
-        """What is left of a file."""
-        # The readers count files from the one that they are given.
+        """The remaining documents of a file."""
+        # The readers number files from the first one passed.
         start = Place(0, reading.line, reading.offset)
         for document, place in read_file(file.path, self._field, self._txt_documents, start, self._chat):
             if document and not document.isspace():
@@ -108,7 +108,7 @@ class FileDocuments(Documents):
         reading.done = True
 
     def _check_names(self, begun: list[Reading]) -> None:
-        """What was read must be what the list of files begins with."""
+        """Checks that the files that were read are the first ones of the list."""
         names = [found.name for found in self._files]
         for number, reading in enumerate(begun):
             if number < len(names) and names[number] == reading.name:
@@ -125,7 +125,7 @@ class FileDocuments(Documents):
             )
 
     def _read_again(self, file: Found, then: Reading) -> Reading:
-        """Reads a file up to where it was read before, which may be other lines and bytes by now."""
+        """Reads a file up to its earlier position, whose line and byte numbers may have changed."""
         now = Reading(then.name)
         documents = self._documents(file, now)
         for _ in itertools.islice(documents, then.documents):
@@ -142,5 +142,5 @@ class FileDocuments(Documents):
 
 
 def changed_input(message: str, *, hint: str = PUT_BACK) -> WorkerError:
-    """One sentence on text that is not what a run has read."""
+    """The failure for text that differs from the text a run has read."""
     return WorkerError("changed_input", message, hint=hint)

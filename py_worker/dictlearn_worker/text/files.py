@@ -1,4 +1,4 @@
-"""Documents from local files, read as they are needed."""
+"""Documents from local files, read on demand."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .records import NotJson, field_reader, json_records, text_of
 KINDS = (".txt", ".jsonl", ".ndjson", ".json")
 COMPRESSIONS = (".gz", ".zst")
 ENDINGS = (*KINDS, *(kind + packed for kind in KINDS for packed in COMPRESSIONS), ".parquet")
-# Rows of a Parquet file that are held at once: fewer where they are long.
+# Rows of a Parquet file that are held at once: fewer if they are long.
 ROWS_PER_READ, BYTES_OF_ROWS = 256, 1 << 20
 
 
 class Place(NamedTuple):
-    """Between two documents: the file's number, its lines (rows of a Parquet file) and decompressed bytes so far."""
+    """A place between documents: the file's index, its lines (rows of a Parquet file) and decompressed bytes so far."""
 
     file: int = 0
     line: int = 0
@@ -44,7 +44,7 @@ def find_files(path: str) -> list[Found]:
             )
         return [Found(root, "")]
     found = [each for each in found_below(root) if kind_of(each.path) is not None]
-    # Beside files of other kinds a .json describes them, as dataset_infos.json does.
+    # With files of other kinds, a .json is metadata, like dataset_infos.json.
     files = [each for each in found if kind_of(each.path) != ".json"] or found
     if not files:
         raise WorkerError(
@@ -60,7 +60,7 @@ def find_files(path: str) -> list[Found]:
 def read_file(
     file: Path, field: str, txt_documents: str, start: Place, chat: WriteChat | None = None
 ) -> Iterator[tuple[str, Place]]:
-    """The documents of one file behind `start`, blank ones included, each with the place behind it."""
+    """The documents of one file after `start`, blank ones included, each with the place after it."""
     try:
         yield from read_kind(file, field, txt_documents, start, chat)
     except DAMAGED as error:
@@ -89,7 +89,7 @@ def read_kind(
 
 
 def kind_of(file: Path) -> str | None:
-    """The ending that says how a file is read, without that of its compression; None for what is no text."""
+    """The ending that determines the reader, without the compression's; None for a file that is not text."""
     name = file.name.lower()
     if not name.endswith(ENDINGS):
         return None
@@ -97,7 +97,7 @@ def kind_of(file: Path) -> str | None:
 
 
 def utf8(line: bytes, number: int, file: Path) -> str:
-    """The line as text; one in another encoding names its file and number."""
+    """The line as text; for another encoding the failure names file and line number."""
     try:
         return line.decode()
     except UnicodeDecodeError as error:
@@ -105,22 +105,22 @@ def utf8(line: bytes, number: int, file: Path) -> str:
 
 
 def not_utf8(where: str) -> WorkerError:
-    """One sentence on text in another encoding."""
+    """The failure for text in another encoding."""
     return WorkerError(
         "broken_file", f"{where[0].upper()}{where[1:]} is not UTF-8 text.", hint="Convert the file to UTF-8."
     )
 
 
 def lines_behind(file: Path, start: Place, end: str) -> Iterator[tuple[str, Place]]:
-    """The lines of a file after `start`, with `end` for whatever ends one, and the place after each."""
+    """The lines of a file after `start`, with `end` in place of any line ending, and the place after each."""
     for number, (line, offset) in enumerate(byte_lines(file, start.offset), start=start.line + 1):
-        # Lines may be long: nothing here holds a second copy of one.
+        # Lines may be long: no second copy of one is held here.
         ends = end if line.endswith((b"\n", b"\r")) else ""
         yield utf8(line.rstrip(b"\r\n"), number, file) + ends, Place(start.file, number, offset)
 
 
 def read_txt(file: Path, documents: str, start: Place) -> Iterator[tuple[str, Place]]:
-    """A document is a line, a paragraph (blank lines between), or the file. Whatever ends a line becomes a newline."""
+    """A document is a line, a paragraph (blank lines between), or the file. Any line ending becomes a newline."""
     lines = lines_behind(file, start, end="" if documents == "line" else "\n")
     if documents == "file":
         yield "".join(line for line, _ in lines), Place(start.file + 1)
@@ -139,7 +139,7 @@ def read_txt(file: Path, documents: str, start: Place) -> Iterator[tuple[str, Pl
 
 
 def read_jsonl(file: Path, field: str, start: Place, chat: WriteChat | None) -> Iterator[tuple[str, Place]]:
-    """One JSON object a line. A malformed line names its file and number."""
+    """One JSON object per line. The failure for a malformed line names file and line number."""
     read = field_reader(field)
     for number, (line, offset) in enumerate(byte_lines(file, start.offset), start=start.line + 1):
         if line.isspace():
@@ -154,7 +154,7 @@ def read_jsonl(file: Path, field: str, start: Place, chat: WriteChat | None) -> 
 
 
 def read_json(file: Path, field: str, start: Place, chat: WriteChat | None) -> Iterator[tuple[str, Place]]:
-    """The records of a list, or one after the other. Those before `start` are read again."""
+    """The records of a list, or records one after the other. Records before `start` are read again."""
     records = json_records(byte_chunks(file), field)
     number = 0
     while True:
@@ -172,7 +172,7 @@ def read_json(file: Path, field: str, start: Place, chat: WriteChat | None) -> I
 
 
 def malformed(reason: str, line: int, file: Path) -> WorkerError:
-    """One sentence on a line that is not JSON."""
+    """The failure for a line that is not JSON."""
     return WorkerError(
         "malformed_line",
         f"Line {line} of {file} is not valid JSON: {reason}.",
@@ -183,7 +183,7 @@ def malformed(reason: str, line: int, file: Path) -> WorkerError:
 
 
 def value_of(scalar: Any, where: str) -> Any:
-    """The value of one cell; text that is not UTF-8 names its row."""
+    """The value of one cell; for text that is not UTF-8 the failure names the row."""
     try:
         return scalar.as_py()
     except UnicodeDecodeError as error:
@@ -191,7 +191,7 @@ def value_of(scalar: Any, where: str) -> Any:
 
 
 def read_parquet(file: Path, field: str, start: Place, chat: WriteChat | None) -> Iterator[tuple[str, Place]]:
-    """One record a row; null is an empty document. Row groups before `start` are not read."""
+    """One record per row; null is an empty document. Row groups before `start` are not read."""
     import pyarrow
     from pyarrow import parquet
 
@@ -215,7 +215,7 @@ def read_parquet(file: Path, field: str, start: Place, chat: WriteChat | None) -
             at_once = max(1, min(ROWS_PER_READ, BYTES_OF_ROWS // max(1, size)))
             for batch in table.iter_batches(batch_size=at_once, columns=[field], row_groups=[group]):
                 rows = [(n, value_of(each, f"row {n} of {file}")) for n, each in enumerate(batch.column(0), row + 1)]
-                # While long rows are used, pyarrow holds no copy of them.
+                # pyarrow holds no copy while long rows are used.
                 del batch
                 if at_once == 1:
                     pyarrow.default_memory_pool().release_unused()
@@ -223,7 +223,7 @@ def read_parquet(file: Path, field: str, start: Place, chat: WriteChat | None) -
                     if row > start.line:
                         yield text_of({field: value}, field, f"row {row} of {file}", chat), Place(start.file, row)
     except (pyarrow.ArrowException, OSError) as error:
-        # pyarrow says "not a Parquet file" and "corrupt page" with either.
+        # pyarrow raises either of them for "not a Parquet file" and for "corrupt page".
         raise WorkerError(
             "broken_file",
             f"{file} is not a whole Parquet file: {str(error).splitlines()[0].rstrip('.')}.",

@@ -15,7 +15,7 @@ NETWORK = {"ConnectionError", "ConnectError", "ConnectTimeout", "ReadTimeout", "
 
 
 def open_dataset(path: str, name: str | None, split: str, revision: str | None) -> Any:
-    """A streaming dataset; every failure is one sentence."""
+    """A streaming dataset; every failure is reported in one sentence."""
     import datasets
 
     datasets.disable_progress_bars()
@@ -27,7 +27,7 @@ def open_dataset(path: str, name: str | None, split: str, revision: str | None) 
 
 
 def explain(error: Exception, path: str, split: str) -> WorkerError:
-    """Why a dataset could not be opened or read on."""
+    """Why a dataset could not be opened or read further."""
     text, kind = str(error), type(error).__name__
     reason = (text or kind).splitlines()[0].rstrip(".")
     if "Unknown split" in text or "Bad split" in text:
@@ -59,19 +59,19 @@ def explain(error: Exception, path: str, split: str) -> WorkerError:
 
 
 def kinds(error: BaseException | None) -> Iterator[str]:
-    """The class names of the error and of what led to it."""
+    """The class names of the error and its causes."""
     while error is not None:
         yield type(error).__name__
         error = error.__cause__
 
 
 class DatasetDocuments(Documents):
-    """Every non-blank document of a dataset, in order. Files are fetched on the way, so this can fail at any row."""
+    """Every non-blank document of a dataset, in order. Files are downloaded meanwhile, so this can fail at any row."""
 
     def __init__(
         self, dataset: Any, path: str, split: str, field: str, *, rewinds: bool, chat: WriteChat | None = None
     ) -> None:
-        """`rewinds`: the dataset's own state is exact. It is not when it shuffles: then the rows are read again."""
+        """`rewinds`: the dataset's own state is exact. A shuffled dataset's is not: then the rows are read again."""
         self._dataset = dataset
         self._path, self._split, self._field = path, split, field
         self._rewinds = rewinds
@@ -80,19 +80,19 @@ class DatasetDocuments(Documents):
         self._number = 0
 
     def __next__(self) -> str:
-        """Raises what `explain` makes of the failure."""
+        """Raises the failure as `explain` words it."""
         while True:
             text = text_of(self._next_row(), self._field, f"record {self._number} of {self._path}", self._chat)
             if text.strip():
                 return text
 
     def state(self) -> State:
-        """The number of rows read, and the dataset's own state where it is exact."""
+        """The number of rows read, and the dataset's own state if it is exact."""
         own = self._dataset.state_dict() if self._rewinds and self._rows is not None else None
         return {"number": self._number, "dataset": own}
 
     def restore(self, state: State, changed: Collection[str] = ()) -> list[str]:
-        """Continues behind the row with that number. None of its files is known."""
+        """Continues after the row with that number. The dataset's files are unknown here."""
         self._rows, self._number = None, 0
         if state["dataset"] is not None:
             self._dataset.load_state_dict(state["dataset"])

@@ -1,4 +1,4 @@
-"""Keys of `data` that nothing would come of are mistakes: whoever sets them believes that the text is another one."""
+"""Rejects keys of `data` that would have no effect: users who set them expect different text."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from ..errors import WorkerError
 from ..found_files import Found
 from .files import kind_of
 
-# What these keys are where nobody sets them.
+# The defaults of these keys.
 DEFAULTS = {"split": "train", "text_field": "text", "txt_documents": "line", "name": None}
 
 
 def no_effect(key: str, value: str, why: str) -> WorkerError:
-    """One sentence on such a key."""
+    """The failure for such a key."""
     return WorkerError("config", f"data.{key} is {value!r}, but {why}.", hint=f"Leave data.{key} out.")
 
 
 def require_effect(params: p.TextFilesParams, found: list[Found]) -> None:
-    """Raises `config` for a field of .txt files alone, and for what the documents of a .txt file are without one."""
+    """Raises `config` for `text_field` if all files are .txt, and for `txt_documents` if none is."""
     texts = [kind_of(each.path) == ".txt" for each in found]
     if all(texts):
         check(params, ["text_field"], f"{params.path} is read from .txt files, which have no fields")

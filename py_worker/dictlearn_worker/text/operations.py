@@ -15,13 +15,13 @@ from .no_effect import DEFAULTS, check, require_effect
 from .splits import of_split
 from .stream import ListedDocuments, Prepared, PushedStream, TextStream
 
-# The special path of Python's own documentation.
+# The special path for Python's own documentation.
 PYTHON_DOCS = "python-docs"
 
 
 @method("text.files")
 def open_files(context: Context, params: p.TextFilesParams) -> p.TextFilesResult:
-    """Local files; the first document is read at once, so that most mistakes show here."""
+    """Local files; the first document is read at once, so that most mistakes are found here."""
     if params.path == PYTHON_DOCS:
         found, splits = [], []
         check(params, DEFAULTS, f"{PYTHON_DOCS} is one text without fields, files or splits")
@@ -54,19 +54,19 @@ def open_hub(context: Context, params: p.TextHubParams) -> p.TextHubResult:
 
 
 def chat_of(context: Context, model: p.Handle | None) -> WriteChat | None:
-    """How documents that are chats become text."""
+    """The function that turns chats into text."""
     return None if model is None else chat_writer(context.objects.get(model, LanguageModel).tokenizer)
 
 
 @method("text.pushed")
 def open_pushed(context: Context, params: p.TextPushedParams) -> p.TextPushedResult:
-    """A stream that TypeScript feeds."""
+    """Opens a stream that TypeScript feeds."""
     return p.TextPushedResult(text=context.objects.put(PushedStream(params.part)))
 
 
 @method("text.push")
 def push(context: Context, params: p.TextPushParams) -> p.TextPushResult:
-    """Feeds it."""
+    """Feeds such a stream."""
     context.objects.get(params.text, PushedStream).push(params.documents, params.end)
     return p.TextPushResult()
 

@@ -1,4 +1,4 @@
-"""Python's own documentation: text that is there wherever Python is."""
+"""Python's own documentation: text that every Python installation has."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import msgspec
 from ..disk import write_atomically
 from ..errors import WorkerError
 
-# Shorter docstrings say little; folders of tests and vendored code say nothing of Python.
+# Shorter docstrings hold little text; folders of tests and vendored code do not document Python.
 SHORTEST = 200
 LEFT_OUT = {
     "test",
@@ -32,17 +32,17 @@ LEFT_OUT = {
     "__pycache__",
     "pydoc_data",
 }
-# A new number where other documents are taken from the same files: what was kept is made anew.
+# Increase it when the same files give other documents: cached documents are then created again.
 EDITION = 1
-# The parts of a statement that hold other statements. Definitions stand in no expression.
+# The parts of a statement that hold other statements. Expressions contain no definitions.
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 def documents(cache: Path | None = None) -> list[str]:
     """The language reference's topics and the standard library's docstrings, in an order that mixes both.
 
-    Parsing the library takes seconds, so what came of it is kept in the cache, for as long as the library's files have
-    their sizes and times. Without a cache, or where it cannot be written, it is parsed each time.
+    Parsing the library takes seconds, so the documents are cached as long as the library's files keep their sizes and
+    times. Without a cache, or if it cannot be written, the library is parsed each time.
     """
     library = Path(sysconfig.get_paths()["stdlib"])
     files = source_files(library)
@@ -68,7 +68,7 @@ def source_files(library: Path) -> list[Path]:
 
 
 def identity(library: Path, files: list[Path]) -> str:
-    """A hash of what the documents follow from: this Python, and path, size and time of every file."""
+    """A hash of everything that determines the documents: this Python, and every file's path, size and time."""
     hashed = hashlib.sha256(f"{EDITION} {SHORTEST} {sys.version} {library}".encode())
     for file in (*files, library / "pydoc_data" / "topics.py"):
         with contextlib.suppress(OSError):
@@ -93,7 +93,7 @@ def parsed(library: Path, files: list[Path]) -> list[str]:
 
 @contextlib.contextmanager
 def without_collector() -> Iterator[None]:
-    """Syntax trees are many objects and no cycle: looking for cycles in them takes as long as parsing."""
+    """Pauses the garbage collector: syntax trees have no cycles, and searching them takes as long as parsing."""
     was_on = gc.isenabled()
     gc.disable()
     try:

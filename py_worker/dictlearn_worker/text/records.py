@@ -1,4 +1,4 @@
-"""Records of JSON, and the text in one of their fields. Nothing else in a record needs to be sound."""
+"""JSON records, and the text in one of their fields. The other fields need not be valid."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ..errors import WorkerError
 from .chats import WriteChat, is_chat
 
 SURROGATES = re.compile("[\ud800-\udfff]")
-# What stands between the values of a file, or of the list that is its only value.
+# The separators between a file's values, or between the items of the list that is its only value.
 BETWEEN = re.compile(r"[\s,\ufeff]*")
-# The least that is read of a file at once. A longer value doubles it.
+# The least that is read from a file at once. A longer value doubles it.
 CHARACTERS_PER_READ = 1 << 16
-# So close to the end of what was read, a mistake may be the end alone: the longest word of JSON is -Infinity.
+# This close to the end of a read, a mistake may only be the end itself: JSON's longest word is -Infinity.
 END = 16
-# Some numbers have more digits than Python takes, and no number is text.
+# Some numbers have more digits than Python accepts, and numbers are not text.
 TOLERANT = json.JSONDecoder(strict=False, parse_int=lambda _: 0, parse_float=lambda _: 0.0)
 
 
 class NotJson(ValueError):
-    """`place`: the character where it shows. `cut`: it may be that the text only ends too early."""
+    """`place`: the character at which it was found. `cut`: the text may only end too early."""
 
     def __init__(self, reason: str, place: int, *, cut: bool = False) -> None:
         super().__init__(reason)
@@ -34,21 +34,21 @@ class NotJson(ValueError):
 
 
 def field_reader(field: str) -> Callable[[bytes], Any]:
-    """A function from the bytes of one record to the record, or to what of it is needed to find `field`.
+    """A function from the bytes of one record to the record, or to the part of it needed to find `field`.
 
-    The function raises NotJson, and UnicodeDecodeError where the field is not UTF-8.
+    The function raises NotJson, and UnicodeDecodeError if the field is not UTF-8.
     """
     try:
         shape: Any = msgspec.defstruct(
             "Record", [("text", str | msgspec.UnsetType, msgspec.UNSET)], rename={"text": field}
         )
     except ValueError:
-        # msgspec knows no names with quotes or backslashes.
+        # msgspec does not support names with quotes or backslashes.
         return lambda line: whole_record(line, field)
     decode = msgspec.json.Decoder(shape).decode
 
     def read(line: bytes) -> Any:
-        # The quick way skips the other fields. What it cannot read is read again.
+        # The fast path skips the other fields. A record that it cannot read is read again.
         try:
             text = decode(line).text
         except (ValueError, RecursionError):
@@ -81,7 +81,7 @@ def sound(value: Any, field: str, broken: UnicodeDecodeError | None) -> Any:
 
 
 def decode_value(text: str, start: int) -> tuple[Any, int]:
-    """The JSON value at `start`, and where it ends. Raises NotJson."""
+    """The JSON value at `start`, and its end. Raises NotJson."""
     try:
         return TOLERANT.raw_decode(text, start)
     except RecursionError:
@@ -95,7 +95,7 @@ def decode_value(text: str, start: int) -> tuple[Any, int]:
 def json_records(chunks: Iterator[bytes], field: str) -> Iterator[tuple[Any, int]]:
     """Every value of a JSON file with its line: the items of one list, or values one after the other.
 
-    Raises NotJson with the line as its place, and UnicodeDecodeError where the field is not UTF-8.
+    Raises NotJson with the line as its place, and UnicodeDecodeError if the field is not UTF-8.
     """
     decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
     text, at, line, first, listed, ended = "", 0, 1, True, False, False
@@ -137,9 +137,9 @@ def json_records(chunks: Iterator[bytes], field: str) -> Iterator[tuple[Any, int
 
 
 def text_of(row: Any, field: str, where: str, chat: WriteChat | None = None) -> str:
-    """The text of one record, empty for null, written by `chat` where it is a chat.
+    """The text of one record, empty for null; `chat` renders a chat.
 
-    A record without the field says which fields it has.
+    For a record without the field, the failure lists its fields.
     """
     if not isinstance(row, dict):
         raise WorkerError(
@@ -166,7 +166,7 @@ def text_of(row: Any, field: str, where: str, chat: WriteChat | None = None) -> 
 
 
 def not_text(what: str, kind: str) -> WorkerError:
-    """One sentence on a field of numbers, lists or bytes."""
+    """The failure for a field of numbers, lists or bytes."""
     return WorkerError(
         "missing_field", f"{what} is not text but {kind}.", hint="Set data.text_field to a field that holds text."
     )

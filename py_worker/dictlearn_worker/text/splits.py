@@ -1,4 +1,4 @@
-"""Which files of a local folder a split is, by its README.md or their names, as in a downloaded dataset."""
+"""The files of a split in a local folder, by its README.md or their names, as in a downloaded dataset."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import WorkerError
 from ..found_files import Found
 from .no_effect import no_effect
 
-# The split that is read where none is named.
+# The split that is read if none is named.
 DEFAULT = "train"
 OTHER_NAMES = {
     "training": "train",
@@ -18,14 +18,14 @@ OTHER_NAMES = {
     **dict.fromkeys(("testing", "eval", "evaluation"), "test"),
 }
 WORDS = "|".join(sorted({*OTHER_NAMES, *OTHER_NAMES.values()}, key=len, reverse=True))
-# train.jsonl and train-1.jsonl, and what the hub writes of any split: train_sft-00000-of-00003.parquet.
+# train.jsonl and train-1.jsonl, and the hub's names for any split: train_sft-00000-of-00003.parquet.
 OF_A_SPLIT = re.compile(rf"(?P<word>{WORDS})([-_.]\d[^.]*)?\.|(?P<shard>\w+(\.\w+)*)-\d{{5}}-of-\d{{5}}")
 
 Splits = dict[str, list[Found]]
 
 
 def of_split(path: str, files: list[Found], split: str, name: str | None) -> tuple[list[Found], list[str]]:
-    """The files of a split, and the names of all splits. All files where they belong to none and it is the default.
+    """The files of a split, and the names of all splits. All files if they belong to no split and it is the default.
 
     Raises `config`, `unknown_dataset` or `unknown_split`.
     """
@@ -59,7 +59,7 @@ def of_split(path: str, files: list[Found], split: str, name: str | None) -> tup
 
 
 def named_splits(files: list[Found]) -> tuple[Splits, list[Found]]:
-    """The files of each split by their own names or those of their folders, and the files that belong to none."""
+    """The files of each split by their own names or those of their folders, and the files that belong to no split."""
     splits: Splits = {}
     others: list[Found] = []
     for file in files:
@@ -75,7 +75,7 @@ def named_splits(files: list[Found]) -> tuple[Splits, list[Found]]:
 
 
 def described_splits(path: str, root: Path, files: list[Found], name: str | None) -> Splits | None:
-    """The splits of configuration `name`, or of the only or default one; None where no README.md describes any."""
+    """The splits of configuration `name`, or of the only or default one; None if no README.md describes any."""
     described = {str(each.get("config_name", "default")): each for each in configurations(root)}
     splits = {each: patterns_of(facts) for each, facts in described.items() if facts.get("data_files")}
     if not splits:
@@ -95,12 +95,12 @@ def described_splits(path: str, root: Path, files: list[Found], name: str | None
         split: [file for file in files if any(pattern.fullmatch(file.name) for pattern in patterns)]
         for split, patterns in splits[chosen].items()
     }
-    # What describes none of the files that can be read describes another copy of the dataset.
+    # A description that matches no readable file belongs to another copy of the dataset.
     return {split: own for split, own in found.items() if own} or None
 
 
 def configurations(root: Path) -> list[dict[str, Any]]:
-    """`configs` of the YAML at the beginning of README.md; nothing where there is none that can be read."""
+    """`configs` of the YAML at the beginning of README.md; empty if it has no readable one."""
     import yaml
 
     try:
@@ -114,7 +114,7 @@ def configurations(root: Path) -> list[dict[str, Any]]:
 
 
 def patterns_of(config: dict[str, Any]) -> dict[str, list[re.Pattern[str]]]:
-    """`data_files` as patterns by split: paths, which are of the default split, or an entry for each split."""
+    """`data_files` as patterns by split: paths, which belong to the default split, or an entry for each split."""
     folder = str(config.get("data_dir") or "")
     found: dict[str, list[re.Pattern[str]]] = {}
     entries = config["data_files"]

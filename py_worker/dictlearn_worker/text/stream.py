@@ -1,4 +1,4 @@
-"""One stream of documents, whatever they come from."""
+"""One stream of documents, from any source."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 from ..errors import WorkerError
 from ..protocol import Part
 
-# What JSON can hold.
+# A JSON value.
 State = dict[str, Any]
 
 
 class Documents(ABC):
-    """Documents one after the other, from a place that can be written down and gone back to."""
+    """Documents one after the other, with a position that can be saved and restored."""
 
     def __iter__(self) -> Iterator[str]:
         """It is its own iterator."""
@@ -30,13 +30,13 @@ class Documents(ABC):
 
     @abstractmethod
     def state(self) -> State:
-        """Where the next document is."""
+        """The position of the next document."""
 
     @abstractmethod
     def restore(self, state: State, changed: Collection[str] = ()) -> list[str]:
-        """Goes to where another object of the same kind stood.
+        """Goes to the position of another object of the same kind.
 
-        `changed`: names of the files that are not what they were. Returns what the user should know, in sentences.
+        `changed`: names of the files that have changed. Returns notices for the user, in sentences.
         """
 
 
@@ -55,11 +55,11 @@ class ListedDocuments(Documents):
         return self._documents[self._next - 1]
 
     def state(self) -> State:
-        """How many were taken, of how many."""
+        """How many were taken, and how many there are."""
         return {"taken": self._next, "of": len(self._documents)}
 
     def restore(self, state: State, changed: Collection[str] = ()) -> list[str]:
-        """Raises `changed_input` when the list has another length."""
+        """Raises `changed_input` if the list has another length."""
         if state["of"] != len(self._documents):
             raise WorkerError(
                 "changed_input", f"The text has {len(self._documents)} documents now, but had {state['of']} before."
@@ -76,12 +76,12 @@ class Prepared(Documents):
         self._skip = skip
         self._size = shuffle_buffer
         self._random = random.Random(seed)
-        # The documents that are held back; None until the first one is asked for.
+        # The documents in the shuffle window; None until the first document is requested.
         self._window: list[str] | None = None
         self._drained = False
 
     def __next__(self) -> str:
-        """Gives out a random one of those held back for each that comes in, and at the end those that are left."""
+        """Yields a random document of the window for each that comes in, and at the end the remaining ones."""
         for _ in itertools.islice(self._documents, self._skip):
             pass
         self._skip = 0
@@ -103,7 +103,7 @@ class Prepared(Documents):
         return document
 
     def state(self) -> State:
-        """The documents that are held back, the generator, and where the rest of the text is."""
+        """The documents in the window, the random generator, and the position in the rest of the text."""
         return {
             "source": self._documents.state(),
             "skip": self._skip,
@@ -113,7 +113,7 @@ class Prepared(Documents):
         }
 
     def restore(self, state: State, changed: Collection[str] = ()) -> list[str]:
-        """As another one with the same settings was."""
+        """Restores the state of another object with the same settings."""
         notices = self._documents.restore(state["source"], changed)
         self._skip, self._window, self._drained = state["skip"], state["window"], state["drained"]
         if state["random"] is not None:
@@ -123,7 +123,7 @@ class Prepared(Documents):
 
 
 class Share:
-    """Says of one document after the other whether it belongs to the part that is taken; without a part all do.
+    """Decides for each document in turn whether it belongs to the selected part; without a part all do.
 
     The last of every `every` documents is reserved for evaluation, so training and evaluation never share one.
     """
@@ -142,32 +142,32 @@ class Share:
 
 
 class TextStream:
-    """Documents on demand. `next_documents` gives as many as asked for but at the end, at a failure, or when starved.
+    """Documents on demand. `next_documents` gives as many as requested but at the end, at a failure, or when starved.
 
-    What fails behind some documents fails again in every later call, so whoever reads ahead may overlook it.
+    A failure after some documents is raised again by every later call, so reading ahead may ignore it.
     """
 
-    # Whether it may be read before there is need, by another thread.
+    # Whether another thread may read ahead in it.
     readable_ahead = True
 
     def __init__(self, documents: Documents, part: Part | None = None) -> None:
         self.share = Share(part)
         self._documents = documents
         self._taken = filter(self.share.takes, documents)
-        # The first document, read when the stream was opened and not given out yet.
+        # The first document, read when the stream was opened and not yet returned.
         self._first: list[str] = []
         self._failure: Exception | None = None
         self.ended = False
 
     def peek(self) -> TextStream:
-        """Reads the first document now, so that most mistakes show early; returns itself."""
+        """Reads the first document now, so that most mistakes are found early; returns itself."""
         self._first = list(itertools.islice(self._taken, 1))
         return self
 
     def next_documents(self, count: int, characters: float = math.inf) -> list[str]:
-        """Up to `count` documents, none behind those that have `characters` together.
+        """Up to `count` documents, stopping once they have `characters` together.
 
-        An empty list when none is left or none is there yet (see `ended`).
+        An empty list if none is left or none has arrived yet (see `ended`).
         """
         taken, self._first = self._first[:count], self._first[count:]
         left = characters - sum(map(len, taken))
@@ -185,7 +185,7 @@ class TextStream:
         return taken
 
     def state(self) -> State:
-        """Where the next document is."""
+        """The position of the next document."""
         return {
             "documents": self._documents.state(),
             "first": self._first,
@@ -194,7 +194,7 @@ class TextStream:
         }
 
     def restore(self, state: State, changed: Collection[str] = ()) -> list[str]:
-        """Goes to where another stream of the same text stood; as `Documents.restore`."""
+        """Goes to the position of another stream of the same text; as `Documents.restore`."""
         notices = self._documents.restore(state["documents"], changed)
         self._first, self.ended, self._failure = state["first"], state["ended"], None
         self.share.number = state["number"]
@@ -202,7 +202,7 @@ class TextStream:
 
 
 class PushedStream(TextStream):
-    """A stream that the caller feeds, as it is used up."""
+    """A stream that the caller keeps feeding."""
 
     readable_ahead = False
 
@@ -219,7 +219,7 @@ class PushedStream(TextStream):
         self.ended = self._closed and not self._queue
 
     def next_documents(self, count: int, characters: float = math.inf) -> list[str]:
-        """Up to `count` of the documents that are there, none behind those that have `characters` together."""
+        """Up to `count` of the documents that have arrived, stopping once they have `characters` together."""
         taken = []
         while self._queue and len(taken) < count and characters > 0:
             taken.append(self._queue.popleft())
@@ -228,7 +228,7 @@ class PushedStream(TextStream):
         return taken
 
     def state(self) -> State:
-        """Raises `cannot_rewind`: the documents came from a script, and nobody can ask for them again."""
+        """Raises `cannot_rewind`: the documents came from a script, and cannot be requested again."""
         raise WorkerError(
             "cannot_rewind",
             "The text comes from a script, so its position cannot be kept.",

@@ -1,6 +1,6 @@
-"""The tensor functions that a recorded program may call, under the names that it calls them by.
+"""The tensor functions that a recorded program may call, by name.
 
-Each is the plain PyTorch expression that one would write by hand in an nnsight trace, so the numbers are the same.
+Each is the plain PyTorch expression that you would write in an nnsight trace, so the numbers are the same.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-# Of one to three values; a value is a tensor or a Python number.
+# Functions of one to three values; a value is a tensor or a Python number.
 APPLY: dict[str, Callable[..., Any]] = {
     "add": operator.add,
     "sub": operator.sub,
@@ -35,7 +35,7 @@ APPLY: dict[str, Callable[..., Any]] = {
     "where": torch.where,
 }
 
-# Of a tensor, the dimensions that disappear (None: all), and whether they stay with size 1.
+# Functions of a tensor, the dimensions to reduce (None: all), and whether they stay with size 1.
 REDUCE: dict[str, Callable[..., torch.Tensor]] = {
     "sum": lambda x, dims, keep: x.sum(dim=dims, keepdim=keep),
     "mean": lambda x, dims, keep: x.mean(dim=dims, keepdim=keep),
@@ -48,7 +48,7 @@ REDUCE: dict[str, Callable[..., torch.Tensor]] = {
     "all": lambda x, dims, keep: torch.all(x, dim=every(x, dims), keepdim=keep),
 }
 
-# Of a tensor and one dimension.
+# Functions of a tensor and one dimension.
 ALONG: dict[str, Callable[[torch.Tensor, int], torch.Tensor]] = {
     "softmax": lambda x, dim: x.softmax(dim=dim),
     "log_softmax": lambda x, dim: x.log_softmax(dim=dim),
@@ -66,7 +66,7 @@ def every(x: torch.Tensor, dims: list[int] | None) -> list[int]:
 
 
 def index_of(x: torch.Tensor, dim: int, index: Any) -> tuple[Any, ...]:
-    """What stands between the brackets to reach `index` of dimension `dim`: `x[:, index]` for dim 1."""
+    """The index expression for `index` of dimension `dim`: `x[:, index]` for dim 1."""
     if not -x.ndim <= dim < x.ndim:
         raise IndexError(f"a tensor of {x.ndim} dimensions has no dimension {dim}")
     return (slice(None),) * (dim % x.ndim) + (index,)

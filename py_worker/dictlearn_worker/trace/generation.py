@@ -18,12 +18,12 @@ def generate_with(
 ) -> None:
     """Generates inside one nnsight trace, and runs the program in each of the model's passes.
 
-    The first pass reads the prompts, and each later one the token that the pass before it gave: the model keeps the
-    keys and values of what came before, as they were with the program's changes.
+    The first pass reads the prompts, and each later one the token that the previous pass gave: the model caches the
+    keys and values of earlier positions, including the program's changes.
     """
     try:
         with model.traced.generate(inputs, **options) as tracer:
-            # Without an end: what is asked of a pass behind the last one ends the loop.
+            # Open-ended: a request in a pass after the last one ends the loop.
             for _ in tracer.iter[:]:
                 interpreter.run(program)
     except Exception as error:
@@ -31,7 +31,7 @@ def generate_with(
 
 
 def require_passes(interpreter: Interpreter, tokens: int) -> None:
-    """A place that some pass does not come by would be left alone there, without a word. Raises `trace_order`."""
+    """Raises `trace_order` for a place that some passes do not reach: there it would silently stay unchanged."""
     if interpreter.runs >= tokens:
         return
     message = "the model does not come by here for every token that it generates"
@@ -39,6 +39,6 @@ def require_passes(interpreter: Interpreter, tokens: int) -> None:
 
 
 def saved_in_passes(interpreter: Interpreter, program: list[Any]) -> list[list[torch.Tensor]]:
-    """What each pass saved. Behind the last one, values that need nothing of the model may have been saved again."""
+    """The values that each pass saved. After the last pass, values that do not need the model may be saved again."""
     each = sum(isinstance(operation, p.TraceSave) for operation in program)
     return [interpreter.saved[run * each : (run + 1) * each] for run in range(interpreter.runs)]

@@ -14,15 +14,15 @@ from ..models.language_model import LanguageModel
 from ..registry import Context
 from .functions import ALONG, APPLY, JOIN, REDUCE, pick, put
 
-# The rows of a batch that one invoke put there: where they start and how many they are. None: all of them.
+# The rows of one invoke in the batch: their start and number. None: all rows.
 Rows = list[int] | None
 
 
 class Interpreter:
-    """The state of one run: values by number, what was saved, and which operation is the present one.
+    """The state of one run: values by number, saved values, and the number of the current operation.
 
     Values are tensors or Python numbers. `rows` says which rows of the batch each invoke has; `batcher` is nnsight's
-    own, which cuts a value down to an invoke's rows and puts them back. Reads and writes come in the order of the
+    own, which narrows a value to an invoke's rows and puts them back. Reads and writes come in the order of the
     forward pass.
     """
 
@@ -32,20 +32,20 @@ class Interpreter:
         self.batcher: Any = None
         self.rows: list[Rows] = [None]
         self.values: dict[int, Any] = {}
-        # Of values that are a part of a batch: the whole, which is what later values were computed from.
+        # For values that are part of a batch: the whole value, from which later values are computed.
         self.wholes: dict[int, tuple[torch.Tensor, Rows]] = {}
         self.saved: list[torch.Tensor] = []
-        # Where the model's own values lie, which it may change in place further on.
+        # The storage of the model's own values, which it may later change in place.
         self.own: set[int] = set()
         self.position = 0
-        # How often a program went through to its end.
+        # How often the program ran to its end.
         self.runs = 0
-        # The operation that raised, and the last one that changed the model's course.
+        # The operation that raised, and the last one that changed the model's computation.
         self.failed: int | None = None
         self.last_write: int | None = None
 
     def run(self, program: list[Any]) -> None:
-        """Executes the operations one after the other."""
+        """Executes the operations in order."""
         try:
             for position, operation in enumerate(program):
                 self.position = position
@@ -57,14 +57,14 @@ class Interpreter:
         self.runs += 1
 
     def tensor(self, number: int) -> torch.Tensor:
-        """The value of that number, which has to be a tensor."""
+        """The value with that number, which must be a tensor."""
         value = self.values[number]
         if not isinstance(value, torch.Tensor):
             raise WorkerError("trace_not_a_tensor", f"a tensor is needed here, but this is a {type(value).__name__}")
         return value
 
     def read(self, operation: p.TraceRead) -> None:
-        """A part of a module's input or output, cut down to the invoke's rows."""
+        """A part of a module's input or output, narrowed to the invoke's rows."""
         part = follow(self.live(operation), operation)
         rows = self.rows[operation.invoke]
         value = part if self.batcher is None else self.batcher.narrow(part, rows)
@@ -76,7 +76,7 @@ class Interpreter:
             self.wholes[operation.id] = (part, rows)
 
     def write(self, operation: p.TraceWrite) -> None:
-        """Puts a value where the model goes on with it. A smaller one is repeated to the shape."""
+        """Replaces a value in the model. A smaller one is broadcast to the shape."""
         value = self.live(operation)
         part = follow(value, operation)
         if not isinstance(part, torch.Tensor):
@@ -93,7 +93,7 @@ class Interpreter:
         self.last_write = self.position
 
     def live(self, operation: p.TraceRead | p.TraceWrite) -> Any:
-        """Waits until the model comes by, and takes what it has there."""
+        """Waits until the model reaches the place, and takes its value there."""
         envoy = self.envoy(operation)
         return envoy.input if operation.side == "input" else envoy.output
 
@@ -104,7 +104,7 @@ class Interpreter:
         return self.model.envoy(operation.module)
 
     def gradient(self, operation: p.TraceGradient) -> None:
-        """d(of)/d(each). A part of a batch is taken from the gradient of the whole, as nnsight's own `.grad` is."""
+        """d(of)/d(each). For a part of a batch it is taken from the whole's gradient, like nnsight's own `.grad`."""
         of = self.tensor(operation.of)
         if of.numel() != 1:
             raise WorkerError("trace_gradient", f"a gradient is taken of one number, but this has shape {[*of.shape]}")
@@ -144,16 +144,16 @@ class Interpreter:
         return x
 
     def topk(self, operation: p.TraceTopk) -> None:
-        """The largest values and where they stand."""
+        """The largest values and their indices."""
         found = torch.topk(self.tensor(operation.input), operation.k, dim=operation.dim, largest=operation.largest)
         self.values[operation.id], self.values[operation.indices] = found
 
     def variable(self, operation: p.TraceVariable) -> None:
-        """The same numbers, cut off from what they were computed from."""
+        """The same numbers, detached from the graph."""
         self.values[operation.id] = self.tensor(operation.input).detach().requires_grad_(operation.gradient)
 
     def save(self, operation: p.TraceSave) -> None:
-        """Keeps a tensor as it is now, and no more memory than it needs."""
+        """Saves a tensor's current values, in no more memory than they need."""
         value = self.tensor(operation.input).detach()
         storage = value.untyped_storage()
         shared = storage.nbytes() > value.nbytes or storage.data_ptr() in self.own
@@ -164,7 +164,7 @@ class Interpreter:
         self.values[operation.id] = APPLY[operation.function](*(self.values[each] for each in operation.inputs))
 
     def reduce(self, operation: p.TraceReduce) -> None:
-        """Fewer dimensions."""
+        """A reduction over dimensions."""
         x = self.tensor(operation.input)
         self.values[operation.id] = REDUCE[operation.function](x, operation.dims, operation.keep)
 
@@ -173,7 +173,7 @@ class Interpreter:
         self.values[operation.id] = ALONG[operation.function](self.tensor(operation.input), operation.dim)
 
     def join(self, operation: p.TraceJoin) -> None:
-        """Several tensors as one."""
+        """Joins several tensors."""
         parts = [self.tensor(each) for each in operation.inputs]
         self.values[operation.id] = JOIN[operation.function](parts, dim=operation.dim)
 
@@ -199,7 +199,7 @@ class Interpreter:
         self.values[operation.id] = self.tensor(operation.input).to(getattr(torch, operation.dtype))
 
     def number(self, operation: p.TraceNumber) -> None:
-        """A Python number, which leaves the dtype of a tensor that it meets."""
+        """A Python number, which does not change the dtype of a tensor that it is combined with."""
         self.values[operation.id] = operation.value
 
     def constant(self, operation: p.TraceConstant) -> None:
@@ -237,18 +237,18 @@ EXECUTE: dict[type, Callable[[Interpreter, Any], None]] = {
 
 
 def name_of(operation: p.TraceRead | p.TraceWrite) -> str:
-    """`the output of gpt_neox.layers.0`, with the part of it."""
+    """`the output of gpt_neox.layers.0`, with its part."""
     module = operation.module or "the model"
     return f"the {operation.side} of {module}" + "".join(f"[{key}]" for key in operation.at)
 
 
 def index(value: int | list[int] | p.TraceSlice) -> int | list[int] | slice:
-    """What stands between the brackets."""
+    """The index expression."""
     return slice(value.start, value.stop) if isinstance(value, p.TraceSlice) else value
 
 
 def follow(value: Any, operation: p.TraceRead | p.TraceWrite) -> Any:
-    """The part that the keys lead to."""
+    """The part at these keys."""
     for key in operation.at:
         try:
             value = value[int(key)] if isinstance(value, (tuple, list)) else value[key]
@@ -259,7 +259,7 @@ def follow(value: Any, operation: p.TraceRead | p.TraceWrite) -> Any:
 
 
 def with_part(value: Any, at: list[str], new: Any) -> Any:
-    """The same value with another part at the end of the keys; nothing is changed in place."""
+    """The same value with another part at these keys; nothing is changed in place."""
     if not at:
         return new
     key, *rest = at

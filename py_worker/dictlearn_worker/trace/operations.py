@@ -1,4 +1,4 @@
-"""The operations of traces: running a program, and fetching what it saved."""
+"""The operations of traces: running a program, and fetching its saved values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .interpreter import Interpreter
 
 @method("trace.run")
 def run(context: Context, params: p.TraceRunParams) -> p.TraceRunResult:
-    """Runs the program once. A failure says which operation it was, in its data."""
+    """Runs the program once. A failure's data names the operation."""
     model = None if params.model is None else context.objects.get(params.model, LanguageModel)
     interpreter = Interpreter(context, model)
     try:
@@ -35,9 +35,9 @@ def run(context: Context, params: p.TraceRunParams) -> p.TraceRunResult:
 def run_in_trace(model: LanguageModel, interpreter: Interpreter, params: p.TraceRunParams) -> None:
     """One nnsight trace. nnsight compiles the lines of its `with` blocks, so these are fixed and the program is data.
 
-    Several invokes are put into one batch by nnsight. The program itself runs beside all of them, in an invoke without
-    a prompt: that sees the whole batch, so a value of one prompt can be used for another without their blocks waiting
-    for each other.
+    Several invokes are put into one batch by nnsight. The program itself runs in one more invoke, without
+    a prompt: that sees the whole batch, so one prompt can use another's value without their blocks waiting for each
+    other.
     """
     traced = model.traced
     inputs = [inputs_of(model, prompts) for prompts in params.invokes]
@@ -62,7 +62,7 @@ def run_in_trace(model: LanguageModel, interpreter: Interpreter, params: p.Trace
 
 @contextlib.contextmanager
 def gradients(model: LanguageModel | None, *, on: bool) -> Iterator[None]:
-    """With `on`, everything behind the model's embeddings has a gradient; else nothing has, and no graph is kept."""
+    """With `on`, everything after the model's embeddings has a gradient; else nothing has, and no graph is kept."""
     if not on:
         with torch.no_grad():
             yield
@@ -78,9 +78,9 @@ def gradients(model: LanguageModel | None, *, on: bool) -> Iterator[None]:
 
 
 def located(error: Exception, interpreter: Interpreter) -> Exception:
-    """The failure with the number of the operation that it belongs to; memory and cancellation stay what they are.
+    """The failure with its operation's number; memory errors and cancellation are unchanged.
 
-    Between two operations it is the model that runs: then what was written last is named, if anything was.
+    Between two operations the model runs: then the last write is named, if there was one.
     """
     if isinstance(error, WorkerError) and error.code == "cancelled":
         return error
@@ -106,14 +106,14 @@ def located(error: Exception, interpreter: Interpreter) -> Exception:
 
 
 def held(context: Context, tensor: torch.Tensor) -> p.SavedTensor:
-    """Puts a tensor into the table."""
+    """Stores a tensor in the table."""
     dtype = str(tensor.dtype).removeprefix("torch.")
     return p.SavedTensor(tensor=context.objects.put(tensor), shape=list(tensor.shape), dtype=dtype)
 
 
 @method("tensor.fetch")
 def fetch(context: Context, params: p.TensorFetchParams) -> p.TensorFetchResult:
-    """The numbers of a saved tensor: whole ones and truth values as int64, half precision as float32."""
+    """The values of a saved tensor: integers and booleans as int64, half precision as float32."""
     tensor = context.objects.get(params.tensor, torch.Tensor)
     if not tensor.is_floating_point():
         tensor = tensor.to(torch.int64)

@@ -35,7 +35,7 @@ class ConstrainedAdam:
     There are two ways to step. `fused: false`: `step`, from the gradients that the parameters hold, in the plain
     arithmetic that torch.optim.Adam chooses, which the reference uses, bit for bit. `fused: true`: `begin`, then
     `update_features` for one block of features after the other, then `update_biases`, in torch's fused kernel. So the
-    gradients of a block are used up while they are in the cache, and there is never more than a block of them.
+    gradients of a block are used while they are in the cache, and at most one block of them exists.
 
     A bfloat16 dictionary is the rounding of `masters`, which are float32, as are the moments: a bfloat16 weight cannot
     take a step smaller than 1/256 to 1/512 of itself, nor a moment a decay of 0.001. Otherwise `masters` are the
@@ -51,7 +51,7 @@ class ConstrainedAdam:
         self.masters = [each.detach().float() for each in self.parameters] if self.rounded else self.parameters
         self.first_moments = [torch.zeros_like(each) for each in self.masters]
         self.second_moments = [torch.zeros_like(each) for each in self.masters]
-        # torch wants a counter for each parameter: beside it for the fused kernel, on the CPU otherwise.
+        # torch needs a counter for each parameter: on its device for the fused kernel, on the CPU otherwise.
         where = dictionary.device if adam.fused else torch.device("cpu")
         self.counters = [torch.zeros((), dtype=torch.float32, device=where) for _ in self.parameters]
         of_features = (dictionary.encoder.weight, dictionary.encoder.bias, self.decoder)
@@ -64,7 +64,7 @@ class ConstrainedAdam:
         return self.masters[self.place(self.decoder)].detach().T
 
     def clear_gradients(self) -> None:
-        """The next backward pass starts from none."""
+        """Clears the gradients before the next backward pass."""
         for parameter in self.parameters:
             parameter.grad = None
 
@@ -89,7 +89,7 @@ class ConstrainedAdam:
             self.second_moments,
             [],
             self.counters,
-            # torch chooses, as for torch.optim.Adam: one tensor after the other on a CPU, all at once on CUDA.
+            # torch chooses, as for torch.optim.Adam: one tensor at a time on a CPU, all at once on CUDA.
             foreach=None,
             fused=None,
             amsgrad=False,
@@ -107,7 +107,7 @@ class ConstrainedAdam:
 
     @torch.no_grad()
     def begin(self) -> None:
-        """Counts the step whose updates follow."""
+        """Counts a step; its updates follow."""
         torch._foreach_add_(self.counters, 1)  # pyright: ignore[reportPrivateImportUsage]
 
     @torch.no_grad()
@@ -132,7 +132,7 @@ class ConstrainedAdam:
 
     @torch.no_grad()
     def update_biases(self, gradients: list[torch.Tensor], lr: float) -> None:
-        """Updates what belongs to no feature, the input bias if there is one and the bias, with rate `lr`."""
+        """Updates the parameters that no feature owns, the bias and any input bias, with rate `lr`."""
         masters, first, second = (
             [tensors[place].detach() for place in self._biases]
             for tensors in (self.masters, self.first_moments, self.second_moments)
@@ -164,7 +164,7 @@ class ConstrainedAdam:
 
     @torch.no_grad()
     def adopt(self, parameter: torch.Tensor, index: tuple[slice | torch.Tensor, ...]) -> None:
-        """Takes over what someone else wrote at `index` of one parameter; the moments stay."""
+        """Copies a change to `index` of one parameter into its master; the moments stay."""
         if self.rounded:
             self.masters[self.place(parameter)][index] = parameter[index].float()
 
@@ -176,11 +176,11 @@ class ConstrainedAdam:
         self.second_moments[place][index] = 0
 
     def place(self, parameter: torch.Tensor) -> int:
-        """Which of the parameters it is."""
+        """The parameter's index."""
         return next(place for place, each in enumerate(self.parameters) if each is parameter)
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Moments, counters and masters, by the parameter's place."""
+        """Moments, counters and masters, by the parameter's index."""
         kinds = {"first": self.first_moments, "second": self.second_moments, "step": self.counters}
         if self.rounded:
             kinds["master"] = [*self.masters]
@@ -188,6 +188,6 @@ class ConstrainedAdam:
 
     @torch.no_grad()
     def restore(self, state: dict[str, torch.Tensor]) -> None:
-        """Takes over the state of an optimiser of the same shape."""
+        """Restores the state of an optimiser of the same shape."""
         for name, tensor in self.state().items():
             tensor.copy_(state[name])

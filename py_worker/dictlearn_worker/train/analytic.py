@@ -7,7 +7,7 @@ rows):
     S = (G D^T + penalty * dS/df) [f > 0]    (B, m)      dL/d pre-activation
     dL/dD = f^T G,  dL/dW = S^T x',  dL/db_enc = sum S,  dL/db_in = -(sum S) W,  dL/db = sum G
 
-and one gradient, the sum of the last two, where b_in is b. S is needed only where f > 0: where that is seldom,
+and one gradient, the sum of the last two, where b_in is b. S is needed only where f > 0: if that is rare,
 everything but the encoding is summed over these pairs alone.
 """
 
@@ -32,12 +32,12 @@ from .slopes import EntropySlope, reconstruction_slope
 class AnalyticStep:
     """Steps of one dictionary. Sums and the loss are in the masters' dtype.
 
-    With bfloat16 products their factors are rounded to it, as under torch.autocast: f and S are kept so, which is half
-    the memory to pass over. Unlike there, no other product is rounded, and f only after bias and ReLU.
+    With bfloat16 products their factors are rounded to it, as under torch.autocast: f and S are stored in it, which
+    halves the memory traffic. Unlike autocast, no other product is rounded, and f only after bias and ReLU.
     """
 
     def __init__(self, dictionary: AutoEncoder, optimiser: ConstrainedAdam) -> None:
-        """The decoder's memory is put in order: feature by feature."""
+        """Lays out the decoder's memory feature by feature."""
         self.dictionary = dictionary
         self.optimiser = optimiser
         self.dtype = optimiser.masters[0].dtype
@@ -51,7 +51,7 @@ class AnalyticStep:
         low = numbers.autocast == "bfloat16" or self.optimiser.rounded
         dictionary, rows = self.dictionary, len(x)
         weights = Weights.of(dictionary, torch.bfloat16 if low else self.dtype)
-        # From the heap they would leave holes in it.
+        # On the heap they would fragment it.
         shifted, error, square = self.rows.take(self.dtype, x.shape, y.shape, y.shape)
         torch.sub(x.to(self.dtype), dictionary.shift.detach(), out=shifted)
         factor = shifted.to(weights.dtype)
@@ -90,7 +90,7 @@ class AnalyticStep:
         return Encoded(f, sums != 0, sums=sums)
 
     def _decode(self, weights: Weights, encoded: Encoded, out: torch.Tensor) -> torch.Tensor:
-        """The reconstructions (B, d_out), in `out` where that costs nothing."""
+        """The reconstructions (B, d_out), in `out` if that costs nothing."""
         bias = self.dictionary.bias.detach()
         if encoded.pairs is not None:
             return encoded.pairs.decode(weights.columns, encoded.batch).add_(bias)
@@ -98,7 +98,7 @@ class AnalyticStep:
             return product(encoded.f.T, weights.columns, self.dtype).add_(bias)
         columns = weights.columns
         if columns.is_cuda and torch.backends.cuda.matmul.allow_tf32:
-            # TF32 products want it across: 0.18 instead of 0.26 ms at the published size, for a copy of 17 MB.
+            # Transposed, TF32 products take 0.18 instead of 0.26 ms at the published size, for a copy of 17 MB.
             columns = columns.T.contiguous().T
         return torch.addmm(bias, encoded.f.T, columns, out=out)
 
@@ -144,18 +144,18 @@ class AnalyticStep:
 
 @dataclass
 class Weights:
-    """The weights as factors of products, rounded where those are. encoder: W (m, d_in); columns: D (m, d_out)."""
+    """The weights as factors of products, rounded if those are. encoder: W (m, d_in); columns: D (m, d_out)."""
 
     encoder: torch.Tensor
     columns: torch.Tensor
 
     @classmethod
     def of(cls, dictionary: AutoEncoder, dtype: torch.dtype) -> Weights:
-        """Of a dictionary; the parameters themselves where they have that dtype."""
+        """The factors of a dictionary; the parameters themselves if they have that dtype."""
         encoder, decoder = dictionary.encoder.weight.detach(), dictionary.decoder.weight.detach()
         return cls(encoder.to(dtype), decoder.T.to(dtype))
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the factors."""
+        """The dtype of the factors."""
         return self.encoder.dtype

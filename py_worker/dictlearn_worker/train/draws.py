@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-# Rows whose directions are compared at once.
+# How many rows have their directions compared at once.
 ROWS_AT_ONCE = 4096
 
 
@@ -24,22 +24,22 @@ def draw_distinct(
     generator: torch.Generator,
     directions: Callable[[torch.Tensor], torch.Tensor],
 ) -> torch.Tensor:
-    """Up to `count` row numbers in proportion to `weights` (n), without replacement, no two of one direction.
+    """Up to `count` row numbers in proportion to `weights` (n), without replacement, no two with the same direction.
 
-    Rows can be equal without being the same row: a model writes the same at the first token of all contexts that begin
+    Different rows can be equal: a model computes the same activations at the first token of all contexts that begin
     alike. `directions` gives (k, d) for k row numbers.
 
     The draw is by exponential races, whose k largest w / E, with E ~ Exp(1), are a draw without replacement, with no
     limit on n (Efraimidis and Spirakis 2006).
     """
     possible = int((weights > 0).sum())
-    # In logarithms, where squares of squares neither overflow nor vanish.
+    # In logarithms, because fourth powers can overflow or vanish.
     noise = torch.empty(len(weights), dtype=torch.float64).exponential_(generator=generator)
     order = (weights.double().log() - noise.log()).topk(possible).indices
     chosen: list[int] = []
     seen: set[bytes] = set()
-    # A part at a time, and only what is chosen is kept. The first MLP may see one token alone: of its rows nearly all
-    # are looked at before enough of them differ.
+    # In parts, keeping only the chosen rows. The first MLP may depend on one token alone: then nearly all of its rows
+    # are visited before enough of them differ.
     for part in order.split(ROWS_AT_ONCE):
         for number, row in zip(part.tolist(), hashes(directions(part)), strict=True):
             if len(chosen) == count:
@@ -51,7 +51,7 @@ def draw_distinct(
 
 
 def hashes(rows: torch.Tensor) -> Iterator[bytes]:
-    """Of each row of (k, d); rows of equal numbers have equal ones, whatever the sign of their zeros."""
+    """A key for each row of (k, d); rows of equal numbers have equal keys, whatever the sign of their zeros."""
     for row in (rows.cpu() + 0.0).contiguous().view(torch.uint8).numpy():
-        # The rows themselves would be as large as the decoder.
+        # The rows themselves would take as much memory as the decoder.
         yield hashlib.blake2b(row, digest_size=16).digest()

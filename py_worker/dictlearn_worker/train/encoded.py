@@ -1,4 +1,4 @@
-"""The features of one batch, whole or as their active pairs."""
+"""The features of one batch, dense or as their active pairs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from .fused import wide_dtype
 from .pairs import Pairs
 from .slopes import EntropySlope, entropy_parts
 
-# The share of active features up to which only these are worked on, and the least number of places for which looking
-# for them pays. See docs/log.md. A function of the batch alone, never of time: the same config gives the same bytes.
+# The share of active features up to which only these are processed, and the least number of places for which the
+# search pays. See docs/log.md. A function of the batch alone, never of time: the same config gives the same bytes.
 MOST_DENSITY = 1 / 8
 LEAST_PLACES = 2**19
-# A pair takes 44 bytes at most, so these 370 MB. At the published batch of 8 192 rows an eighth of 8 192 features.
+# A pair takes 44 bytes at most: 370 MB. At the published batch of 8,192 rows this is an eighth of 8,192 features.
 MOST_PAIRS = 2**23
-# Numbers in a block of features: few enough to stay in the cache of a CPU, many enough to keep a GPU busy.
+# Values in a block of features: few enough to stay in a CPU's cache, many enough to keep a GPU busy.
 BLOCK = {"cpu": 2**21, "cuda": 2**26}
 LEAST_BLOCK = 256
 
 
 def blocks(size: int, width: int, device: torch.device) -> list[slice]:
-    """The features below `size` in blocks; `width` is the number of values that a feature has."""
+    """The features below `size` in blocks; `width` is the number of values per feature."""
     step = max(LEAST_BLOCK, BLOCK.get(device.type, BLOCK["cuda"]) // width)
     return [slice(start, min(start + step, size)) for start in range(0, size, step)]
 
@@ -33,8 +33,8 @@ def blocks(size: int, width: int, device: torch.device) -> list[slice]:
 class Encoded:
     """f = ReLU(W (x - b_in) + b_enc), feature by feature: (m, B).
 
-    fired (m): which features are not 0 on some row. pairs: the active ones, where they are few. sums (m): of each
-    feature over the rows, where they came with the encoding. f can be bfloat16; all sums are in float32 at least.
+    fired (m): which features are not 0 on some row. pairs: the active ones, if they are few. sums (m): of each
+    feature over the rows, if they came with the encoding. f can be bfloat16; all sums are in float32 at least.
     """
 
     f: torch.Tensor
@@ -72,23 +72,23 @@ class Encoded:
 
 
 class Search:
-    """Looks for the active places block by block, and gives up once they are too many."""
+    """Searches for the active places block by block, and stops once they are too many."""
 
     def __init__(self, f: torch.Tensor, *, possible: bool) -> None:
-        """`f`: (m, B), to be filled; `possible`: whether pairs can be worked on at all."""
+        """`f`: (m, B), to be filled; `possible`: whether pairs can be processed at all."""
         places = f.numel()
         self.limit = min(int(MOST_DENSITY * places), MOST_PAIRS) if possible and places >= LEAST_PLACES else -1
-        # In one piece, of which nothing is taken that is not written to: pieces for each block would lie between its
-        # other memory, so that the next block's found no room there.
+        # One allocation, whose untouched pages take no memory: one for each block would lie between the block's other
+        # memory and fragment it for the next block.
         self.places = np.empty(max(self.limit, 0), dtype=np.int64)
         self.values = f.new_empty(max(self.limit, 0))
         self.count = 0
 
     def look(self, f: torch.Tensor, first: int) -> None:
-        """The next features `f` (C, B), whose first place is number `first`. NaN counts as active, so that it shows."""
+        """The next features `f` (C, B), whose first place has index `first`. NaN counts as active, to be noticed."""
         if self.limit < 0:
             return
-        # The same as `f != 0` in a third of the time.
+        # Equal to `f != 0`, in a third of the time.
         mask = f.bool().numpy()
         before, self.count = self.count, self.count + int(np.count_nonzero(mask))
         if self.count > self.limit:
@@ -101,14 +101,14 @@ class Search:
         places += first
 
     def pairs(self, size: int, batch: int) -> Pairs | None:
-        """Of `size` features and `batch` rows. None: they are too many, or were not looked for."""
+        """The pairs of `size` features and `batch` rows. None: they are too many, or were not searched."""
         if self.limit < 0:
             return None
         return Pairs.of(torch.from_numpy(self.places[: self.count]), self.values[: self.count], size, batch)
 
 
 def encode_blocks(blocks: Iterator[tuple[slice, torch.Tensor]], f: torch.Tensor, *, sparse: bool) -> Encoded:
-    """From blocks of features that are written into `f` (m, B) before the ReLU. `sparse`: pairs can be worked on."""
+    """Encodes from blocks of features written into `f` (m, B) before the ReLU. `sparse`: pairs can be processed."""
     batch = f.shape[1]
     search = Search(f, possible=sparse)
     for where, part in blocks:

@@ -1,8 +1,7 @@
-"""What is done to every feature between two products, each in one call: by torch, or on CUDA by a Triton kernel.
+"""The elementwise work between two products, each in one call: by torch, or on CUDA by a Triton kernel.
 
-On a GPU these passes cost as much as the products: each reads or writes m * B numbers, and torch takes one for each
-operation. `kernels_for` says whether there are kernels; they compute the same, but for the order in which sums are
-added up.
+On a GPU these passes cost as much as the products: each reads or writes m * B numbers, and torch needs one for each
+operation. `kernels_for` returns the kernels if available; they compute the same, except for the order of sums.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import torch
 def kernels_for(device: torch.device, dtype: torch.dtype) -> ModuleType | None:
     """`kernels.py`, for masters of `dtype` on `device`, or None: not on CUDA, not float32, or no Triton.
 
-    That follows from what is installed, never from a measurement: the same machine gives the same bytes.
+    This depends on the installed software, never on a measurement: the same machine gives the same bytes.
     """
     if device.type != "cuda" or dtype != torch.float32:
         return None
@@ -32,7 +31,7 @@ def kernels_for(device: torch.device, dtype: torch.dtype) -> ModuleType | None:
     except ImportError:
         return None
     except Exception as error:
-        # Triton compiles at the first call. Without a C compiler, or for a card that it does not know, it cannot.
+        # Triton compiles at the first call. That fails without a C compiler, or for an unknown card.
         warnings.warn(f"Steps on {device} are slower than they could be: Triton failed with {error!r}.", stacklevel=2)
         return None
     return kernels
@@ -41,8 +40,8 @@ def kernels_for(device: torch.device, dtype: torch.dtype) -> ModuleType | None:
 def activate(z: torch.Tensor, bias: torch.Tensor, f: torch.Tensor) -> torch.Tensor:
     """Puts ReLU(z + bias) into f; returns the sums (C) of f's rows, in z's dtype. z and f: (C, B), bias: (C).
 
-    f is z itself, or narrower; z may be overwritten. No feature is negative, so its sum is 0 where it is 0 on every
-    row, and nowhere else.
+    f is z itself, or narrower; z may be overwritten. Features are not negative, so a sum is 0 exactly if the feature is
+    0 on every row.
     """
     z.add_(bias.unsqueeze(1)).relu_()
     if f is not z:
@@ -61,5 +60,5 @@ def gate(slope: torch.Tensor, f: torch.Tensor, penalty: float | torch.Tensor) ->
 
 
 def wide_dtype(values: torch.Tensor) -> torch.dtype:
-    """What `values` are summed in: their own dtype, but float32 for bfloat16."""
+    """The dtype in which `values` are summed: their own, but float32 for bfloat16."""
     return torch.promote_types(values.dtype, torch.float32)

@@ -14,8 +14,8 @@ ENTROPY_EPSILON = 1e-8
 def mean_square_error(y: torch.Tensor, y_hat: torch.Tensor) -> torch.Tensor:
     """Mean over rows and coordinates of (y - y_hat)^2.
 
-    By torch's own function, as dictionary_learning ddac948: the gradient of `(y_hat - y).pow(2).mean()` is rounded in
-    other places, unless rows * width is a power of two.
+    By torch's own function, as in dictionary_learning ddac948: the gradient of `(y_hat - y).pow(2).mean()` is rounded
+    differently, unless rows * width is a power of two.
     """
     return mse_loss(y, y_hat)
 

@@ -24,7 +24,7 @@ def create(context: Context, params: p.TraineeCreateParams) -> p.TraineeCreateRe
 
 @method("train.steps")
 def steps(context: Context, params: p.TrainStepsParams) -> p.TrainStepsResult:
-    """One batch per step, shared by all trainees; one look at the losses at the end.
+    """One batch per step, shared by all trainees; the losses are checked once at the end.
 
     Trainees of one site, scale, device and dtype also share the copy that they train on.
     """
@@ -46,7 +46,7 @@ def steps(context: Context, params: p.TrainStepsParams) -> p.TrainStepsResult:
 def batch_for(source: Source, site: int, trainee: Trainee, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
     """The current batch times `scale`, on the dictionary's device and in its dtype.
 
-    Inputs and targets stay one tensor if they are.
+    If inputs and targets are one tensor, they stay one.
     """
     inputs, targets = source.batch(site)
     dictionary = trainee.dictionary
@@ -56,7 +56,7 @@ def batch_for(source: Source, site: int, trainee: Trainee, scale: float) -> tupl
 
 
 def uploaded(rows: torch.Tensor, dictionary: AutoEncoder, scale: float) -> torch.Tensor:
-    """The rows as the dictionary takes them. From pinned memory the copy does not wait, and torch keeps the memory."""
+    """The rows on the dictionary's device. From pinned memory the copy does not wait, and torch keeps the memory."""
     return scaled(rows.to(dictionary.device, dictionary.dtype, non_blocking=rows.is_pinned()), scale)
 
 
@@ -78,7 +78,7 @@ def check_finite(losses: list[torch.Tensor], params: p.TrainStepsParams) -> None
 @method("train.metrics")
 @torch.no_grad()
 def metrics(context: Context, params: p.TrainMetricsParams) -> p.TrainMetricsResult:
-    """Statistics of the last batch under the present weights, in the units of the rows before they were scaled.
+    """Statistics of the last batch under the current weights, in the units of the unscaled rows.
 
     fraction_variance_explained = 1 - sum |y - y_hat|^2 / sum |y - mean(y)|^2, the mean over the batch's rows.
     """
@@ -100,14 +100,14 @@ def metrics(context: Context, params: p.TrainMetricsParams) -> p.TrainMetricsRes
 
 @method("train.dead")
 def dead(context: Context, params: p.TrainDeadParams) -> p.TrainDeadResult:
-    """Numbers of the features that were silent, ascending."""
+    """Indices of the silent features, ascending."""
     trainee = context.objects.get(params.trainee, Trainee)
     return p.TrainDeadResult(features=trainee.dead(params.since).nonzero().flatten().tolist())
 
 
 @method("train.resample")
 def resample_dead(context: Context, params: p.TrainResampleParams) -> p.TrainResampleResult:
-    """A new start for the features named."""
+    """Resamples the named features."""
     source = context.objects.get(params.source, Source)
     trainee = context.objects.get(params.trainee, Trainee)
     generator = context.objects.get(params.generator, torch.Generator)

@@ -12,7 +12,7 @@ from torch.nn.functional import embedding_bag
 # Numbers below this are sorted by numpy's radix sort, in two passes over their bytes.
 RADIX_LIMIT = 2**16
 
-# A sparse matrix only names places here.
+# Here a sparse matrix only lists places.
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
 
 
@@ -20,7 +20,7 @@ warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta 
 class Pairs:
     """P pairs, feature by feature, and within a feature row by row. All on the CPU.
 
-    rows, features (P): whole numbers; values (P): the features' values there; starts (m + 1): where each feature's
+    rows, features (P): integers; values (P): the features' values there; starts (m + 1): where each feature's
     pairs begin, and P.
     """
 
@@ -31,7 +31,7 @@ class Pairs:
 
     @classmethod
     def of(cls, places: torch.Tensor, values: torch.Tensor, size: int, batch: int) -> Pairs:
-        """Of m = `size` features and B = `batch` rows: places in (m, B), read as one line, ascending; their values."""
+        """For m = `size` features and B = `batch` rows: flat indices into (m, B), ascending, and their values."""
         features = places // batch
         starts = torch.searchsorted(features, torch.arange(size + 1))
         return cls(places - features * batch, features, values, starts)
@@ -63,7 +63,7 @@ class Pairs:
 
 @dataclass
 class Block:
-    """The pairs of consecutive features, numbered from 0. C is their number, P that of the pairs."""
+    """The pairs of consecutive features, numbered from 0. C is the number of features, P that of pairs."""
 
     rows: torch.Tensor
     features: torch.Tensor
@@ -89,7 +89,7 @@ class Block:
 
 
 def stable_order(numbers: torch.Tensor, limit: int) -> torch.Tensor:
-    """The order (P) that sorts `numbers` (P), all below `limit`, and leaves equal ones as they are."""
+    """The stable order (P) that sorts `numbers` (P), all below `limit`."""
     if limit > RADIX_LIMIT:
         return torch.argsort(numbers, stable=True)
     return torch.from_numpy(np.argsort(numbers.numpy().astype(np.uint16), kind="stable"))

@@ -1,4 +1,4 @@
-"""Products of matrices, by whichever of torch's libraries is the faster one."""
+"""Matrix products, by the faster of torch's libraries."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import torch
 
 from ..threads import one_thread
 
-# How many multiplications a product has, and how many of them each number of it, before oneDNN pays for starting.
+# The multiplications per product, and per entry of it, from which oneDNN repays its start-up cost.
 LEAST_PRODUCT = 2**28
 LEAST_INNER = 256
-# How many multiplications a product has before a second thread saves more than waking it takes. MKL wakes it for any.
+# The multiplications from which a second thread saves more than waking it costs. MKL always wakes it.
 LEAST_PARALLEL = 2**21
 
 
 def product(a: torch.Tensor, b: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """The product a @ b of factors of one dtype in the wider `dtype`, in which its sums are; not rounded between."""
+    """The product a @ b of factors of one dtype, summed in the wider `dtype` without rounding between."""
     if a.dtype != dtype:
         return torch.mm(a, b, out_dtype=dtype) if a.is_cuda else product(a.to(dtype), b.to(dtype), dtype)
-    # oneDNN's linear layer is x @ W.T, so without a bias it is any product.
+    # oneDNN's linear layer is x @ W.T, so without a bias it can compute any product.
     return torch.ops.mkldnn._linear_pointwise(a, b.T, None, "none", [], "") if by_onednn(a, b) else a @ b
 
 
@@ -33,12 +33,12 @@ def biased_product(a: torch.Tensor, b: torch.Tensor, bias: torch.Tensor, out: to
 
 
 def threads_for(multiplications: int) -> AbstractContextManager[None]:
-    """One thread in the block, where no product has so many multiplications that a second one would be of use."""
+    """One thread in the block, if no product in it is large enough for a second one to help."""
     return one_thread(where=multiplications < LEAST_PARALLEL)
 
 
 def by_onednn(a: torch.Tensor, b: torch.Tensor) -> bool:
-    """Whether a @ b is left to oneDNN. A function of machine and shapes, never of time."""
+    """Whether oneDNN computes a @ b. A function of machine and shapes, never of time."""
     return (
         a.dtype == torch.float32
         and a.device.type == "cpu"

@@ -1,4 +1,4 @@
-"""A new start for dead features."""
+"""Resampling of dead features."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def resample(
     generator: torch.Generator,
     step: int,
 ) -> tuple[torch.Tensor, bool]:
-    """Draws a row for each feature of `dead` (k) and starts the feature from it.
+    """Draws a row for each feature of `dead` (k) and reinitialises the feature from it.
 
     Returns the features that got a row, and whether no feature was alive. Every choice is a field of `resampling`:
     with all of the first values this is Bricken et al. 2023, appendix; with all of the second, dictionary_learning
@@ -60,7 +60,7 @@ def resample(
         )
     drawn = draw(weights, len(dead), rows, resampling, generator)
     dead = dead[: len(drawn)]
-    # Some at a time, because the rows of all features are as large as the decoder; the reference renormalises it once.
+    # In parts, because the rows of all features take as much memory as the decoder; the reference renormalises it once.
     at_once = FEATURES_AT_ONCE if resampling.renormalize == "resampled" else max(1, len(dead))
     usual = None if fresh else usual_encoder(dictionary, alive, resampling)
     for features, numbers in zip(dead.split(at_once), drawn.split(at_once), strict=True):
@@ -89,9 +89,9 @@ def start_decoder(dictionary: AutoEncoder, dead: torch.Tensor, y: torch.Tensor, 
 
 
 def usual_encoder(dictionary: AutoEncoder, alive: torch.Tensor, resampling: Resampling) -> torch.Tensor:
-    """Of the encoder rows of the features that are alive (m, truth values): their mean (d_in), or that of their norms.
+    """The mean encoder row (d_in) of the features that are `alive` (m, booleans), or the mean of their norms.
 
-    Either is made smaller, as what is resampled is.
+    Both are scaled down, as resampled rows are.
     """
     rows = dictionary.encoder.weight[alive]
     if resampling.encoder == "mean-alive":
@@ -100,7 +100,7 @@ def usual_encoder(dictionary: AutoEncoder, alive: torch.Tensor, resampling: Resa
 
 
 def tell_optimiser(trainee: Trainee, dead: torch.Tensor, resampling: Resampling) -> None:
-    """It takes over what was written, and forgets the moments of what was there."""
+    """Copies the new weights into the optimiser, and clears the moments of the previous ones."""
     encoder, decoder = trainee.dictionary.encoder, trainee.dictionary.decoder.weight
     columns = (slice(None), dead)
     optimiser = trainee.optimiser
@@ -139,7 +139,7 @@ class Rows:
         trainee: Trainee,
         generator: torch.Generator,
     ) -> Rows:
-        """Up to `resampling.rows` distinct rows of those that the source holds, times `scale`; random ones of more."""
+        """Up to `resampling.rows` distinct rows of the source, times `scale`; random ones if it holds more."""
         dictionary, held, most = trainee.dictionary, source.held(), resampling.rows
         chosen = torch.randperm(held, generator=generator)[:most] if most < held else None
 
@@ -154,24 +154,24 @@ class Rows:
 def draw(
     weights: torch.Tensor, count: int, rows: Rows, resampling: Resampling, generator: torch.Generator
 ) -> torch.Tensor:
-    """Numbers of the rows from which `count` features start; fewer where there are too few to draw from."""
+    """Indices of the rows from which `count` features start; fewer if there are too few to draw from."""
     if resampling.replacement:
         return draw_with_replacement(weights, count, generator)
     return draw_distinct(weights, count, generator, lambda numbers: directions(rows.take(numbers)[0]))
 
 
 def weigh(trainee: Trainee, rows: Rows, resampling: Resampling) -> torch.Tensor:
-    """How likely each row is (n), up to a factor, on the CPU."""
+    """Each row's unnormalised probability (n), on the CPU."""
     dictionary = trainee.dictionary
     parts = []
     for start in range(0, rows.count, rows.chunk):
         x, y = rows.take(torch.arange(start, min(start + rows.chunk, rows.count)))
-        # The features of so many rows would be the largest thing in the memory; the reference has them all at once.
+        # In parts: the features of all these rows would need the most memory. The reference holds them all at once.
         at_once = (
             blocks(len(x), dictionary.size, x.device) if resampling.probability == "squared-loss" else [slice(None)]
         )
         part = torch.cat([likeliness(dictionary, x[where], y[where], resampling) for where in at_once])
-        # A row of zeros has no direction to give.
+        # A row of zeros has no direction.
         if resampling.encoder == "sampled-input":
             part = torch.where((x != 0).any(dim=-1), part, 0.0)
         if resampling.renormalize == "resampled":
@@ -181,7 +181,7 @@ def weigh(trainee: Trainee, rows: Rows, resampling: Resampling) -> torch.Tensor:
 
 
 def likeliness(dictionary: AutoEncoder, x: torch.Tensor, y: torch.Tensor, resampling: Resampling) -> torch.Tensor:
-    """The same (rows) from the error alone, where the features are."""
+    """The same (rows) from the error alone, on the features' device."""
     if resampling.probability == "squared-loss":
         [f] = Scratch.shared("features", x.device).take(dictionary.dtype, (len(x), dictionary.size))
         error = y - dictionary.decode(dictionary.encode(x, out=f))

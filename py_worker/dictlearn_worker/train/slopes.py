@@ -1,4 +1,4 @@
-"""The loss terms with their derivatives in closed form, each the one that train/loss.py states."""
+"""The loss terms with their derivatives in closed form, matching train/loss.py."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class EntropySlope:
     mean: torch.Tensor
 
     def at(self, f: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
-        """By features `f`, which are (C, B), or (P) of the rows (P)."""
+        """The derivative by features `f`, which are (C, B), or (P) of the rows (P)."""
         total, mean = (self.total, self.mean) if rows is None else (self.total[rows], self.mean[rows])
         total = total + ENTROPY_EPSILON
         p = f / total
@@ -44,7 +44,7 @@ class EntropySlope:
 
 
 def entropy_parts(f: torch.Tensor, total: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What features `f` of rows with the sums `total` add to H, and to sum u p: that less p^2 / (p + eps)."""
+    """The terms of features `f` in H and in sum u p (the first less p^2 / (p + eps)). `total`: their rows' sums."""
     p = f / (total + ENTROPY_EPSILON)
     shifted = p + ENTROPY_EPSILON
     entropy = -p * shifted.log()

@@ -1,4 +1,4 @@
-"""What is logged of a batch."""
+"""The logged statistics of a batch."""
 
 from __future__ import annotations
 
@@ -28,10 +28,9 @@ class BatchStatistics:
 def batch_statistics(
     dictionary: AutoEncoder, x: torch.Tensor, y: torch.Tensor, scale: float, loss: Loss
 ) -> BatchStatistics:
-    """Of inputs x (rows, d_in) and targets y (rows, d_out), in the units of the rows before they were times `scale`.
+    """Of inputs x (rows, d_in) and targets y (rows, d_out), in the units of the rows before scaling by `scale`.
 
-    Some rows at a time: the features of the whole batch would be the largest thing in the memory, and they are there
-    already, for the steps.
+    In parts: the features of the whole batch would need the most memory, and the steps already hold them once.
     """
     sums: list[torch.Tensor] = []
     scratch = Scratch.shared("features", x.device)
@@ -40,7 +39,7 @@ def batch_statistics(
         dictionary.encode(x[where], out=f)
         y_hat = dictionary.decode(f)
         f, target, y_hat = (scaled(each, 1 / scale) for each in (f, y[where], y_hat))
-        # Counted as a norm, which has no temporary, where a sum of booleans has one of 8 bytes for each.
+        # Counted as a norm, which needs no temporary; a sum of booleans needs one of 8 bytes for each.
         l0 = torch.linalg.vector_norm(f, ord=0, dim=-1, dtype=wide_dtype(f)).double().mean()
         means = (mean_square_error(target, y_hat), sparsity_term(f, loss), l0)
         share = len(target) / len(y)

@@ -45,7 +45,7 @@ class Trainee:
     def _step_as_the_reference(
         self, x: torch.Tensor, y: torch.Tensor, numbers: StepNumbers, offset: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """By autograd, in the operations of dictionary_learning ddac948, and so to the last bit."""
+        """By autograd, with the operations of dictionary_learning ddac948, so bit for bit the same."""
         dictionary = self.dictionary
         self.optimiser.clear_gradients()
         with self.precision(numbers.autocast):
@@ -79,12 +79,12 @@ class Trainee:
         return state | {"last_fired": self.last_fired}
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
-        """Takes over the state of a trainee of the same shape."""
+        """Restores the state of a trainee of the same shape."""
         self.dictionary.load_state_dict(beneath(state, "dictionary"))
         self.optimiser.restore(beneath(state, "optimiser"))
         self.last_fired.copy_(state["last_fired"])
 
 
 def beneath(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    """The entries whose name begins with `prefix` and a dot, without that."""
+    """The entries whose names begin with `prefix` and a dot, without them."""
     return {name.removeprefix(f"{prefix}."): value for name, value in state.items() if name.startswith(f"{prefix}.")}
