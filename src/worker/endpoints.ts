@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { curveKeyPair } from "zeromq";
 import { EnvironmentError } from "../errors.ts";
+import { reasonOf } from "../system-errors.ts";
 import type { Channel } from "./channel.ts";
 
 /** A Unix socket's path must fit this many bytes. */
@@ -32,7 +33,7 @@ export const newEndpoints = (kind = "ipc"): Endpoints => {
 };
 
 const ipcEndpoints = (): Endpoints => {
-  let folder = mkdtempSync(join(tmpdir(), "dictlearn-"));
+  let folder = socketFolder();
   if (Buffer.byteLength(join(folder, "control")) > MAX_SOCKET_PATH) {
     rmSync(folder, { recursive: true });
     folder = mkdtempSync("/tmp/dictlearn-");
@@ -42,6 +43,23 @@ const ipcEndpoints = (): Endpoints => {
     bind: async (channel, name) => await channel.bind(`ipc://${join(folder, name)}`),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
+};
+
+/** In the folder for temporary files, or in /tmp where TMPDIR names none that can be written. */
+const socketFolder = (): string => {
+  try {
+    return mkdtempSync(join(tmpdir(), "dictlearn-"));
+  } catch {
+    try {
+      return mkdtempSync("/tmp/dictlearn-");
+    } catch (error) {
+      throw new EnvironmentError(`No temporary folder can be made in ${tmpdir()} or /tmp: ${reasonOf(error)}.`, {
+        code: "no_place",
+        hint: "Let TMPDIR name a folder that you may write to.",
+        cause: error,
+      });
+    }
+  }
 };
 
 const tcpEndpoints = (address: string): Endpoints => {

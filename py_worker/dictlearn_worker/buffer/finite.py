@@ -8,6 +8,9 @@ from ..errors import WorkerError
 from ..models.language_model import Read
 from .origins import rows_at_once
 
+# Either may be the cause: weights that are damaged, or a dtype whose range is too small for them.
+NOT_FINITE_HINT = "Check that the model's weights are finite; if its dtype is not float32, set model_dtype: float32."
+
 
 class FiniteRows:
     """The check of one batch of `count` rows, pass by pass."""
@@ -32,5 +35,5 @@ class FiniteRows:
                 raise WorkerError(
                     "non_finite_rows",
                     f"The {read.kind} of {read.submodule} is not finite at {rows} of {self.count} tokens.",
-                    hint="Load the model with model_dtype: float32.",
+                    hint=NOT_FINITE_HINT,
                 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from .. import protocol as p
+from ..buffer.finite import NOT_FINITE_HINT
 from ..buffer.source import Source
 from ..dictionary.standard import AutoEncoder
 from ..errors import WorkerError
@@ -86,7 +87,7 @@ def kept_rows(batch: Batch, inputs: torch.Tensor, targets: torch.Tensor, site: p
         raise WorkerError(
             "non_finite_rows",
             f"The activations of {site.submodule} (io: {site.io}) are not finite at some tokens.",
-            hint="Load the model with model_dtype: float32.",
+            hint=NOT_FINITE_HINT,
         )
     return Rows(x, y, batch.keep.sum(dim=1).tolist())
 

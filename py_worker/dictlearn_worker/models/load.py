@@ -11,6 +11,7 @@ import torch
 from .. import protocol as p
 from ..errors import WorkerError
 from ..found_files import model_files
+from ..hub_answer import NOT_THERE, answered
 from ..registry import Context, method
 from .complete import check_complete
 from .fetch import locate, quiet
@@ -160,16 +161,18 @@ def explain(error: Exception, name: str, *, local: bool) -> WorkerError:
     offline = os.environ.get("HF_HUB_OFFLINE") in {"1", "true", "TRUE"}
     kinds = {type(each).__name__ for each in causes(error)}
     unknown = "is not a valid model identifier" in text and not unreachable(kinds, text)
-    if not local and (unknown or "RepositoryNotFoundError" in kinds):
+    status = answered(error)
+    if not local and (unknown or "RepositoryNotFoundError" in kinds or status in NOT_THERE):
         return WorkerError(
             "unknown_model",
             f"There is no model {name}, neither as a folder here nor on the Hugging Face hub.",
             hint="Check the name; private models need HF_TOKEN.",
         )
-    if not local and (offline or unreachable(kinds, text)):
+    if not local and (offline or status is not None or unreachable(kinds, text)):
         return WorkerError(
             "hub_unreachable",
-            f"The model {name} is not a folder here, and the Hugging Face hub cannot be reached.",
+            f"The model {name} is not a folder here, and the Hugging Face hub "
+            + ("cannot be reached." if status is None else f"answered with the error {status}."),
             hint="Check the network, name a local folder or .gguf file, or set HF_HOME to a cache that has the model.",
         )
     if "trust_remote_code" in text:

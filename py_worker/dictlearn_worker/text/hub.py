@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from ..errors import WorkerError
+from ..hub_answer import NOT_THERE, answered
 from .chats import WriteChat
 from .records import text_of
 from .stream import Documents, State
@@ -43,6 +44,14 @@ def explain(error: Exception, path: str, split: str) -> WorkerError:
             f"The dataset {path} has several configurations, so data.name has to be one of them.",
             hint=f"The datasets library names these: {names}." if names else None,
         )
+    status = answered(error)
+    if status in NOT_THERE:
+        return unknown_dataset(path)
+    if status is not None:
+        return WorkerError(
+            "hub_unreachable",
+            f"The dataset {path} is not here, and the Hugging Face hub answered with the error {status}.",
+        )
     if "couldn't reach" in text.lower() or any(each in NETWORK for each in kinds(error)):
         return WorkerError(
             "hub_unreachable",
@@ -50,12 +59,17 @@ def explain(error: Exception, path: str, split: str) -> WorkerError:
             hint="Check the network, or name a local file or folder.",
         )
     if kind in {"DatasetNotFoundError", "FileNotFoundError", "EmptyDatasetError", "DataFilesNotFoundError"}:
-        return WorkerError(
-            "unknown_dataset",
-            f"There is no dataset {path}, neither here nor on the Hugging Face hub.",
-            hint="Check data.path and data.revision; private datasets need HF_TOKEN.",
-        )
+        return unknown_dataset(path)
     return WorkerError("unknown_dataset", f"The dataset {path} could not be read: {reason}.")
+
+
+def unknown_dataset(path: str) -> WorkerError:
+    """One sentence on a name that leads nowhere."""
+    return WorkerError(
+        "unknown_dataset",
+        f"There is no dataset {path}, neither here nor on the Hugging Face hub.",
+        hint="Check data.path and data.revision; private datasets need HF_TOKEN.",
+    )
 
 
 def kinds(error: BaseException | None) -> Iterator[str]:
