@@ -4,7 +4,7 @@ import type { MachineBenchmark, PredictedPart, RunPrediction, SecondsRange, Timi
 import { aligned } from "./aligned.ts";
 import { count, number } from "./format.ts";
 
-/** What a machine can do, one line for each thing. */
+/** A machine's measurements, one per line. */
 export const machineTable = (machine: MachineBenchmark): string => {
   const { device, kind, threads, versions, start, call, peaks, draw, steps } = machine;
   const gpu = device === "cpu" ? "" : ` (${kind})`;
@@ -40,7 +40,7 @@ export const machineTable = (machine: MachineBenchmark): string => {
   return `${device}${gpu}, ${threads} threads, torch ${versions.torch}\n\n${aligned(rows)}${sizes}`;
 };
 
-/** How long a run takes, part by part, and what decides it. */
+/** The predicted time of a run, part by part, and what decides it. */
 export const predictionTable = (name: string, prediction: RunPrediction): string => {
   const { device, seconds, parts, dominant, left_out, whole, steps, tokens } = prediction;
   const title = whole
@@ -78,7 +78,7 @@ const DOMINANT: Record<PredictedPart["name"], string> = {
   evaluation: "the evaluation at the end",
 };
 
-/** What was measured of a part, and how often the run does it. */
+/** The measurement of a part, and how often the run repeats it. */
 const details = ({ name }: PredictedPart, { measured, counts }: RunPrediction): string => {
   const { harvest, draw, dictionaries, evaluation } = measured;
   switch (name) {

@@ -1,8 +1,8 @@
 import { errorCode, reasonOf } from "../system-errors.ts";
 
 /**
- * Whoever reads the output may go (`dictlearn … | head`): what is still printed is then dropped, and the work is brought to
- * its end or stopped in order; see `Interrupt`. Output that cannot be written for another reason is an error of its own.
+ * The reader of the output may exit (`dictlearn … | head`): further output is then dropped, and the work finishes or
+ * stops cleanly; see `Interrupt`. Any other write failure is a separate error.
  */
 export const watchOutput = (): void => {
   let reason: string | undefined;
@@ -18,5 +18,5 @@ export const watchOutput = (): void => {
   });
 };
 
-/** Whether writing failed because nobody reads any more. */
+/** Whether a write failed because the reader has exited. */
 export const isClosed = (error: unknown): boolean => errorCode(error) === "EPIPE";

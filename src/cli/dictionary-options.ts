@@ -2,7 +2,7 @@ import type { Argv } from "yargs";
 import { ConfigError } from "../errors.ts";
 import type { EvaluationChoices } from "../evaluate/plan.ts";
 
-/** Where the model is, and the text to read instead of the run's. */
+/** The model, its device, and the text to read instead of the run's. */
 export interface ReadingArguments {
   readonly model?: string | undefined;
   readonly revision?: string | undefined;
@@ -17,7 +17,7 @@ export interface ReadingArguments {
   readonly python?: string | undefined;
 }
 
-/** Which dictionaries, and what they were trained on, where their config.json does not say it. */
+/** The dictionaries, and what they were trained on, where their config.json does not say. */
 export interface DictionaryArguments extends ReadingArguments {
   readonly paths: readonly string[];
   readonly submodule?: string | undefined;
@@ -25,7 +25,7 @@ export interface DictionaryArguments extends ReadingArguments {
   readonly transfer: boolean;
 }
 
-/** How much is measured, and on whose sampling. What stands where one is left out is the command's own. */
+/** The amount of text to measure on, and the sampling. Each command has its own defaults. */
 export interface MeasuringArguments {
   readonly contexts?: string | undefined;
   readonly "alive-tokens"?: string | undefined;
@@ -49,7 +49,7 @@ export const readingOptions = <T>(yargs: Argv<T>) =>
     .option("device", { type: "string", default: "auto", describe: "auto, cpu, cuda or cuda:N" })
     .option("python", { type: "string", describe: "Use this Python instead of the managed environment" });
 
-/** The options of every command that looks at dictionaries on text. */
+/** The options of every command that runs dictionaries on text. */
 export const dictionaryOptions = <T>(yargs: Argv<T>) =>
   readingOptions(yargs)
     .positional("paths", {
@@ -68,7 +68,7 @@ export const dictionaryOptions = <T>(yargs: Argv<T>) =>
       describe: "Also where the dictionary was not trained: at --submodule instead of its own place",
     });
 
-/** What these options say. Throws a `ConfigError` for numbers that are none. */
+/** Reads these options. Throws a `ConfigError` for invalid numbers. */
 export const dictionaryChoices = (argv: DictionaryArguments): EvaluationChoices => ({
   ...readingChoices(argv),
   submodule: argv.submodule,
@@ -98,7 +98,7 @@ export const measuringChoices = (argv: MeasuringArguments) => ({
   seed: wholeNumber("seed", argv.seed, 0),
 });
 
-/** yargs turns what is no number into NaN without a word, so numbers are read here. */
+/** yargs silently turns invalid numbers into NaN, so numbers are parsed here. */
 export const wholeNumber = (option: string, text: string | undefined, least: number): number | undefined => {
   if (text === undefined) return undefined;
   const value = Number(text);
@@ -108,6 +108,6 @@ export const wholeNumber = (option: string, text: string | undefined, least: num
   return value;
 };
 
-/** The same for several, with commas between them. */
+/** The same for several, separated by commas. */
 export const wholeNumbers = (option: string, text: string | undefined, least: number): number[] | undefined =>
   text?.split(",").flatMap((each) => wholeNumber(option, each, least) ?? []);

@@ -1,7 +1,7 @@
 import cliProgress from "cli-progress";
 import { progressOf } from "./format.ts";
 
-/** Shows which dictionary is at work, and how far. */
+/** Shows the current dictionary and its progress. */
 export interface DictionaryProgress extends Disposable {
   readonly onProgress: (progress: { name: string; stage: string; done: number; total: number }) => void;
 }

@@ -7,7 +7,7 @@ import { examineRun, type RunFlops } from "../train/index.ts";
 import { Worker } from "../worker/index.ts";
 import { count } from "./format.ts";
 
-/** Prints the resolved run and what it needs, and then refuses what cannot fit. Writes nothing but the model's cache. */
+/** Prints the resolved run and its needs, then throws if it cannot fit. Writes only the model's cache. */
 export const dryRun = async (
   run: ResolvedRun,
   options: { readonly json: boolean; readonly overwrite: boolean; readonly python?: string | undefined },

@@ -5,7 +5,7 @@ import { count, number4 } from "./format.ts";
 
 type Name = keyof Evaluation["statistics"];
 
-/** The columns of a set, after the seed's tables. */
+/** The columns for a set, modelled on the seed's tables. */
 const SET: readonly (readonly [name: Name, label: string, percent?: boolean])[] = [
   ["mean_square_error", "MSE"],
   ["root_mean_square_error", "RMSE"],
@@ -48,7 +48,7 @@ const single = ({ name, subject, evaluation }: EvaluatedDictionary): string => {
   return [`${name}${where}, on ${text}`, "", table, ...lossNotes([evaluation]), ...reference].join("\n");
 };
 
-/** Each reason for which losses are left out, once. */
+/** Each reason for missing losses, once. */
 const lossNotes = (evaluations: readonly Evaluation[]): string[] => {
   const reasons = evaluations.flatMap(({ no_losses }) => (no_losses === undefined ? [] : [no_losses]));
   return [...new Set(reasons)].flatMap((reason) => ["", `The loss statistics are left out: ${reason}`]);

@@ -1,6 +1,6 @@
 import { DictlearnError } from "../errors.ts";
 
-/** Prints one message and one hint to standard error and says with which code to exit. `verbose` adds the tracebacks. */
+/** Prints one message and one hint to standard error and returns the exit code. `verbose` adds the tracebacks. */
 export const reportFailure = (error: unknown, { verbose }: { readonly verbose: boolean }): number => {
   const known = error instanceof DictlearnError;
   const message = error instanceof Error ? error.message : String(error);

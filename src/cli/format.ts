@@ -7,10 +7,10 @@ export const count = (value: number): string => integer.format(value);
 export const number = (value: number): string =>
   Number.isFinite(value) ? String(Number(value.toPrecision(3))) : String(value);
 
-/** Four significant digits, or three where they say more than enough. */
+/** Four significant digits, or three where these are enough. */
 export const number4 = (value: number): string =>
   Math.abs(value) >= 1 ? String(Number(value.toPrecision(4))) : number(value);
 
-/** How far something is, for the end of a bar; empty as long as nobody knows how much there is to do. */
+/** Progress text for the end of a bar; empty while the total is unknown. */
 export const progressOf = (done: number, total: number, show: (value: number) => string = count): string =>
   total > 0 ? `${show(done)} of ${show(total)}` : "";

@@ -1,6 +1,9 @@
 import { isClosed } from "./closed-output.ts";
 
-/** The first Ctrl-C (or SIGTERM, or that nobody reads the output any more) fires the signal; a second Ctrl-C ends the process at once. */
+/**
+ * The first Ctrl-C (or SIGTERM, or a reader of the output that exits) fires the signal; a second Ctrl-C ends the
+ * process at once.
+ */
 export class Interrupt implements Disposable {
   readonly #controller = new AbortController();
   readonly #listener: () => void;

@@ -1,6 +1,6 @@
 /**
- * What `--layers` holds, with commas between layers or without. It takes every word after it, so the name of a set ends it:
- * that and the words behind it are `rest`, what stands by itself.
+ * The values of `--layers`, separated by commas or spaces. The option takes every word after it, so the name of a set
+ * ends it: that and the words after it are `rest`, the positional arguments.
  */
 export const splitLayers = (
   given: readonly string[] | undefined,

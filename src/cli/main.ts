@@ -18,7 +18,7 @@ import { usageError } from "./usage-error.ts";
 import { verifyCommand } from "./verify.ts";
 import { plainWords } from "./words.ts";
 
-/** What yargs found wrong with the command line. */
+/** The error that yargs found in the command line. */
 class UsageMistake extends Error {}
 
 const words = hideBin(process.argv);
@@ -48,7 +48,7 @@ try {
     .scriptName("dictlearn")
     .locale("en")
     .usage("$0 <command>\n\nLearns sparse dictionaries on the activations of language models.")
-    // Config keys are overridden by their dotted path, as they stand: --train.lr 1e-3
+    // Config keys are overridden by their dotted path: --train.lr 1e-3
     .parserConfiguration({
       "dot-notation": false,
       "camel-case-expansion": false,

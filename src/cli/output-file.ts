@@ -3,7 +3,10 @@ import { dirname, resolve } from "node:path";
 import { ConfigError } from "../errors.ts";
 import { requirePlace } from "../make-folder.ts";
 
-/** Throws where `option` names no file that could be written, `example` being one: before the work, not after it. */
+/**
+ * Throws where `option` names a file that cannot be written; `example` is a valid one. Called before the work, not
+ * after.
+ */
 export const requireOutputFile = (option: string, path: string, example: string): void => {
   requirePlace(path);
   const folder = dirname(resolve(path));
@@ -19,5 +22,5 @@ export const requireOutputFile = (option: string, path: string, example: string)
   }
 };
 
-/** Whether there is a folder of that name. */
+/** Whether a folder of that name exists. */
 export const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();

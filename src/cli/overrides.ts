@@ -13,7 +13,7 @@ export const configOverrides = (
     if (own.has(key) || YARGS.has(key) || value === undefined) continue;
     if (Array.isArray(value)) throw new ConfigError(`--${key} is given ${value.length} times; give it once.`);
     if (kindsOf(key).size === 0) requireNoSlip(key, own, command);
-    // Without a value after it, an option is true.
+    // An option without a value is true.
     if (value === true && !kindsOf(key).has("boolean") && kindsOf(key).size > 0) {
       throw new ConfigError(`--${key} needs a value after it.`, { code: "usage" });
     }
@@ -23,10 +23,10 @@ export const configOverrides = (
 };
 
 const YARGS = new Set(["_", "$0", "help", "h", "version", "V", "verbose"]);
-/** How far an option may be from one of the command's to be taken for a slip, and not for a key of the config. */
+/** Maximum distance from one of the command's options at which an option counts as a typo, not as a config key. */
 const FARTHEST = 2;
 
-/** Throws for what no key of a config can be: a single letter, or the command's own option with a slip in it. */
+/** Throws for anything that cannot be a config key: a single letter, or a mistyped option of the command. */
 const requireNoSlip = (key: string, own: ReadonlySet<string>, command: string): void => {
   const near = closest(
     key,

@@ -1,19 +1,19 @@
 import prettyMilliseconds from "pretty-ms";
 
 /**
- * How fast a count grows, from the first one that was seen. What was there by then, an earlier process did; where the count
- * falls back, as it does when a worker was lost, it starts again.
+ * The rate of a growing count, measured from the first value seen: an earlier process did the work before that.
+ * Restarts when the count falls, as after a lost worker.
  */
 export class Pace {
   #since: { readonly count: number; readonly time: number } | undefined;
   #last = 0;
 
-  /** Forgets what was seen. */
+  /** Forgets previous counts. */
   restart(): void {
     this.#since = undefined;
   }
 
-  /** Takes notice of a count; per second, and undefined until that is known. */
+  /** Records a count; returns the rate per second, undefined until it is known. */
   at(count: number): number | undefined {
     const time = performance.now() / 1000;
     if (count < this.#last) this.restart();
@@ -24,7 +24,7 @@ export class Pace {
   }
 }
 
-/** What is left at this rate, e.g. `1m 5s`. */
+/** Time left at this rate, e.g. `1m 5s`. */
 export const timeLeft = (count: number, rate: number | undefined): string =>
   rate === undefined
     ? "…"

@@ -5,7 +5,7 @@ import { checkSameRun, parseConfig, resolveRun, whenceOf } from "../config/index
 import { ConfigError, DictlearnError } from "../errors.ts";
 import { type RunTrainOptions, train } from "./run-train.ts";
 
-/** Continues the run in a folder; returns the exit code. Keys that the training does not depend on may be overridden. */
+/** Resumes the run in a folder; returns the exit code. Keys that the training does not depend on may be overridden. */
 export const resume = async (
   folder: string,
   overrides: Readonly<Record<string, string>>,

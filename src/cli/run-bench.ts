@@ -9,7 +9,7 @@ interface Options {
   readonly python?: string | undefined;
 }
 
-/** Measures this machine and prints what was found; returns the exit code. */
+/** Measures this machine and prints the results; returns the exit code. */
 export const benchThisMachine = async ({
   device,
   ...options
@@ -34,7 +34,7 @@ type Measurement = (
 ) => Promise<{ readonly found: object; readonly table: () => string }>;
 
 const measure = async (name: string, { json, python }: Options, measurement: Measurement): Promise<number> => {
-  // Since Node began; what makes the environment anew is not counted.
+  // Seconds since Node started, without the time to recreate the environment.
   const nodeSeconds = performance.now() / 1000;
   const stopping = "Stopping. Nothing was written.";
   const done = await withWorker({ python, stopping }, async ({ worker, startSeconds, signal, progress }) => {

@@ -19,10 +19,13 @@ export interface ConvertOptions {
   readonly python?: string | undefined;
 }
 
-/** dictionary_learning's loader rescales dictionaries whose columns are farther from 1 (torch.allclose's tolerance). */
+/**
+ * dictionary_learning's loader rescales dictionaries whose column norms differ from 1 by more (torch.allclose's
+ * tolerance).
+ */
 const UNIT_NORM_TOLERANCE = 1e-5;
 
-/** Reads a dictionary of any format and writes it in another one. Nothing is written unless everything is in order. */
+/** Reads a dictionary of any format and writes it in another one. Writes nothing unless all checks pass. */
 export const convert = async (options: ConvertOptions): Promise<void> => {
   const { source, destination, dtype, overwrite, json } = options;
   const format = formatNamed(options.to);
@@ -66,7 +69,7 @@ export const convert = async (options: ConvertOptions): Promise<void> => {
   for (const note of notes) console.log(`  ${note}`);
 };
 
-/** What dictionary_learning's loader will do to columns that have not norm 1. */
+/** The effect of dictionary_learning's loader on columns without norm 1. */
 const willBeScaled = async (worker: Worker, dictionary: HandleRef): Promise<string[]> => {
   const { min, max } = (await worker.call("dictionary.examine", { dictionary })).decoder_norms;
   if (Math.max(1 - min, max - 1) <= UNIT_NORM_TOLERANCE) return [];
@@ -75,7 +78,7 @@ const willBeScaled = async (worker: Worker, dictionary: HandleRef): Promise<stri
   ];
 };
 
-/** Other spellings of the formats' names. */
+/** Aliases of the formats' names. */
 const ALIASES: Readonly<Record<string, string>> = {
   seed: "dictlearn",
   ddac948: "dictlearn",
@@ -115,7 +118,7 @@ const isSame = (one: string, other: string): boolean => {
   }
 };
 
-/** What else is in the source's folder: logs, checkpoints, statistics. */
+/** Other files in the source's folder: logs, checkpoints, statistics. */
 const leftBehind = ({ folder, weights, configPath, unfolded }: ReturnType<typeof findFiles>): string[] => {
   const own = [weights, configPath, unfolded].map((path) => (path === undefined ? "" : basename(path)));
   if (configPath !== join(folder, basename(configPath))) return [];

@@ -16,7 +16,7 @@ import { Interrupt } from "./interrupt.ts";
 import { splitLayers } from "./layers.ts";
 import { Pace, timeLeft } from "./pace.ts";
 
-/** What is fetched when no set is named. */
+/** The set to fetch when none is named. */
 const BOTH_OF_2023 = ["0_8192", "1_32768"];
 
 export interface DownloadArguments {
@@ -29,7 +29,7 @@ export interface DownloadArguments {
   readonly python?: string | undefined;
 }
 
-/** Fetches released dictionaries. A name that is not known is found before anything is fetched. */
+/** Fetches released dictionaries. Checks all names before fetching anything. */
 export const download = async ({
   sets: named = [],
   layers: given,

@@ -15,7 +15,7 @@ interface Options {
   readonly choices: EvaluationChoices;
   readonly device: string;
   readonly plot?: readonly string[] | undefined;
-  /** A file for all evaluations, instead of one beside each dictionary. */
+  /** A file for all evaluations, instead of one next to each dictionary. */
   readonly output?: string | undefined;
   readonly json: boolean;
   readonly python?: string | undefined;
@@ -57,7 +57,7 @@ export const runEvaluate = async (options: Options): Promise<number> => {
   return done === undefined ? 130 : 0;
 };
 
-/** What `--output` writes is no evaluation.json of one dictionary, so it may not take the place of one. */
+/** The file of `--output` is not the evaluation.json of one dictionary, so it may not replace one. */
 const checkOutput = (path: string, dictionaries: readonly DictionaryOnDisk[]): void => {
   requireOutputFile("--output", path, "other.json");
   const taken = dictionaries.find(({ evaluation }) => resolve(evaluation) === resolve(path));

@@ -5,7 +5,7 @@ import { makeFolder, requirePlace } from "../make-folder.ts";
 import { recipePath, recipes, shipped } from "../shipped.ts";
 import { writeWhole } from "../write-whole.ts";
 
-/** Copies a shipped config; the copy's first line finds the schema from where the copy is. */
+/** Copies a shipped config; the copy's first line points to the schema, relative to the copy. */
 export const init = async (file: string, from: string): Promise<void> => {
   const recipe = recipePath(from);
   if (recipe === undefined) {

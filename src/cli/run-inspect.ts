@@ -18,17 +18,17 @@ export interface InspectOptions {
   readonly python?: string | undefined;
 }
 
-/** Everything that was found out; `--json` prints it with the names of the config. */
+/** All findings; `--json` prints them with the config's key names. */
 export interface Inspection {
   readonly read: ReadDictionary;
   readonly weights: Result<"dictionary.examine">;
   readonly rows?: { readonly path: string; readonly balance: Balance; readonly loss: ProbableLoss } | undefined;
 }
 
-/** Rows that are encoded at once. */
+/** Rows encoded at once. */
 const BATCH_ROWS = 4096;
 
-/** Prints what a dictionary's files, and rows if there are some, say of it. */
+/** Prints what a dictionary's files, and rows if given, tell about it. */
 export const inspect = async (options: InspectOptions): Promise<void> => {
   const penalty = parsePenalty(options.penalty);
   findFiles(options.path);

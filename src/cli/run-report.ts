@@ -18,7 +18,7 @@ interface Options {
   readonly python?: string | undefined;
 }
 
-/** Makes the page and writes it; returns the exit code. */
+/** Creates the page and writes it; returns the exit code. */
 export const runReport = async (options: Options): Promise<number> => {
   const { paths, output, choices, amounts, device, json } = options;
   requireOutputFile("--output", output, "report.html");

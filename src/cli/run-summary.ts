@@ -14,7 +14,7 @@ export const metricsLine = (metrics: StepMetrics): string =>
     `dead ${count(metrics.dead_features)}`,
   ].join(" · ");
 
-/** The most telling numbers of an evaluation on one line. */
+/** The headline numbers of an evaluation on one line. */
 const evaluationLine = ({ statistics, tokens }: Evaluation): string => {
   const value = (name: keyof Evaluation["statistics"], scale = 1) =>
     number((statistics[name]?.value ?? Number.NaN) * scale);
@@ -29,7 +29,7 @@ const evaluationLine = ({ statistics, tokens }: Evaluation): string => {
   ].join(" · ");
 };
 
-/** The closing words of a run: what was made, where it is, and what to try next. */
+/** The closing summary of a run: the files written, their paths, and the next commands to try. */
 export const summary = (
   run: ResolvedRun,
   result: RunResult,

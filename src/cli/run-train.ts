@@ -10,7 +10,7 @@ import { createView } from "./view.ts";
 
 export interface RunTrainOptions {
   readonly overwrite: boolean;
-  /** Continue the run in the output folder. */
+  /** Resume the run in the output folder. */
   readonly resume?: boolean;
   readonly json: boolean;
   readonly python?: string | undefined;
@@ -65,10 +65,10 @@ export const train = async (run: ResolvedRun, options: RunTrainOptions): Promise
   }
 };
 
-/** What has to stand in the worker's environment before CUDA starts. */
+/** Variables that the worker's environment needs before CUDA starts. */
 const workerVariables = ({ deterministic }: RunConfig): NodeJS.ProcessEnv =>
   // cuBLAS is deterministic only with a workspace of fixed size, and reads this once.
   deterministic ? { CUBLAS_WORKSPACE_CONFIG: process.env.CUBLAS_WORKSPACE_CONFIG ?? ":4096:8" } : {};
 
-/** An interrupted run has not done what it was asked for, and a script that waits for it should know. */
+/** An interrupted run is not finished, and a script that waits for it must be able to tell. */
 const exitCode = ({ reason }: RunResult): number => (reason === "interrupted" ? 130 : 0);

@@ -25,7 +25,10 @@ interface Options {
   readonly python?: string | undefined;
 }
 
-/** Measures, compares and prints; returns the exit code. Throws `disagrees` when a number does, and else `incomplete`. */
+/**
+ * Measures, compares and prints; returns the exit code. Throws `disagrees` when a number does, or else `incomplete`
+ * when something is missing.
+ */
 export const runVerify = async (options: Options): Promise<number> => {
   const { choices, device, json } = options;
   const sets = options.registry === undefined ? PUBLISHED_SETS : readRegistry(options.registry);
@@ -45,7 +48,7 @@ export const runVerify = async (options: Options): Promise<number> => {
     : disagrees(verification);
 };
 
-/** With one argument, the name of a set is a set, and any other folder is the folder. */
+/** A single argument is a set if it names one, otherwise the folder. */
 const whatAndWhere = (
   { set, dir }: Pick<Options, "set" | "dir">,
   sets: readonly StatedSet[],
@@ -61,7 +64,7 @@ const whatAndWhere = (
   return found;
 };
 
-/** What is there agrees, but that is not all that was asked for. */
+/** All dictionaries found agree, but some of those requested are missing. */
 const incomplete = ({ dictionaries, missing }: Verification, directory: string): DictlearnError => {
   const all = dictionaries.length + missing.length;
   const restricted = [...new Set(dictionaries.map(({ set }) => set))].map((set) => {

@@ -16,7 +16,9 @@ interface TrainArguments {
 /** Options of the command itself; every other one is a config key. */
 const OWN_OPTIONS = new Set(["config", "dry-run", "overwrite", "json", "python"]);
 
-/** `--resume exact` sets the config's key `resume`; `--resume FOLDER` continues a run. A folder of such a name is ./exact. */
+/**
+ * `--resume exact` sets the config's key `resume`; `--resume FOLDER` resumes a run. A folder of such a name is ./exact.
+ */
 const RESUME_KINDS = new Set(["exact", "light", "off"]);
 
 export const trainCommand: CommandModule<object, TrainArguments> = {

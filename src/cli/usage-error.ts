@@ -1,7 +1,7 @@
 import { closest } from "fastest-levenshtein";
 import { ConfigError } from "../errors.ts";
 
-/** What yargs says of a mistaken command line, in our words. `command` is the first word; `help` is its help text. */
+/** Rewords yargs's message about an invalid command line. `command` is the first word; `help` is its help text. */
 export const usageError = (
   message: string,
   { command, help }: { readonly command: string | undefined; readonly help: string },

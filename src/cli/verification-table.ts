@@ -4,7 +4,7 @@ import { count } from "./format.ts";
 
 const HEADER = ["", "", "published", "measured", "95 % interval", "difference", "in intervals", ""];
 
-/** Published beside measured, a line for each layer and column, and what to know when reading it. */
+/** Published and measured numbers side by side, one line for each layer and column, with notes for reading them. */
 export const verificationTable = ({ dictionaries, missing, unknown }: Verification): string => {
   const formulas = new Map(dictionaries.flatMap((each) => each.numbers.map(({ title, formula }) => [title, formula])));
   const width = Math.max(...[...formulas.keys()].map((title) => title.length));
@@ -57,7 +57,7 @@ const cellsOf = ({ published, measured, interval, difference, in_intervals, agre
   agrees ? "agrees" : "DIFFERS",
 ];
 
-/** One decimal more than is published. */
+/** One decimal more than published. */
 const shown = (value: number): string => (Number.isFinite(value) ? value.toFixed(4) : "undefined");
 
 const signed = (value: number, decimals: number): string =>

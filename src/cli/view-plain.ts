@@ -5,7 +5,7 @@ import { count, progressOf } from "./format.ts";
 import { metricsLine, summary } from "./run-summary.ts";
 import type { View } from "./view.ts";
 
-/** Seconds between two lines about the same thing. */
+/** Seconds between two lines about the same subject. */
 const QUIET_SECONDS = 5;
 
 /** Plain lines on standard error, for logs and pipes; the summary goes to standard output. */

@@ -15,7 +15,7 @@ export class TerminalView implements View {
   readonly #last = new Map<string, StepMetrics>();
   #buffer: cliProgress.SingleBar | undefined;
   #steps: cliProgress.SingleBar | undefined;
-  /** A row of its own: cli-progress counts one for each bar, and a line break in a format would make the rows wander. */
+  /** A separate row: cli-progress counts one row per bar, and a line break in a format would shift the rows. */
   #statistics: cliProgress.SingleBar | undefined;
   readonly #stepping = new Pace();
   readonly #filling = new Pace();

@@ -4,14 +4,14 @@ import { JsonView } from "./view-json.ts";
 import { PlainView } from "./view-plain.ts";
 import { TerminalView } from "./view-terminal.ts";
 
-/** What the user sees of a run. */
+/** A run's output for the user. */
 export interface View {
   readonly observe: Observer;
   /** A line that stays on the screen. */
   note(message: string): void;
   /** The closing summary. */
   finish(result: RunResult): void;
-  /** Leaves the terminal as it was; may be called more than once. */
+  /** Restores the terminal; may be called more than once. */
   stop(): void;
 }
 

@@ -6,7 +6,7 @@ import { Interrupt } from "./interrupt.ts";
 
 export interface Workplace {
   readonly worker: Worker;
-  /** What Python took to start. */
+  /** Seconds that Python took to start. */
   readonly startSeconds: number;
   /** Fires at the first Ctrl-C. */
   readonly signal: AbortSignal;
@@ -15,8 +15,8 @@ export interface Workplace {
 }
 
 /**
- * Starts a worker for one command, and closes it when the work is done. At the first Ctrl-C `stopping` is
- * printed and the work cancelled; undefined comes back then. A second one ends the process.
+ * Starts a worker for one command, and closes it when the work is done. The first Ctrl-C prints `stopping` and cancels
+ * the work; the result is then undefined. A second one ends the process.
  */
 export const withWorker = async <T>(
   { python, stopping }: { readonly python: string | undefined; readonly stopping: string },

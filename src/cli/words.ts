@@ -2,13 +2,12 @@ import { closest, distance } from "fastest-levenshtein";
 
 /** Commands whose config may come from standard input. */
 const READ_STANDARD_INPUT = new Set(["train", "bench"]);
-/** How far a word may be from a command to be taken for a slip. */
+/** Maximum distance from a command at which a word counts as a typo. */
 const FARTHEST = 3;
 
 /**
- * The words of the command line as yargs understands them: `help train` is `train --help`, a dash is standard input, and words
- * after `--` stand for themselves. `mistaken` is told of what yargs
- * would pass over.
+ * The words of the command line in the form that yargs understands: `help train` is `train --help`, a dash is standard
+ * input, and words after `--` are literal. `mistaken` is called for errors that yargs would ignore.
  */
 export const plainWords = (
   words: readonly string[],

@@ -1,7 +1,7 @@
 import { ConfigError } from "../errors.ts";
 import type { Worker } from "../worker/index.ts";
 
-/** `auto` becomes the worker's first CUDA device, or the CPU; a device that it does not have is a `ConfigError`. */
+/** `auto` becomes the worker's first CUDA device, or the CPU; a missing device is a `ConfigError`. */
 export const resolveDevice = (worker: Worker, device: string): string => {
   const names = worker.info.devices.map(({ name }) => name);
   const first = names.find((name) => name.startsWith("cuda"));

@@ -12,15 +12,15 @@ import { type Site, type TraceDictionary, type TraceInvoke, type TraceOptions, V
 export interface FeatureSite {
   readonly submodule: string;
   readonly io?: SiteSpec["io"];
-  /** Also where the dictionary was not trained; without it, another place than its own is an error. */
+  /** Allow a site where the dictionary was not trained; without it, that is an error. */
   readonly transfer?: boolean;
 }
 
-/** What one forward pass owes to each feature, by first order. All are freed together with `await using`. */
+/** The attribution of one forward pass to each feature, to first order. All are freed together with `await using`. */
 export interface Attribution extends AsyncDisposable {
   /** Gradient × activation of each feature, (batch, position, size). */
   readonly features: SavedTensor;
-  /** The same of what the dictionary does not explain, summed over its coordinates, (batch, position). */
+  /** The same for the reconstruction error, summed over its coordinates, (batch, position). */
   readonly error: SavedTensor;
   /** The features' activations, (batch, position, size). */
   readonly activations: SavedTensor;
@@ -32,12 +32,12 @@ const PLACE = optionsOf<FeatureSite>({ submodule: kinds.name(), io: ioKind(), tr
 const DICTIONARY = kinds.having<TraceDictionary>("a dictionary, as AutoEncoder.load gives", "worker", "ref", "shape");
 
 /**
- * The features of a dictionary at one place of a model. With x the activations that it reads, y those that it stands for
- * (x itself, or with `in_to_out` the output of the module of which x is the input), f = encode(x) and the error
- * e = y − decode(f); all tools keep e, so nothing changes but the features that they touch.
+ * The features of a dictionary at one place of a model. Let x be the activations that it reads, y those that it
+ * reconstructs (x itself, or with `in_to_out` the output of the module whose input is x), f = encode(x), and e = y −
+ * decode(f) the error. All tools keep e, so they change only the features they are given.
  *
- * Several prompts are padded on the left, and features of the padding mean nothing: `model.tokenizer.batch(prompts)` has the
- * tokens and the mask.
+ * Several prompts are padded on the left, and features on padding are meaningless: `model.tokenizer.batch(prompts)` has
+ * the tokens and the mask.
  */
 export class ModelFeatures {
   readonly model: LanguageModel;
@@ -46,8 +46,9 @@ export class ModelFeatures {
   readonly io: SiteSpec["io"];
 
   /**
-   * `model.features` makes these. Throws a `ConfigError` for an unknown module, and `DictlearnError` with code
-   * `other_place` where the dictionary was trained at another place, or `wrong_dictionary` where a dictionary writes rows of another width than it reads, but `io` names one place for both.
+   * Created by `model.features`. Throws a `ConfigError` for an unknown module, and `DictlearnError` with code
+   * `other_place` where the dictionary was trained at another place, or `wrong_dictionary` where its input and output
+   * widths differ, but `io` names one place for both.
    */
   constructor(model: LanguageModel, place: FeatureSite, dictionary: TraceDictionary) {
     checkOptions(PLACE, place, "features");
@@ -74,14 +75,14 @@ export class ModelFeatures {
   }
 
   /**
-   * How much of a metric is due to each feature and to the error, to first order: ∂m/∂f_i · f_i and Σ ∂m/∂e · e. That is the
-   * amount by which the metric would fall with the feature at zero, if the rest of the model were linear. The metric is one
-   * number, such as a difference of two logits; the forward pass itself is left as it is.
+   * The attribution of a metric to each feature and to the error, to first order: ∂m/∂f_i · f_i and Σ ∂m/∂e · e. That
+   * is the amount by which the metric would fall with the feature at zero, if the rest of the model were linear. The
+   * metric is one number, such as a difference of two logits; the forward pass itself is unchanged.
    *
    *     await features.attribution("The capital of France is", (t) => t.logits.select(0, 0).position(-1).feature(paris));
    *
-   * Source: Marks et al. 2024, "Sparse feature circuits", indirect effects by attribution patching, against zero; errors as
-   * nodes of their own likewise. Gradient × activation: Nanda 2023, "Attribution patching".
+   * Source: Marks et al. 2024, "Sparse feature circuits", indirect effects by attribution patching, against zero;
+   * errors as separate nodes likewise. Gradient × activation: Nanda 2023, "Attribution patching".
    */
   async attribution(prompts: Prompts, metric: (t: TraceInvoke) => Value, options?: TraceOptions): Promise<Attribution> {
     checkArguments("attribution", { metric: [metric, kinds.callback()] });
@@ -116,8 +117,8 @@ export class ModelFeatures {
   }
 
   /**
-   * A change that makes features stronger by `strength` at every position, whatever they were: x becomes
-   * decode(f + strength·1_i) + e, which is x plus `strength` times the feature's direction. To be used in traces:
+   * An intervention that adds `strength` to features at every position, whatever their value: x becomes decode(f +
+   * strength·1_i) + e, which is x plus `strength` times the feature's direction. Use it in traces:
    *
    *     const louder = features.steer(137, 8);
    *     await model.trace(prompts, (t) => {
@@ -136,17 +137,15 @@ export class ModelFeatures {
   }
 
   /**
-   * A change that sets features to a value at every position; 0 takes them out. Used as `steer` is.
-   * Source: Templeton et al. 2024, "Scaling Monosemanticity", feature steering.
+   * An intervention that sets features to a value at every position; 0 removes them. Use it like `steer`. Source:
+   * Templeton et al. 2024, "Scaling Monosemanticity", feature steering.
    */
   clamp(feature: number | readonly number[], value: number): (t: TraceInvoke) => void {
     this.#check("clamp", feature, { value });
     return (t) => this.#change(t, (f) => f.put("feature", feature, value));
   }
 
-  /**
-   * The place in a trace, of `in_to_out` the output; of a tuple its first tensor, which is what training reads as well.
-   */
+  /** The place in a trace; with `in_to_out`, the output; of a tuple the first tensor, as in training. */
   site(t: TraceInvoke): Site {
     return this.#side(t, this.io === "in" ? "input" : "output");
   }
@@ -165,7 +164,7 @@ export class ModelFeatures {
     return this.#side(t, this.io === "out" ? "output" : "input");
   }
 
-  /** The place was compared when this was made. */
+  /** The place was checked in the constructor. */
   #encode(t: TraceInvoke): Value {
     return this.#read(t).encode(this.dictionary, { transfer: true });
   }

@@ -17,15 +17,15 @@ import {
 
 const DEFAULT_TOKENS = 20;
 
-/** `T`: what `intervene` returns, which is nothing unless it saves values. */
+/** `T`: the return type of `intervene`, void unless it saves values. */
 export interface GenerateOptions<T = void> {
-  /** Most tokens that are added to each prompt; 20, if not given. */
+  /** Maximum number of new tokens for each prompt; 20 by default. */
   readonly maxNewTokens?: number;
-  /** Fewest tokens: the end-of-text token cannot come before. */
+  /** Minimum number of new tokens: the end-of-text token cannot come earlier. */
   readonly minNewTokens?: number;
-  /** Texts that end a continuation as soon as it has one of them. */
+  /** Texts that end a continuation as soon as it contains one of them. */
   readonly stop?: string | readonly string[];
-  /** Draws tokens instead of taking the likeliest one; the same seed draws the same ones. */
+  /** Samples tokens instead of taking the likeliest one; the same seed draws the same tokens. */
   readonly sample?: {
     readonly seed: number;
     readonly temperature?: number;
@@ -33,12 +33,13 @@ export interface GenerateOptions<T = void> {
     readonly topP?: number;
   };
   /**
-   * What is done in every pass of the model: one over the prompts, and one for each new token after the first, which sees that
-   * token alone, so `position(-1)` is the newest. Recorded once, as a trace is; it may read, write and save what a trace may.
+   * The intervention in every pass of the model: one over the prompts, and one for each new token after the first,
+   * which sees only that token, so `position(-1)` is the newest. Recorded once, like a trace, with the same reads,
+   * writes and saves.
    */
   readonly intervene?: (t: TraceInvoke) => T;
   readonly signal?: AbortSignal;
-  /** Hears of each token: `done` of at most `total`. */
+  /** Called for each token: `done` of at most `total`. */
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -46,11 +47,11 @@ export interface GenerateOptions<T = void> {
 export interface Continuation {
   /** The new text, without special tokens. */
   readonly text: string;
-  /** The ids of the new tokens, with the end-of-text token where it came. */
+  /** The ids of the new tokens, including an end-of-text token. */
   readonly ids: readonly number[];
   /** Tokens of the prompt. */
   readonly promptTokens: number;
-  /** `length`: maxNewTokens was reached. `end`: the model ended the text. `text`: one of `stop` came. */
+  /** `length`: maxNewTokens was reached. `end`: the model ended the text. `text`: one of `stop` appeared. */
   readonly stopped: "length" | "end" | "text";
 }
 
@@ -58,7 +59,7 @@ export interface Continuation {
 export interface Generation<T> extends AsyncDisposable {
   /** One for each prompt. */
   readonly continuations: readonly Continuation[];
-  /** What was saved in each pass of the model: the first read the prompts, each later one the newest token. */
+  /** The values saved in each pass of the model: the first read the prompts, each later one the newest token. */
   readonly passes: readonly Traced<T>[];
 }
 
@@ -94,7 +95,10 @@ export const generate = async <T>(
   };
 };
 
-/** What a callback recorded for every pass of a generation. Throws a `TraceError` for what no generation can do. */
+/**
+ * The recording of a callback for every pass of a generation. Throws a `TraceError` for operations that a generation
+ * does not support.
+ */
 const generationProgram = (recording: Recording<unknown>): Program => {
   const { site, returned } = recording;
   // It may return nothing, unlike a trace.
@@ -108,7 +112,7 @@ const generationProgram = (recording: Recording<unknown>): Program => {
       hint: "Take the gradient in a trace, and use what it saved.",
     });
   }
-  // The passes are counted by what is asked of the model in them.
+  // Passes are counted by the operations on the model in them.
   const reads = found.program.some(({ operation }) => operation.op === "read" || operation.op === "write");
   if (found.program.length > 0 && !reads) {
     throw new TraceError("intervene saves nothing of the model", {
@@ -141,7 +145,7 @@ const toNumbers = (
   };
 };
 
-/** Throws a `ConfigError` for unknown options and those of the wrong kind. */
+/** Throws a `ConfigError` for unknown options and invalid types. */
 export const checkGenerateOptions = (options: GenerateOptions<unknown>): void => {
   checkOptions(OPTIONS, options, "generate");
   const { maxNewTokens = DEFAULT_TOKENS, minNewTokens = 0 } = options;

@@ -37,11 +37,11 @@ export interface LanguageModelOptions {
   readonly dtype?: "float32" | "float64" | "bfloat16" | null;
   /** Revision of a hub model: branch, tag or commit. */
   readonly revision?: string | null;
-  /** Whether code that comes with the model may run, with all your rights. Needed by few models; off unless given. */
+  /** Whether the model's own code may run, with all your permissions. Few models need it; off by default. */
   readonly trustRemoteCode?: boolean;
   /** A worker to load the model into; without one, a worker is started and closed with the model. */
   readonly worker?: Worker;
-  /** The interpreter of a worker that is started here; without one, the managed environment's. */
+  /** The interpreter for a worker that is started here; without one, the managed environment's. */
   readonly python?: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
@@ -114,20 +114,20 @@ export class LanguageModel implements AsyncDisposable {
     return this.#handle.ref;
   }
 
-  /** Parameters, bytes, width, layers, longest context, vocabulary, and the paths of all modules. */
+  /** Parameters, bytes, width, layers, maximum context length, vocabulary, and the paths of all modules. */
   get facts(): Omit<Facts, "model" | "files"> {
     return this.#facts;
   }
 
-  /** The files on this machine's disk that it was loaded from; none for a hub id or a wheel. */
+  /** The files on this machine's disk that it was loaded from; empty for a hub id or a wheel. */
   get files(): readonly FoundFile[] {
     return this.#facts.files;
   }
 
   /**
-   * The dotted path of a submodule that may be written `layers[1].mlp`, or `layers[1].mlp#2` for the second of its calls, for `ActivationBuffer.create(data, model,
-   * model.at("…"))`. A path that the model does not have is a `ConfigError` with code `unknown_submodule` that names the
-   * nearest ones.
+   * The dotted path of a submodule, given as `layers[1].mlp`, or `layers[1].mlp#2` for the second of its calls, for
+   * `ActivationBuffer.create(data, model, model.at("…"))`. An unknown path is a `ConfigError` with code
+   * `unknown_submodule` that names the nearest ones.
    */
   at(submodule: string): string {
     checkArguments("LanguageModel.at", { submodule: [submodule, kinds.text()] });
@@ -135,8 +135,8 @@ export class LanguageModel implements AsyncDisposable {
   }
 
   /**
-   * All modules in the model's own order, the model itself first: path, class, parameters, and what one short pass showed of
-   * their inputs and outputs. The pass runs once; later calls give the same list.
+   * All modules in the model's own order, the model itself first: path, class, parameters, and the shapes of their
+   * inputs and outputs from one short pass. The pass runs once; later calls return the same list.
    */
   async modules(): Promise<readonly ModuleInfo[]> {
     this.#modules ??= readModules(this.worker, this.ref);
@@ -144,20 +144,21 @@ export class LanguageModel implements AsyncDisposable {
   }
 
   /**
-   * Continues each prompt, with the likeliest token each time unless `sample` is given. One prompt or several run side by
-   * side. `intervene` changes what the model does at every token, with the operations of a trace:
+   * Continues each prompt, with the likeliest token each time unless `sample` is given. Several prompts run side by
+   * side. `intervene` changes the model's pass at every token, with the operations of a trace:
    *
    *     const louder = model.features("model.layers[3].mlp", ae).steer(137, 8);
    *     await model.generate("The capital of France is", { intervene: louder });
    *
-   * What it returns is saved in each pass, as nnsight's `tracer.iter` does:
+   * Its return value is saved in each pass, as with nnsight's `tracer.iter`:
    *
    *     await using made = await model.generate("The capital of France is", {
    *       intervene: (t) => ({ logits: t.logits.position(-1).save() }),
    *     });
    *     console.log(made.continuations[0]?.text, await made.passes[2]?.logits.topk(5));
    *
-   * Throws `CancelledError` when `signal` fires, and `TraceError`, with the line of the script, for what `intervene` records.
+   * Throws `CancelledError` when `signal` fires, and `TraceError`, with the line of the script, for errors in
+   * `intervene`.
    */
   async generate<T extends Saves>(
     prompts: Prompts,
@@ -179,8 +180,8 @@ export class LanguageModel implements AsyncDisposable {
   }
 
   /**
-   * Runs prompts through the model once, and does what the callback says on the way. The callback is recorded, checked and
-   * run as one nnsight trace in the worker; it returns the values that it saved, which come back as `SavedTensor`s:
+   * Runs prompts through the model once, with the reads and writes of the callback. The callback is recorded, checked
+   * and run as one nnsight trace in the worker; the saved values that it returns become `SavedTensor`s:
    *
    *     const { resid, logits } = await model.trace("The capital of France is", (t) => ({
    *       resid: t.at("model.layers[3]").output.save(),
@@ -188,9 +189,9 @@ export class LanguageModel implements AsyncDisposable {
    *     }));
    *
    * Without prompts, the callback gives each invoke its own: `model.trace((t) => { const a = t.invoke("…"); … })`.
-   * Several prompts are padded on the left, so positions are best counted from the end. Reads and writes may be recorded in
-   * any order; where one would need a value from further on in the model, that is an error. The pass ends behind the last
-   * module that is needed. Throws `TraceError`, which names the line of the script.
+   * Several prompts are padded on the left, so positions are best counted from the end. Reads and writes may be
+   * recorded in any order; an operation that needs a value from later in the model is an error. The pass ends after the
+   * last module that is needed. Throws `TraceError`, which names the line of the script.
    */
   async trace<T extends Saves>(
     prompts: Prompts,
@@ -219,8 +220,9 @@ export class LanguageModel implements AsyncDisposable {
   }
 
   /**
-   * The module that a dictionary's `origin` means in this model, and what of it: origins of SAELens name TransformerLens's
-   * hooks, those of dictionary_learning `resid_post_layer_3`. Throws a `ConfigError` with code `unknown_place`.
+   * The module, and the part of it, that a dictionary's `origin` means in this model: origins of SAELens name
+   * TransformerLens's hooks, those of dictionary_learning `resid_post_layer_3`. Throws a `ConfigError` with code
+   * `unknown_place`.
    */
   async site(origin: DictionaryOrigin): Promise<SiteSpec> {
     const isRms = async (submodule: string): Promise<boolean> =>
@@ -228,12 +230,15 @@ export class LanguageModel implements AsyncDisposable {
     return await siteOf(origin, { path: this.path, modules: this.#facts.modules, isRms });
   }
 
-  /** The features of a dictionary at one place: their activations, what a metric owes to them, steering. */
+  /** The features of a dictionary at one place: activations, attribution of a metric, steering. */
   features(place: string | FeatureSite, dictionary: TraceDictionary): ModelFeatures {
     return new ModelFeatures(this, typeof place === "string" ? { submodule: place } : place, dictionary);
   }
 
-  /** Widths of the rows of each site, by one short forward pass. An unknown path throws with the nearest ones. */
+  /**
+   * Widths of the rows of each site, from one short forward pass. An unknown path throws an error that names the
+   * nearest ones.
+   */
   async widths(sites: readonly SiteSpec[]): Promise<Widths[]> {
     checkSites("LanguageModel.widths", sites);
     const { widths } = await this.worker.call("model.widths", { model: this.ref, sites: [...sites] });
@@ -241,8 +246,8 @@ export class LanguageModel implements AsyncDisposable {
   }
 
   /**
-   * FLOPs of one context of `ctxLen` tokens, counted in a forward pass: up to the last of the sites, and of the whole model
-   * with its head. Products of matrices only, weights and attention alike; 2·a·b·c for (a, b) times (b, c).
+   * FLOPs of one context of `ctxLen` tokens, counted in a forward pass: up to the last of the sites, and of the full
+   * model with its head. Counts only matrix products, of weights and attention alike; 2·a·b·c for (a, b) times (b, c).
    */
   async flops(
     sites: readonly SiteSpec[],
@@ -253,7 +258,10 @@ export class LanguageModel implements AsyncDisposable {
     return await this.worker.call("model.flops", { model: this.ref, sites: [...sites], ctx_len: ctxLen });
   }
 
-  /** Frees the model, and ends the Python that was started for it. What `await using` does at the end of its block. */
+  /**
+   * Frees the model, and ends the Python process that was started for it. `await using` calls it at the end of its
+   * block.
+   */
   async close(): Promise<void> {
     if (this.#ownsWorker) await this.worker.close();
     else await this.#handle.release();

@@ -1,15 +1,18 @@
 import type { HandleRef, Result } from "../protocol/index.ts";
 import type { Worker } from "../worker/index.ts";
 
-/** Contexts and tokens of the trial pass. Odd numbers that are no widths: a dimension of that size counts them. */
+/**
+ * Contexts and tokens of the trial pass. Odd numbers that are not widths: a dimension of that size counts contexts or
+ * tokens.
+ */
 const TRIAL = { contexts: 3, tokens: 5 } as const;
 
-/** A dimension of a tensor: a number, or what it counts. null: it is not known before a trace runs. */
+/** A dimension of a tensor: a number, or the thing it counts. null: unknown before a trace runs. */
 export type Dimension = number | "batch" | "position" | null;
 
 /** One tensor of a module's input or output. */
 export interface ModuleTensor {
-  /** The indices and keys that lead to it, such as `["0"]` in a tuple; empty where it is the value itself. */
+  /** The indices and keys of its place, such as `["0"]` in a tuple; empty for the value itself. */
   readonly at: readonly string[];
   readonly shape: readonly Dimension[];
   readonly dtype: string;
@@ -19,7 +22,7 @@ export interface ModuleTensor {
 export interface ModuleSide {
   readonly kind: "tensor" | "sequence" | "mapping" | "other";
   readonly tensors: readonly ModuleTensor[];
-  /** When a forward pass comes by it, counted over all inputs and outputs of the model. */
+  /** Its order in a forward pass, counted over all inputs and outputs of the model. */
   readonly event: number;
 }
 
@@ -29,12 +32,12 @@ export interface ModuleInfo {
   readonly path: string;
   /** The name of its class in Python. */
   readonly className: string;
-  /** Numbers in its parameters and in those of the modules below it. */
+  /** Number of parameters, including its submodules. */
   readonly parameters: number;
-  /** Last dimension of the first tensor that it is given, and of the first one that it returns; null: there is none. */
+  /** Last dimension of its first input tensor and of its first output tensor; null: there is none. */
   readonly inputWidth: number | null;
   readonly outputWidth: number | null;
-  /** How often one forward pass runs it. */
+  /** Number of its calls in one forward pass. */
   readonly calls: number;
   /** null: it does not run in a forward pass. */
   readonly input: ModuleSide | null;
@@ -43,7 +46,7 @@ export interface ModuleInfo {
 
 type Facts = Result<"model.modules">["modules"][number];
 
-/** Lists all modules, learned from one short pass. */
+/** Lists all modules, from one short pass. */
 export const readModules = async (worker: Worker, model: HandleRef): Promise<readonly ModuleInfo[]> => {
   const { modules } = await worker.call("model.modules", { model, ...TRIAL });
   return modules.map(({ path, class_name, parameters, calls, input, output }) => ({

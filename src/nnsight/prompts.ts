@@ -1,10 +1,10 @@
 import { ConfigError } from "../errors.ts";
 import type { Params } from "../protocol/index.ts";
 
-/** One prompt or several: texts, or the ids of tokens. */
+/** One prompt or several: texts, or token ids. */
 export type Prompts = string | readonly string[] | readonly (readonly number[])[];
 
-/** Prompts as they travel; no prompt, or one without a token, is a `ConfigError`. */
+/** Prompts as they are sent; no prompts, or one without tokens, is a `ConfigError`. */
 export const toPrompts = (prompts: Prompts): Params<"tokenizer.batch">["prompts"] => {
   const list: unknown = typeof prompts === "string" ? [prompts] : prompts;
   if (!isPrompts(list)) throw new ConfigError("A prompt is a text, or a list of token ids.", { hint: HINT });
@@ -25,7 +25,7 @@ export const toPrompts = (prompts: Prompts): Params<"tokenizer.batch">["prompts"
 
 const HINT = 'Give a text such as "The capital of France is", a list of texts, or a list of lists of token ids.';
 
-/** Scripts in plain JavaScript give anything. */
+/** Plain JavaScript can pass anything. */
 const isPrompts = (list: unknown): list is readonly (string | readonly number[])[] =>
   Array.isArray(list) &&
   list.every((each) => typeof each === "string" || (Array.isArray(each) && each.every(Number.isSafeInteger)));

@@ -2,24 +2,24 @@ import { checkArguments, kinds } from "../options/index.ts";
 import type { HandleRef, Params, Result } from "../protocol/index.ts";
 import { Handle, type Worker } from "../worker/index.ts";
 
-/** Numbers as they come over: float32 and half precision, float64, whole numbers and truth values. */
+/** Numbers as received: float32 and half precision, float64, integers and booleans. */
 export type HostArray = Float32Array | Float64Array | BigInt64Array;
 
-/** A small tensor on this side, row-major. */
+/** A small tensor in this process, row-major. */
 export interface HostTensor {
   readonly data: HostArray;
   readonly shape: readonly number[];
 }
 
-/** Numbers nested by dimension, a bare number where there is none. */
+/** Numbers nested by dimension, a bare number without dimensions. */
 export type Nested = number | readonly Nested[];
 
 type Program = Params<"trace.run">["program"];
 type Reduction = Extract<Program[number], { op: "reduce" }>["function"];
 
 /**
- * A tensor that a trace saved. It stays in the worker until it is released, explicitly or with `await using`; later traces
- * can take it as an operand. Its numbers come over when they are asked for, and reductions run in the worker.
+ * A tensor that a trace saved. It stays in the worker until it is released, explicitly or with `await using`; later
+ * traces can take it as an operand. Its numbers are transferred on request, and reductions run in the worker.
  */
 export class SavedTensor implements AsyncDisposable {
   readonly worker: Worker;
@@ -40,12 +40,12 @@ export class SavedTensor implements AsyncDisposable {
     return this.#handle.ref;
   }
 
-  /** All numbers, row-major: float32 and half precision as Float32Array, whole numbers and truth values as BigInt64Array. */
+  /** All numbers, row-major: float32 and half precision as Float32Array, integers and booleans as BigInt64Array. */
   async array(): Promise<HostArray> {
     return (await this.#fetch()).data;
   }
 
-  /** The number of a tensor that has one. Others throw. */
+  /** The number of a one-element tensor. Others throw. */
   async item(): Promise<number> {
     const { data } = await this.#fetch();
     if (data.length !== 1) throw new RangeError(`item() needs a tensor of one number, but this has ${data.length}.`);
@@ -75,14 +75,14 @@ export class SavedTensor implements AsyncDisposable {
     return await this.#reduce("min", dims);
   }
 
-  /** Where the largest entry of a dimension stands. */
+  /** The index of the largest entry of a dimension. */
   async argmax(dim = -1): Promise<HostTensor> {
     checkArguments("argmax", { dim: [dim, this.#dimension] });
     const [found] = await this.#compute([{ op: "along", id: 1, function: "argmax", input: 0, dim }], [1]);
     return found as HostTensor;
   }
 
-  /** The k largest entries of a dimension, in order, and where they stand. */
+  /** The k largest entries of a dimension, in order, with their indices. */
   async topk(k: number, dim = -1): Promise<{ values: HostTensor; indices: HostTensor }> {
     checkArguments("topk", { dim: [dim, this.#dimension] });
     const size = this.shape.at(dim) ?? 1;
@@ -102,7 +102,7 @@ export class SavedTensor implements AsyncDisposable {
     await this.release();
   }
 
-  /** What is a dimension of it; torch lets a single number have dimension 0 too. */
+  /** Its valid dimensions; torch gives a single number dimension 0 too. */
   get #dimension() {
     const count = Math.max(1, this.shape.length);
     return kinds.that<number>(
@@ -123,7 +123,7 @@ export class SavedTensor implements AsyncDisposable {
     return found as HostTensor;
   }
 
-  /** Runs operations on this tensor, value 0, and brings values over. */
+  /** Runs operations on this tensor, value 0, and transfers the results. */
   async #compute(operations: Program, wanted: readonly number[]): Promise<HostTensor[]> {
     const program: Program = [
       { op: "held", id: 0, tensor: this.ref },
@@ -147,7 +147,7 @@ const fetchTensor = async (worker: Worker, tensor: HandleRef): Promise<HostTenso
   return { data: toArray(frame, result.tensor.dtype), shape: result.tensor.shape };
 };
 
-/** Without a copy where the bytes are aligned, which those of large messages are. */
+/** Without a copy where the bytes are aligned, as in large messages. */
 const toArray = (frame: Uint8Array, dtype: "float32" | "float64" | "int64"): HostArray => {
   const aligned = frame.byteOffset % 8 === 0 ? frame : Uint8Array.from(frame);
   const { buffer, byteOffset, byteLength } = aligned;

@@ -11,7 +11,7 @@ export interface TokenBatch {
   readonly ids: readonly (readonly number[])[];
   /** 1 for a token, 0 for padding. */
   readonly mask: readonly (readonly number[])[];
-  /** The position that the model takes each token for; null: it counts them itself. */
+  /** The position ids passed to the model; null: the model counts positions itself. */
   readonly positions: readonly (readonly number[])[] | null;
 }
 
@@ -37,7 +37,7 @@ export class Tokenizer {
     this.#model = model;
   }
 
-  /** The ids of one text; `specialTokens: false` leaves out those that the tokenizer adds by itself. */
+  /** The ids of one text; `specialTokens: false` omits those that the tokenizer adds. */
   async encode(text: string, options: { readonly specialTokens?: boolean } = {}): Promise<number[]> {
     checkArguments("Tokenizer.encode", { text: [text, kinds.text()] });
     checkOptions(ENCODE, options, "Tokenizer.encode");
@@ -54,15 +54,15 @@ export class Tokenizer {
   }
 
   /**
-   * The text of every id. A character of several ids stands at the one that completes it; the others, and bytes that make no
-   * character, are written in hexadecimal digits: `⟨E2 82⟩`, `€`.
+   * The text of every id. A character of several ids appears at the id that completes it; the others, and invalid
+   * bytes, are written in hexadecimal digits: `⟨E2 82⟩`, `€`.
    */
   async pieces(ids: TokenIds): Promise<string[]> {
     const { pieces } = await this.#decode(ids, { skip: false, pieces: true });
     return [...(pieces[0] ?? [])];
   }
 
-  /** What a trace over these prompts runs on. */
+  /** The tokens and mask that a trace over these prompts uses. */
   async batch(prompts: Prompts): Promise<TokenBatch> {
     return await this.#worker.call("tokenizer.batch", { model: this.#model(), prompts: toPrompts(prompts) });
   }

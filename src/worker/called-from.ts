@@ -1,9 +1,9 @@
-/** Frames from where an error came up to the script that asked for it. */
+/** Stack frames from an error's origin up to the script that made the call. */
 const FRAMES = 30;
 
 /**
- * An error that arrived from the worker, with the stack of the function that waits for it instead of the socket's. V8 follows
- * the chain of awaits up to the script, and nothing is recorded before there is an error. Python's own traceback is its cause.
+ * Gives an error from the worker the stack of the awaiting function instead of the socket's. V8 follows the chain of
+ * awaits up to the script, and nothing is recorded before an error occurs. Python's traceback is its cause.
  */
 export const calledFrom = (error: unknown): unknown => {
   if (!(error instanceof Error)) return error;

@@ -2,7 +2,7 @@ import { Packr } from "msgpackr";
 import { ENVELOPE_VERSION } from "../protocol/index.ts";
 import type { RemoteFailure } from "./errors.ts";
 
-/** What a reply envelope can be, once decoded. */
+/** The forms of a decoded reply envelope. */
 export type Incoming =
   | { readonly id: number; readonly ok: unknown }
   | { readonly id: number; readonly error: RemoteFailure }
@@ -15,14 +15,14 @@ export interface Outgoing {
   readonly window?: number | undefined;
 }
 
-// Plain msgpack that Python reads: no records, no extension types, undefined left out.
+// Plain msgpack for Python: no records, no extension types, undefined omitted.
 const packr = new Packr({
   useRecords: false,
   variableMapSize: true,
   int64AsType: "auto",
   skipValues: [undefined],
   moreTypes: false,
-  // msgpackr's declarations lack "auto" and say that the values to skip are strings.
+  // msgpackr's declarations lack "auto" and type the values to skip as strings.
 } as unknown as ConstructorParameters<typeof Packr>[0]);
 
 /** msgpackr writes whole numbers above 2³² as floats; as BigInt they stay whole. */
@@ -41,7 +41,7 @@ const widen = (value: unknown): unknown => {
 export const encode = ({ id, method, params, window }: Outgoing): Uint8Array =>
   packr.pack({ v: ENVELOPE_VERSION, id, method, params: widen(params), window });
 
-/** Decodes a reply's first frame; throws on anything that is no reply of our version. */
+/** Decodes a reply's first frame; throws on anything but a reply of our version. */
 export const decode = (frame: Uint8Array): Incoming => {
   const envelope: unknown = packr.unpack(frame);
   if (envelope === null || typeof envelope !== "object" || !("id" in envelope) || !("v" in envelope)) {

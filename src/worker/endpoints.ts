@@ -9,19 +9,22 @@ import type { Channel } from "./channel.ts";
 /** A Unix socket's path must fit this many bytes. */
 const MAX_SOCKET_PATH = 107;
 
-/** Where the channels of one worker are, and how it learns of that. */
+/** The addresses of one worker's channels, and how the worker receives them. */
 export interface Endpoints {
-  /** What the worker needs to get in, beside the endpoints themselves: never on its command line, which every user can read. */
+  /**
+   * The credentials that the worker needs in addition to the endpoints: never on its command line, which every user can
+   * read.
+   */
   readonly environment: Readonly<Record<string, string>>;
-  /** Binds a channel under a name of its own, and returns where that is. */
+  /** Binds a channel under its own name, and returns its endpoint. */
   bind(channel: Channel, name: string): Promise<string>;
-  /** Removes what the endpoints left on the disk. */
+  /** Removes the endpoints' files from the disk. */
   remove(): void;
 }
 
 /**
  * Fresh endpoints that only this user can reach. `kind` is `ipc`, sockets in a folder of mode 0700, or `tcp` or
- * `tcp://ADDRESS`, encrypted by CURVE with a key made for this worker: who lacks it gets no answer.
+ * `tcp://ADDRESS`, encrypted by CURVE with a key created for this worker: clients without it get no answer.
  */
 export const newEndpoints = (kind = "ipc"): Endpoints => {
   if (kind === "ipc") return ipcEndpoints();
@@ -63,7 +66,7 @@ const socketFolder = (): string => {
 };
 
 const tcpEndpoints = (address: string): Endpoints => {
-  // To greet a CURVE server one has to know its public key, and only the worker is told.
+  // A client of a CURVE server must know its public key, and only the worker receives it.
   const { publicKey, secretKey } = curveKeyPair();
   return {
     environment: { DICTLEARN_SERVER_KEY: publicKey },

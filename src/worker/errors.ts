@@ -11,7 +11,7 @@ export interface RemoteFailure {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** What the worker's Python said, as the `cause` of the error that the caller sees. Its `stack` is the traceback. */
+/** The worker's Python exception, as the `cause` of the error that the caller sees. Its `stack` is the traceback. */
 class RemoteTraceback extends Error {
   override readonly name: string;
   constructor(failure: RemoteFailure) {
@@ -21,7 +21,7 @@ class RemoteTraceback extends Error {
   }
 }
 
-/** An operation failed in the worker. `code` says how, `data` with what. */
+/** An operation failed in the worker. `code` is the kind of failure, `data` its details. */
 export class RemoteError extends DictlearnError {
   override readonly name: string = "RemoteError";
   readonly method: string;
@@ -43,7 +43,7 @@ export class NonFiniteLossError extends RemoteError {
   override readonly name = "NonFiniteLossError";
 }
 
-/** A handle was used after its release, or after its worker's end. */
+/** A handle was used after its release, or after its worker ended. */
 export class StaleHandleError extends DictlearnError {
   override readonly name = "StaleHandleError";
   constructor(message: string, hint?: string) {
@@ -51,7 +51,7 @@ export class StaleHandleError extends DictlearnError {
   }
 }
 
-/** The two sides do not speak the same protocol. */
+/** The two processes use different protocol versions. */
 export class ProtocolMismatchError extends DictlearnError {
   override readonly name = "ProtocolMismatchError";
   constructor(message: string, options: { readonly cause?: unknown } = {}) {
@@ -59,13 +59,13 @@ export class ProtocolMismatchError extends DictlearnError {
   }
 }
 
-/** How program and worker become of one version again: in a checkout the program is built, and a pull does not do it. */
+/** How to bring program and worker to the same version: a checkout must be built again after a pull. */
 export const ofOneVersion = (checkout: boolean): string =>
   checkout
     ? "Run `npm run build`: the program is older or newer than the worker beside it, as after a pull."
     : "Reinstall dictlearn, so that its worker and its program are of one version.";
 
-/** The package is published without what builds it. */
+/** The published package lacks the build scripts. */
 const isCheckout = (): boolean => existsSync(new URL("../../tsconfig.build.json", import.meta.url));
 
 /** The worker could not be started. */
@@ -77,17 +77,17 @@ export class WorkerStartError extends EnvironmentError {
 
 const OUT_OF_MEMORY = "The system may have run out of memory:";
 const LOWER_BATCH = "lower buffer.out_batch_size or dictionary_size";
-/** What takes the memory, by what was called. */
+/** What uses the memory, by method. */
 const ADVICE: readonly [method: RegExp, advice: string][] = [
   [/^(trace|tokenizer)\.|^model\.generate/, "lower the number of prompts, or their lengths"],
   [/^model\./, "set model_dtype: bfloat16, or name a smaller model"],
   [/^(train|trainee|dictionary|source|state)\./, LOWER_BATCH],
 ];
-/** Of what reads text and runs the model. */
+/** For methods that read text and run the model. */
 const OTHERWISE = "lower buffer.n_ctxs or buffer.out_batch_size, and split documents of 100 MB and more";
-/** What allocators of Rust, C++, Python and the system say when they have no more. */
+/** Out-of-memory messages of the allocators of Rust, C++, Python and the system. */
 const NO_MEMORY = /memory allocation of \d+ bytes failed|bad_alloc|MemoryError|cannot allocate memory|out of memory/i;
-/** Lines that explain nothing: backtraces, and how to get longer ones. */
+/** Lines that explain nothing: backtraces, and instructions to get longer ones. */
 const NOISE = /^\s*(note: |stack backtrace:|\d+: |at )/;
 const HUNG = "If it only was slow, raise worker_timeout.";
 
@@ -97,7 +97,7 @@ export interface WorkerEnd {
   readonly signal: string | null;
   readonly stderr: readonly string[];
   readonly method: string | undefined;
-  /** Milliseconds without a sign of life, after which it was killed. */
+  /** Milliseconds without a heartbeat, after which it was killed. */
   readonly hungFor?: number | undefined;
 }
 
@@ -125,7 +125,7 @@ export class WorkerDiedError extends DictlearnError {
 const advice = (method = ""): string =>
   `${OUT_OF_MEMORY} ${ADVICE.find(([called]) => called.test(method))?.[1] ?? OTHERWISE}.`;
 
-/** Every failure that comes over the wire becomes a typed error here, and nowhere else. */
+/** Every failure from the wire becomes a typed error here, and nowhere else. */
 export const fromRemote = (failure: RemoteFailure, method: string): DictlearnError => {
   switch (failure.code) {
     case "cancelled":

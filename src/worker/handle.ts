@@ -2,7 +2,9 @@ import type { HandleRef } from "../protocol/index.ts";
 import { StaleHandleError } from "./errors.ts";
 import type { Worker } from "./worker.ts";
 
-/** An object in the worker that this side owns: use `ref` in calls, and release it explicitly or with `await using`. */
+/**
+ * An object in the worker that this process owns: use `ref` in calls, and release it explicitly or with `await using`.
+ */
 export class Handle implements AsyncDisposable {
   readonly worker: Worker;
   readonly #ref: HandleRef;
@@ -28,7 +30,7 @@ export class Handle implements AsyncDisposable {
     try {
       await this.worker.release(this.#ref);
     } catch (error) {
-      // A worker that is gone has released everything, and why it is gone is for others to say.
+      // A lost worker has released everything, and the reason for its loss is reported elsewhere.
       if (this.worker.alive) throw error;
     }
   }

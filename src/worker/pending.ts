@@ -2,7 +2,7 @@ import type { Progress } from "../protocol/index.ts";
 import { decode } from "./codec.ts";
 import { fromRemote } from "./errors.ts";
 
-/** What came back: the result, and raw frames if the method sends any. */
+/** A reply: the result, and raw frames if the method sends any. */
 export interface Reply<T> {
   readonly result: T;
   readonly frames: readonly Uint8Array[];
@@ -15,13 +15,13 @@ interface PendingCall {
   readonly onProgress: ((progress: Progress) => void) | undefined;
 }
 
-/** The calls that wait for an answer, by number. */
+/** The pending calls, by number. */
 export class PendingCalls {
   readonly #calls = new Map<number, PendingCall>();
   #nextId = 1;
   #closedBy: Error | undefined;
 
-  /** The oldest unanswered method: what the worker is busy with. */
+  /** The oldest unanswered method: the worker is busy with it. */
   get oldest(): string | undefined {
     return this.#calls.values().next().value?.method;
   }
@@ -39,7 +39,7 @@ export class PendingCalls {
     return { id, reply };
   }
 
-  /** Settles the call that a message answers; an answer nobody waits for is ignored. */
+  /** Settles the call that a message answers; ignores an answer without a pending call. */
   receive(frames: readonly Buffer[]): void {
     const [head, ...rest] = frames;
     if (head === undefined) return;
@@ -55,7 +55,7 @@ export class PendingCalls {
     else call.resolve({ result: message.ok, frames: rest });
   }
 
-  /** Rejects everything that waits, and everything that will be opened, with one error. */
+  /** Rejects all pending and future calls with one error. */
   close(error: Error): void {
     this.#closedBy ??= error;
     for (const call of this.#calls.values()) call.reject(error);

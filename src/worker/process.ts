@@ -5,12 +5,12 @@ import { createInterface } from "node:readline";
 import { pythonVariables } from "../environment/index.ts";
 import { WorkerStartError } from "./errors.ts";
 
-/** Some 0.4 ms: longer than from one parallel part of a step to the next, shorter than what a scheduler gives others. */
+/** Some 0.4 ms: longer than the gap between two parallel parts of a step, shorter than a scheduler's time slice. */
 const SPINS = "12000";
 
 /**
- * How torch's threads (GNU OpenMP) wait for each other, unless the user's environment says it: they check in a circle,
- * then sleep. By default they do so for milliseconds, on a core that those they wait for may need. See docs/log.md.
+ * How torch's threads (GNU OpenMP) wait for each other, unless the user's environment sets it: they spin, then sleep.
+ * By default they spin for milliseconds, on a core that the threads they wait for may need. See docs/log.md.
  */
 export const waiting = (inherited: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   inherited.OMP_WAIT_POLICY === undefined ? { GOMP_SPINCOUNT: SPINS, ...inherited } : inherited;
@@ -25,7 +25,10 @@ export interface ProcessEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** The Python process: in a session of its own, its standard error kept for error messages. Node does not stay up for it. */
+/**
+ * The Python process: in its own session, with its standard error kept for error messages. It does not keep Node
+ * running.
+ */
 export class WorkerProcess {
   readonly #child: ChildProcess;
   readonly #stderr: string[] = [];
@@ -34,12 +37,12 @@ export class WorkerProcess {
 
   constructor(
     python: string,
-    /** How it finds its channels. */
+    /** How it receives the addresses of its channels. */
     endpoints: Readonly<Record<string, string>>,
     options: { managed?: boolean; command?: readonly string[]; environment?: NodeJS.ProcessEnv } = {},
   ) {
     this.#child = spawn(python, [...(options.command ?? ["-m", "dictlearn_worker"])], {
-      // Its own session: Ctrl-C in the terminal is ours to handle.
+      // Its own session: Ctrl-C in the terminal is handled by this process.
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
       env: {
@@ -82,13 +85,13 @@ export class WorkerProcess {
     });
   }
 
-  /** From now on Node stays up until the process is gone. */
+  /** From now on Node keeps running until the process is gone. */
   kill(signal: NodeJS.Signals): void {
     this.#child.ref();
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill(signal);
   }
 
-  /** After a request to shut down: waits, then insists, then kills. */
+  /** After a request to shut down: waits, then sends SIGTERM, then kills. */
   async stop(): Promise<ProcessEnd> {
     const term = setTimeout(() => this.kill("SIGTERM"), TERM_AFTER_MS);
     const kill = setTimeout(() => this.kill("SIGKILL"), TERM_AFTER_MS + KILL_AFTER_MS);

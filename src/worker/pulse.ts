@@ -1,15 +1,15 @@
-/** Looks per timeout. A machine that slept wakes up between two of them, and then all is well again. */
+/** Checks per timeout. A machine that slept wakes up between two of them, and the next check succeeds again. */
 const LOOKS = 4;
 
 export interface PulseOptions {
-  /** Whether an answer is being waited for. */
+  /** Whether a call is pending. */
   readonly busy: () => boolean;
-  /** Settles when the worker gives a sign of life. */
+  /** Settles when the worker gives a heartbeat. */
   readonly ping: () => Promise<unknown>;
   readonly onLost: () => void;
 }
 
-/** Feels whether a busy worker lives, and says so when no sign of life came for `timeout` milliseconds. */
+/** Detects whether a busy worker is alive, and reports when no heartbeat came for `timeout` milliseconds. */
 export class Pulse {
   readonly #timeout: number;
   readonly #options: PulseOptions;
@@ -25,7 +25,7 @@ export class Pulse {
     this.#timer.unref();
   }
 
-  /** The timeout in milliseconds, once it has passed without a sign of life. */
+  /** The timeout in milliseconds, once it has passed without a heartbeat. */
   get lostAfter(): number | undefined {
     return this.#lost ? this.#timeout : undefined;
   }

@@ -1,6 +1,6 @@
 import type { HandleRef } from "../protocol/index.ts";
 
-/** Gathers the handles that are released at one moment, so that they travel in one message. */
+/** Collects the handles that are released at the same time, to send them in one message. */
 export class Releases {
   readonly #send: (handles: HandleRef[]) => Promise<unknown>;
   #handles: HandleRef[] = [];
@@ -10,7 +10,7 @@ export class Releases {
     this.#send = send;
   }
 
-  /** Rejects when one of the handles that travelled together could not be released; the others are. */
+  /** Rejects when one of the handles in the message could not be released; the others are released. */
   async add(handle: HandleRef): Promise<void> {
     this.#handles.push(handle);
     this.#sent ??= Promise.resolve().then(async () => {

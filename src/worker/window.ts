@@ -5,9 +5,9 @@ import type { Worker } from "./worker.ts";
 type DataName = Exclude<MethodName, "ping" | "cancel" | "shutdown">;
 
 /**
- * A pipeline of calls: up to `depth` are in flight, so the worker never waits for us, and the first failure stops
- * everything behind it on both sides. Call `drain` before relying on anything that was pushed; with `await using`, nothing is
- * in flight after the block, whatever failed in it.
+ * A pipeline of calls: up to `depth` are in flight, so the worker never waits for us, and the first failure stops all
+ * later calls in both processes. Call `drain` before relying on pushed calls; with `await using`, nothing is in flight
+ * after the block, even if it failed.
  */
 export class CallWindow implements AsyncDisposable {
   readonly #worker: Worker;
@@ -38,7 +38,7 @@ export class CallWindow implements AsyncDisposable {
     this.#inFlight.add(tracked);
   }
 
-  /** Waits until everything that was pushed is done. Throws the first failure. */
+  /** Waits until all pushed calls are done. Throws the first failure. */
   async drain(): Promise<void> {
     await Promise.all(this.#inFlight);
     this.#throwIfFailed();

@@ -17,16 +17,16 @@ import { Releases } from "./releases.ts";
 export interface WorkerOptions {
   /** The interpreter that runs the worker. */
   readonly python: string;
-  /** Whether dictlearn made its environment, which then runs without the shell's variables for other Pythons. */
+  /** Whether dictlearn created its environment, which then runs without the shell's variables for other Pythons. */
   readonly managed?: boolean;
   /** Arguments of the interpreter instead of `-m dictlearn_worker`; for tests with fake workers. */
   readonly command?: readonly string[];
   readonly environment?: NodeJS.ProcessEnv;
-  /** `ipc`, `tcp` or `tcp://ADDRESS`; DICTLEARN_ENDPOINT, if not given. */
+  /** `ipc`, `tcp` or `tcp://ADDRESS`; defaults to DICTLEARN_ENDPOINT. */
   readonly endpoint?: string | undefined;
-  /** How long the worker may take to import torch and say hello, in milliseconds. */
+  /** Time limit for the worker to import torch and say hello, in milliseconds. */
   readonly startTimeout?: number;
-  /** How long it may give no sign of life while it has something to do, in milliseconds; without it, for ever. */
+  /** Time limit without a heartbeat while it is busy, in milliseconds; without it, no limit. */
   readonly hangTimeout?: number;
 }
 
@@ -38,16 +38,16 @@ const OPTIONS = optionsOf<WorkerOptions & Pick<PythonEnvironment, "managed">>(
     endpoint: kinds.name(),
     startTimeout: kinds.aboveZero(),
     hangTimeout: kinds.aboveZero(),
-    // `Worker.start(await ensureEnvironment())` has it.
+    // `Worker.start(await ensureEnvironment())` passes it.
     managed: kinds.flag(),
   },
   ["python"],
 );
 
 export interface CallOptions {
-  /** Raw buffers that travel behind the envelope. */
+  /** Raw buffers that follow the envelope. */
   readonly frames?: readonly Uint8Array[];
-  /** Calls of one window fail together: none runs behind one that failed. */
+  /** Calls of one window fail together: none runs after one that failed. */
   readonly window?: number;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
@@ -59,7 +59,7 @@ type DataName = Exclude<MethodName, ControlName>;
 const START_TIMEOUT_MS = 120_000;
 let generations = 0;
 
-/** What to do when an interpreter does not become a worker. Only an environment of ours can be made again. */
+/** The hint when an interpreter does not start as a worker. Only a managed environment can be recreated. */
 const startHint = ({ python, managed }: WorkerOptions): string => {
   if (managed) return "Run `dictlearn doctor` to see what is wrong, or `dictlearn setup --repair` to make it again.";
   const variables = ignoredVariables();
@@ -69,8 +69,8 @@ const startHint = ({ python, managed }: WorkerOptions): string => {
 
 /**
  * One Python worker process and the two channels to it. Calls run in order, one at a time, on the thread that owns
- * torch; `ping` and cancellation reach the process at any time. Closing stops the process in stages; a worker that is left
- * open, with no call to answer, does not keep Node up, and ends with it.
+ * torch; `ping` and cancellation reach the process at any time. Closing stops the process in stages; an open worker
+ * without pending calls does not keep Node running, and ends with it.
  */
 export class Worker implements AsyncDisposable {
   readonly #process: WorkerProcess;
@@ -95,7 +95,7 @@ export class Worker implements AsyncDisposable {
     this.#process.kill("SIGKILL");
     this.#endpoints.remove();
   };
-  /** Counts the worker processes of this Node process; handles carry it. */
+  /** Number of the worker process in this Node process; handles carry it. */
   readonly generation = ++generations;
 
   private constructor(channels: { data: Channel; control: Channel }, endpoints: Endpoints, running: WorkerProcess) {
@@ -129,7 +129,7 @@ export class Worker implements AsyncDisposable {
     }
   }
 
-  /** What the worker said of itself: versions, devices, interpreter. */
+  /** The worker's description of itself: versions, devices, interpreter. */
   get info(): Result<"hello"> {
     if (this.#hello === undefined) throw new WorkerStartError("The worker has not said hello yet.");
     return this.#hello;
@@ -144,7 +144,7 @@ export class Worker implements AsyncDisposable {
     return this.#alive;
   }
 
-  /** Calls that have not been answered yet. */
+  /** Pending calls. */
   get inFlight(): number {
     return this.#calls.size;
   }
@@ -181,24 +181,24 @@ export class Worker implements AsyncDisposable {
     }
   }
 
-  /** Frees one object, together with all that are released at the same moment. */
+  /** Frees one object, together with all others released at the same time. */
   async release(handle: HandleRef): Promise<void> {
     await this.#releases.add(handle);
   }
 
-  /** One more channel to the process, for `bridge.open`; it is closed with the worker. */
+  /** Opens another channel to the process, for `bridge.open`; it is closed with the worker. */
   async openChannel(name: string): Promise<{ channel: Channel; endpoint: string }> {
     const channel = new Channel();
     this.#further.push(channel);
     return { channel, endpoint: await this.#endpoints.bind(channel, `${name}${this.#further.length}`) };
   }
 
-  /** Answered by the control thread even while torch is busy: the method that runs, or null. */
+  /** The running method, or null; the control thread answers even while torch is busy. */
   async ping(): Promise<Result<"ping">> {
     return await this.#controlCall("ping", {});
   }
 
-  /** Stops the process: asks it, then insists, then kills. Pending calls reject with `CancelledError`. */
+  /** Stops the process: requests it, then sends SIGTERM, then kills. Pending calls reject with `CancelledError`. */
   async close(): Promise<void> {
     this.#closing ??= this.#stop();
     await this.#closing;
@@ -265,7 +265,7 @@ export class Worker implements AsyncDisposable {
     }
   }
 
-  /** Ends the process when its control thread does not answer while calls are pending. */
+  /** Ends the process if its control thread does not answer while calls are pending. */
   #watch(timeout: number): void {
     this.#pulse = new Pulse(timeout, {
       busy: () => this.#calls.size > 0,

@@ -10,8 +10,8 @@ export interface HasRef {
 export const nameOf = ({ id, generation }: HandleRef): string => `handle:${id}:${generation}`;
 
 /**
- * A value as pythonia sends it: handles by their names, typed arrays as lists, everything else as it is. A number that is
- * not finite has no form in JSON and would arrive as None, so it is a `ConfigError`.
+ * A value as pythonia sends it: handles by their names, typed arrays as lists, everything else unchanged. JSON cannot
+ * hold a non-finite number, which would arrive as None, so it is a `ConfigError`.
  */
 export const toPython = (value: unknown): unknown => {
   if (typeof value === "number" && !Number.isFinite(value)) {

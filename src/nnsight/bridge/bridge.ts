@@ -11,9 +11,12 @@ import { Transport } from "./transport.ts";
 export interface BridgeOptions {
   /** A worker to join; without one, a worker is started, and closed with the bridge. */
   readonly worker?: Worker;
-  /** The interpreter of a worker that is started here; without one, the managed environment's. */
+  /** The interpreter for a worker that is started here; without one, the managed environment's. */
   readonly python?: string;
-  /** Takes what Python prints while the bridge is at work, warnings included; to this process's own output unless given. */
+  /**
+   * Receives Python's output while the bridge is active, warnings included; by default it goes to this process's
+   * output.
+   */
   readonly onOutput?: (text: string, stream: "stdout" | "stderr") => void;
 }
 
@@ -26,9 +29,10 @@ const OPTIONS = optionsOf<BridgeOptions>({
 const print = (text: string, stream: "stdout" | "stderr"): void => void process[stream].write(text);
 
 /**
- * A live object of Python's, as pythonia shows it: `await proxy.attribute`, `await proxy.method(1, 2)`,
- * `await proxy.method$(1, { keyword: 2 })`, `await proxy[0]`. Numbers, text, booleans and None arrive as themselves;
- * `bridge.value` brings lists and dicts over; `bridge.text` gives the repr. To TypeScript it is as unknown as what JSON.parse gives.
+ * A live Python object, as pythonia exposes it: `await proxy.attribute`, `await proxy.method(1, 2)`, `await
+ * proxy.method$(1, { keyword: 2 })`, `await proxy[0]`. Numbers, text, booleans and None arrive as themselves;
+ * `bridge.value` converts lists and dicts; `bridge.text` returns the repr. To TypeScript it is as untyped as the result
+ * of JSON.parse.
  */
 export type PythonProxy = ReturnType<typeof JSON.parse>;
 
@@ -38,18 +42,18 @@ export type PythonValue = null | boolean | number | string | PythonValue[] | { [
 const ROOT = 0;
 
 /**
- * The open door to a worker: its live Python objects in Node, and Python text that runs in it, beside everything else
- * that the worker does, on the same thread and with the same objects.
+ * A bridge to a worker: its live Python objects in Node, and Python code that runs in it, alongside its other work, on
+ * the same thread and with the same objects.
  *
- * The proxies are pythonia's (https://github.com/extremeheat/JSPyBridge). Its messages travel over a socket of the
- * worker instead of a process that pythonia starts, so that the worker's death is seen at once.
+ * The proxies are pythonia's (https://github.com/extremeheat/JSPyBridge). Its messages use a socket of the worker
+ * instead of a process that pythonia starts, so that the worker's death is detected at once.
  */
 export class Bridge implements AsyncDisposable {
   readonly worker: Worker;
   readonly #pythonia: PythoniaBridge;
   readonly #transport: Transport;
   readonly #ownsWorker: boolean;
-  /** Values that were put into snippets. */
+  /** Values interpolated into snippets. */
   #values = 0;
 
   private constructor(worker: Worker, parts: { pythonia: PythoniaBridge; transport: Transport; ownsWorker: boolean }) {
@@ -68,7 +72,7 @@ export class Bridge implements AsyncDisposable {
       const { Bridge: Pythonia, folder } = loadPythonia();
       const { channel, endpoint } = await worker.openChannel("bridge");
       const transport = new Transport((text) => void channel.send([Buffer.from(text)]).catch(() => undefined));
-      // In a task of its own: what the script's function throws is the script's.
+      // In a separate task: an exception from the script's function belongs to the script.
       transport.register("output", ({ text = "", name = "stdout" }) => queueMicrotask(() => onOutput(text, name)));
       channel.listen((frames) => transport.receive(String(frames[0]))).catch((error: Error) => transport.close(error));
       void worker.ended.then((error) => transport.close(error));
@@ -88,12 +92,12 @@ export class Bridge implements AsyncDisposable {
   }
 
   /**
-   * Runs Python text, statements or an expression, and returns the value of its last expression:
-   * `` await bridge.py`max(${[1, 2]})` ``. What has no value in JavaScript comes back as a handle, which the caller
-   * releases. `${values}` may be numbers, text, arrays, objects, functions, handles, models, dictionaries, proxies.
+   * Runs Python code, statements or an expression, and returns the value of its last expression: `` await
+   * bridge.py`max(${[1, 2]})` ``. A result without a JavaScript equivalent becomes a handle, which the caller releases.
+   * `${values}` may be numbers, text, arrays, objects, functions, handles, models, dictionaries, proxies.
    *
-   * The snippets of a bridge share a namespace: what one imports, assigns or defines, the next ones see. Another bridge has
-   * another, also on the same worker. It is emptied when the bridge is closed.
+   * The snippets of a bridge share a namespace: later snippets see the imports, variables and functions of earlier
+   * ones. Each bridge has its own, even on the same worker. Closing the bridge clears it.
    *
    * @throws {RemoteError} `python_error` with Python's traceback as its cause, `non_finite_result`, `no_value`.
    */
@@ -122,17 +126,17 @@ export class Bridge implements AsyncDisposable {
     return this.#pythonia.makePyObject(nameOf(handle.ref));
   }
 
-  /** The way back: a handle of the object that a proxy shows; one of a tensor is an operand in traces. The caller releases it. */
+  /** The reverse: a handle of a proxy's object; a tensor's handle is an operand in traces. The caller releases it. */
   async handle(proxy: PythonProxy): Promise<Handle> {
     const answer = await this.#pythonia.call(ROOT, ["keep"], [proxy], undefined, false);
     return this.#fromPython(answer as string) as Handle;
   }
 
   /**
-   * The tensor that a handle or a proxy stands for, as a trace saves one: with its shape, its numbers on demand, and as an
-   * operand in traces, which take its handle too. It has its own handle, which the caller releases.
+   * The tensor that a handle or a proxy stands for, in the form that a trace saves: with its shape, its numbers on
+   * demand, and usable as an operand in traces, as its handle is. It has its own handle, which the caller releases.
    *
-   * @throws {RemoteError} `wrong_kind` for what is no tensor.
+   * @throws {RemoteError} `wrong_kind` for anything but a tensor.
    */
   async tensor(of: object): Promise<SavedTensor> {
     await using made = hasRef(of) ? undefined : await this.handle(of as PythonProxy);
@@ -143,19 +147,19 @@ export class Bridge implements AsyncDisposable {
     return new SavedTensor(this.worker, saved[0] as (typeof saved)[number]);
   }
 
-  /** What a proxy shows, as JavaScript's own numbers, text, arrays and objects; a value that is one already, as it is. */
+  /** A proxy's value as JavaScript numbers, text, arrays and objects; returns plain values unchanged. */
   async value(proxy: PythonProxy): Promise<PythonValue> {
     if (typeof proxy !== "function") return proxy as PythonValue;
     const answer = await this.#pythonia.call(ROOT, ["value"], [proxy], undefined, false);
     return JSON.parse(answer as string) as PythonValue;
   }
 
-  /** Python's repr() of what a proxy shows. */
+  /** Python's repr() of a proxy's object. */
   async text(proxy: PythonProxy): Promise<string> {
     return (await this.#pythonia.call(ROOT, ["repr"], [proxy], undefined, false)) as string;
   }
 
-  /** Closes the door, and the worker if it was started for it. Proxies cannot be used any more. */
+  /** Closes the bridge, and the worker if it was started for it. Proxies cannot be used any more. */
   async close(): Promise<void> {
     if (!this.#ownsWorker && this.worker.alive) {
       await this.#pythonia.call(ROOT, ["forget"], [], undefined, false).catch(() => undefined);
@@ -176,13 +180,16 @@ export class Bridge implements AsyncDisposable {
 }
 
 /**
- * Opens the door to a worker of its own, or to one that runs already. Nothing of pythonia is loaded before.
+ * Opens a bridge to a new worker, or to one that is already running. Loads pythonia only now.
  *
  * @throws {WorkerStartError} when the worker does not start.
  */
 export const openBridge = async (options: BridgeOptions = {}): Promise<Bridge> => await Bridge.open(options);
 
-/** pythonia's bridge, whose requests fail with our errors, at once when Python is gone, and whose arguments fit Python. */
+/**
+ * pythonia's bridge, whose requests fail with dictlearn's errors, at once when Python is gone, and whose arguments are
+ * valid in Python.
+ */
 const guarded = (Pythonia: new (connection: Connection) => PythoniaBridge, transport: Transport): PythoniaBridge => {
   class Guarded extends Pythonia {
     override async get(...args: Parameters<PythoniaBridge["get"]>): Promise<unknown> {
@@ -204,7 +211,7 @@ const guarded = (Pythonia: new (connection: Connection) => PythoniaBridge, trans
     }
   }
   const bridge = new Guarded(transport);
-  // It only tells Python what was collected, which is no reason to stay.
+  // It only tells Python which objects were collected, which need not keep Node running.
   bridge.loop.unref();
   return bridge;
 };

@@ -1,20 +1,23 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
-/** A message of pythonia's protocol. `r` numbers a request and its answer, `c` names a part that takes requests of Python's. */
+/**
+ * A message of pythonia's protocol. `r` numbers a request and its answer, `c` names a part that handles requests from
+ * Python.
+ */
 export interface BridgeMessage {
   readonly r?: number;
   readonly c?: string;
   readonly key?: string;
   readonly sig?: string;
-  /** Of what Python printed: where to, and what. */
+  /** Python's output: the stream and the text. */
   readonly name?: "stdout" | "stderr";
   readonly text?: string;
 }
 
 type Receiver = (message: BridgeMessage) => unknown;
 
-/** What pythonia wants of the connection to its Python half. */
+/** The interface that pythonia expects of the connection to its Python half. */
 export interface Connection {
   register(id: number | string, receive: Receiver): void;
   write(message: { readonly r: number }, receive?: Receiver): void;
@@ -23,7 +26,7 @@ export interface Connection {
 
 type Path = readonly (string | number)[];
 
-/** The JavaScript half of pythonia: proxies of Python's objects, and Python's use of JavaScript's. */
+/** The JavaScript half of pythonia: proxies of Python objects, and Python's access to JavaScript objects. */
 export interface PythoniaBridge {
   readonly loop: NodeJS.Timeout;
   end(): void;
@@ -49,8 +52,9 @@ export interface Pythonia {
 }
 
 /**
- * Loads the two halves of pythonia without its entry point, which would start a Python of its own that dies unseen. Its
- * time limit is switched off, since it would keep Node alive for 100 s: whether Python lives is known better here.
+ * Loads the two halves of pythonia without its entry point, which would start another Python whose death goes
+ * undetected. Its time limit is disabled, since it would keep Node running for 100 s: this process detects more
+ * reliably whether Python is alive.
  */
 export const loadPythonia = (): Pythonia => {
   const require = createRequire(import.meta.url);

@@ -4,7 +4,7 @@ import type { BridgeMessage, Connection } from "./pythonia.ts";
 
 type Receiver = (message: BridgeMessage) => unknown;
 
-/** Carries pythonia's messages, and knows which request failed with what. */
+/** Carries pythonia's messages, and matches failures to requests. */
 export class Transport implements Connection {
   readonly #send: (text: string) => void;
   readonly #receivers = new Map<number | string, Receiver>();
@@ -47,7 +47,7 @@ export class Transport implements Connection {
     this.#send(text);
   }
 
-  /** One message of Python's: an answer, a failure, or a request to JavaScript. */
+  /** One message from Python: an answer, a failure, or a request to JavaScript. */
   receive(text: string): void {
     const message = JSON.parse(text) as BridgeMessage;
     if (message.c !== undefined) {
@@ -58,7 +58,7 @@ export class Transport implements Connection {
     }
   }
 
-  /** Rejects everything that waits, and everything to come. */
+  /** Rejects all pending and future requests. */
   close(error: Error): void {
     this.#closedBy ??= error;
     for (const reject of this.#failed.values()) reject(error);

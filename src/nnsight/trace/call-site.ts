@@ -1,19 +1,19 @@
 import { fileURLToPath } from "node:url";
 
-/** The folder whose frames are ours and not the script's; the same from `src/` and from `dist/`. */
+/** The folder whose frames belong to dictlearn and not to the script; the same from `src/` and from `dist/`. */
 const OWN = fileURLToPath(new URL("../", import.meta.url));
 const FRAMES = 20;
-/** Below `recording`, the stack has functions that wait, and none that recorded. */
+/** Below `recording`, the stack has awaiting functions, none that recorded. */
 const BOTTOM = /^\s*at recording /;
-/** `at name (file:///a/b.ts:3:14)`, or without name and brackets. */
+/** `at name (file:///a/b.ts:3:14)`, or without name and parentheses. */
 const FRAME = /^\s*at (?:.*\()?(?:file:\/\/)?(\/.*?|[A-Za-z]:.*?):(\d+):(\d+)\)?$/;
 
-/** A line of the user's script. It is put into words only when somebody asks, since most never do. */
+/** A line of the user's script. It is formatted only on request, since most are never read. */
 export class CallSite {
   readonly #trace: { readonly stack?: string } = {};
   readonly #outer: CallSite | undefined;
 
-  /** The line that called into this library; where it is the library itself that calls back later, that of `outer`. */
+  /** The line that called into this library; if the library itself calls back later, the line of `outer`. */
   constructor(outer?: CallSite) {
     this.#outer = outer;
     const limit = Error.stackTraceLimit;
@@ -22,7 +22,7 @@ export class CallSite {
     Error.stackTraceLimit = limit;
   }
 
-  /** `/home/me/script.ts:12:9`; Node has applied source maps where it knows of them. */
+  /** `/home/me/script.ts:12:9`; Node has applied source maps that it knows. */
   toString(): string {
     for (const line of this.#trace.stack?.split("\n") ?? []) {
       if (BOTTOM.test(line)) break;

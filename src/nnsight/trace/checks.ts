@@ -4,7 +4,10 @@ import type { Recorder } from "./recorder.ts";
 import { type Index, ShapeMistake } from "./shape.ts";
 import type { ReduceOptions, TraceDictionary } from "./value-parts.ts";
 
-/** The arguments of a trace's method by name, each with its kind. A wrong one is a `TraceError` with the script's line. */
+/**
+ * The arguments of a trace's method by name, each with its kind. An invalid one is a `TraceError` with the script's
+ * line.
+ */
 export const requireArguments = (
   recorder: Recorder,
   name: string,
@@ -22,7 +25,7 @@ export const requireOptions = (recorder: Recorder, name: string, schema: z.ZodOb
   throw recorder.error(name, "trace_misuse", message, mistake.hint);
 };
 
-/** Options of reductions: checked at each, so without a schema where there are none. */
+/** Options of reductions: checked at every call, so the schema is skipped when there are none. */
 export const requireReduceOptions = (recorder: Recorder, name: string, options: ReduceOptions): void => {
   if (Object.keys(options ?? {}).length > 0 || options === null || typeof options !== "object") {
     requireOptions(recorder, name, REDUCE, options);
@@ -30,7 +33,7 @@ export const requireReduceOptions = (recorder: Recorder, name: string, options: 
 };
 const REDUCE = optionsOf<ReduceOptions>({ keep: kinds.flag() });
 
-/** Throws a `ShapeMistake` for what selects nothing, or not what its author meant. */
+/** Throws a `ShapeMistake` for a selection that is empty, or not what its author meant. */
 export const requireIndex = (index: Index): void => {
   const given: unknown = index;
   if (Number.isSafeInteger(given)) return;
@@ -62,7 +65,7 @@ export const requireIndex = (index: Index): void => {
 const noIndex = (given: unknown): ShapeMistake =>
   new ShapeMistake(`${shown(given)} is no index: give a whole number, a list of them, or a range { from, to }`);
 
-/** Throws a `TraceError` for what is no dictionary. */
+/** Throws a `TraceError` for an invalid dictionary. */
 export const requireDictionary = (recorder: Recorder, name: string, dictionary: TraceDictionary): void => {
   const given: unknown = dictionary;
   if (typeof given === "object" && given !== null && "ref" in given && "worker" in given && "shape" in given) return;
@@ -71,7 +74,7 @@ export const requireDictionary = (recorder: Recorder, name: string, dictionary: 
   });
 };
 
-/** Throws a `ShapeMistake` for numbers of features that the dictionary does not have. */
+/** Throws a `ShapeMistake` for feature numbers that the dictionary does not have. */
 export const requireFeatures = (features: number | readonly number[], size: number): void => {
   const list: readonly unknown[] = Array.isArray(features) ? features : [features];
   const wrong = list.find((each) => !Number.isSafeInteger(each) || (each as number) < 0 || (each as number) >= size);

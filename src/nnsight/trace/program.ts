@@ -5,24 +5,27 @@ import { savesIn } from "./saves.ts";
 import { type Recorded, type Schedule, schedule } from "./schedule.ts";
 import { TraceError } from "./trace-error.ts";
 
-/** A callback that was recorded: `returned` is what it returned, `site` the line that asked for the trace. */
+/** A recorded callback: `returned` is its return value, `site` the line that requested the trace. */
 export interface Recording<T> {
   readonly recorder: Recorder;
   readonly returned: T;
   readonly site: CallSite;
 }
 
-/** What is sent of a recording. */
+/** The part of a recording that is sent. */
 export interface Program extends Schedule {
-  /** Tensors that travel with it. */
+  /** Tensors sent with it. */
   readonly frames: readonly Uint8Array[];
-  /** Which of the script's saves the program's are: it saves in the order of the forward pass, the script counts in its own. */
+  /**
+   * Maps the program's saves to the script's: the program saves in the order of the forward pass, the script counts in
+   * its own order.
+   */
   readonly order: readonly number[];
-  /** A failure of the worker as one that names the line of the operation that it belongs to. */
+  /** Converts a failure of the worker into one that names the line of the failed operation. */
   readonly located: (error: unknown) => unknown;
 }
 
-/** Ends a recording. Of its saves those are kept that the callback returned: the script could not free the others. */
+/** Ends a recording. Keeps only the saves that the callback returned: the script could not free the others. */
 export const programOf = ({ recorder, returned, site }: Recording<unknown>): Program => {
   recorder.close();
   const wanted = savesIn(returned, recorder, site);

@@ -6,26 +6,26 @@ import type { Recorded } from "./schedule.ts";
 import { ShapeMistake } from "./shape.ts";
 import { TraceError } from "./trace-error.ts";
 
-/** How an operation is recorded: the script's method, the values it takes, how many it makes, and when it happens. */
+/** How an operation is recorded: the script's method, the values it takes, how many it creates, and when it happens. */
 interface Recording {
   readonly name: string;
   readonly takes?: readonly number[];
   readonly makes?: number;
-  /** The event of the forward pass at which it happens; without one, as soon as what it takes is there. */
+  /** The event of the forward pass at which it happens; without one, as soon as its operands are available. */
   readonly event?: number;
 }
 
-/** The operations of one trace in the order in which the script's callback asks for them, with the line of each. */
+/** The operations of one trace in the order in which the script's callback records them, each with its line. */
 export class Recorder {
   readonly worker: Worker;
   readonly modules: ReadonlyMap<string, ModuleInfo>;
   readonly operations: Recorded[] = [];
-  /** Raw tensors that travel with the program. */
+  /** Raw tensors sent with the program. */
   readonly frames: Uint8Array[] = [];
   readonly invokes: Params<"trace.run">["invokes"] = [];
-  /** Of every value: when it is there, and who recorded it. */
+  /** For every value: when it is available, and what recorded it. */
   readonly #values: { readonly time: number; readonly site: CallSite }[] = [];
-  /** Where the trace itself was asked for. */
+  /** Where the trace itself was requested. */
   readonly #site: CallSite;
   #closed = false;
 
@@ -36,8 +36,8 @@ export class Recorder {
   }
 
   /**
-   * Records one operation; `build` gets the numbers of the values that it makes, and they are returned. Throws
-   * `trace_order` where it takes a value that the forward pass has only after its own event.
+   * Records one operation; `build` gets the numbers of the values that it creates, and they are returned. Throws
+   * `trace_order` where an operand becomes available only after the operation's event.
    */
   record(recording: Recording, build: (ids: number[]) => TraceOperation): number[] {
     const { name, takes = [], makes = 1, event } = recording;
@@ -67,7 +67,7 @@ export class Recorder {
     return ids;
   }
 
-  /** Runs a check or a computation of shapes; a `ShapeMistake` becomes an error that names the script's line. */
+  /** Runs a check or a shape computation; a `ShapeMistake` becomes an error that names the script's line. */
   check<T>(name: string, compute: () => T): T {
     try {
       return compute();
@@ -82,7 +82,7 @@ export class Recorder {
     return new TraceError(message, { code, operation: name, site: new CallSite(this.#site), hint });
   }
 
-  /** From here on nothing can be recorded. */
+  /** After this, nothing can be recorded. */
   close(): void {
     this.#closed = true;
   }

@@ -4,14 +4,14 @@ import { SavedTensor } from "../saved-tensor.ts";
 import { programOf, type Recording } from "./program.ts";
 import { filled, releaseAll, type Traced, tensorsOf } from "./saves.ts";
 
-/** What a trace gives: the saved tensors; `await using` frees all of them at once. */
+/** The result of a trace: the saved tensors; `await using` frees all of them at once. */
 export type TraceResult<T> = Traced<T> & AsyncDisposable;
 
 export interface TraceOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Runs what a callback recorded, and puts tensors in the place of its marks. */
+/** Runs a callback's recording, and replaces its marks by tensors. */
 export const runTrace = async <T>(
   { worker, ref }: { readonly worker: Worker; readonly ref: HandleRef },
   recording: Recording<T>,

@@ -6,20 +6,20 @@ import type { Recorder } from "./recorder.ts";
 import { TraceError } from "./trace-error.ts";
 import { Saved } from "./value-parts.ts";
 
-/** What a trace's callback may return: saved values, nested in arrays and objects as it likes; or nothing. */
+/** The return value of a trace's callback: saved values, in any nesting of arrays and objects; or nothing. */
 export type Saves = Saved | readonly Saves[] | { readonly [key: string]: Saves };
 
-/** The same with tensors in the place of the marks. */
+/** The same with tensors in place of the marks. */
 export type Traced<T> = 0 extends T & 1 // any, of which the type would be endless
   ? unknown
   : T extends Saved
     ? SavedTensor
     : { [Key in keyof T]: Traced<T[Key]> };
 
-/** The tensors of one run of a program, by the number that their save has in the script. */
+/** The tensors of one run of a program, by the number of their save in the script. */
 export type Tensors = ReadonlyMap<number, SavedTensor>;
 
-/** The numbers of the saves in what a callback returned. Throws `trace_misuse` where it returned anything else. */
+/** The numbers of the saves in a callback's return value. Throws `trace_misuse` if it holds anything else. */
 export const savesIn = (returned: unknown, recorder: Recorder, site: CallSite): ReadonlySet<number> => {
   const found = new Set<number>();
   const collect = (part: unknown): void => {
@@ -49,7 +49,7 @@ export const tensorsOf = (worker: Worker, saved: Result<"trace.run">["saved"], o
   return tensors;
 };
 
-/** What the callback returned, with tensors in the place of its marks. */
+/** The callback's return value, with tensors in place of its marks. */
 export const filled = <T>(returned: T, tensors: Tensors): Traced<T> => fill(returned, tensors) as Traced<T>;
 
 const fill = (returned: unknown, tensors: Tensors): unknown => {

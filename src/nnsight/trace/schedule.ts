@@ -1,12 +1,12 @@
 import type { TraceOperation } from "../../protocol/index.ts";
 import type { CallSite } from "./call-site.ts";
 
-/** One operation as it was recorded. */
+/** One recorded operation. */
 export interface Recorded {
   readonly operation: TraceOperation;
-  /** When the forward pass has what it needs: the event of a read or write, else the latest one of what it takes. */
+  /** When the forward pass has its inputs: the event of a read or write, else the latest event of its operands. */
   readonly time: number;
-  /** The values that it takes, and those that it makes. */
+  /** The values that it takes, and those that it creates. */
   readonly takes: readonly number[];
   readonly makes: readonly number[];
   /** The script's method, for errors. */
@@ -16,16 +16,15 @@ export interface Recorded {
 
 export interface Schedule {
   readonly program: readonly Recorded[];
-  /** Nothing of the forward pass is needed behind the last operation. */
+  /** The forward pass can stop after the last operation. */
   readonly stop: boolean;
   /** Some operation takes a gradient. */
   readonly gradients: boolean;
 }
 
 /**
- * The operations that something comes of, in the order of the forward pass and, where that does not decide, in the order in
- * which they were recorded. `end` is the event of the model's own output. Each operation's time is at least that of what it
- * takes, so nothing is used before it is there.
+ * The operations with an effect, in the order of the forward pass, ties in the order of recording. `end` is the event
+ * of the model's output. Each operation's time is at least that of its operands, so nothing is used before it exists.
  */
 export const schedule = (recorded: readonly Recorded[], end: number): Schedule => {
   const needed = new Set<number>();

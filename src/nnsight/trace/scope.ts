@@ -12,7 +12,7 @@ import { applied, type HeldTensor, type Operand, operandOf, recordValue, Value }
 /** Numbers that a trace takes from the script: nested arrays, or a flat typed array with its shape. */
 export type TensorInput = Nested | { readonly data: HostArray; readonly shape: readonly number[] };
 
-/** What can be done anywhere in a trace. */
+/** Operations available anywhere in a trace. */
 export class TraceTools {
   readonly recorder: Recorder;
 
@@ -35,7 +35,7 @@ export class TraceTools {
     });
   }
 
-  /** A tensor that an earlier trace saved, or that a handle of the bridge stands for, as a value of this trace. */
+  /** A tensor that an earlier trace saved, or a handle of the bridge, as a value of this trace. */
   value(saved: HeldTensor): Value {
     return operandOf(this.recorder, saved, "value");
   }
@@ -50,12 +50,12 @@ export class TraceTools {
     ]);
   }
 
-  /** Joins along a dimension that is there. */
+  /** Concatenates along an existing dimension. */
   cat(values: readonly (Value | HeldTensor)[], dim = 0): Value {
     return this.#join("cat", values, dim);
   }
 
-  /** Joins along a new dimension. */
+  /** Stacks along a new dimension. */
   stack(values: readonly (Value | HeldTensor)[], dim = 0): Value {
     return this.#join("stack", values, dim);
   }
@@ -96,17 +96,20 @@ export class TraceTools {
   }
 }
 
-/** The prompts of one invoke on their way through the model. With a single invoke, this is the whole trace. */
+/** The prompts of one invoke on their way through the model. With a single invoke, this is the full trace. */
 export class TraceInvoke extends TraceTools {
   readonly #invoke: number;
 
-  /** `invoke` counts the invokes of the trace. */
+  /** `invoke` is the number of the invoke. */
   constructor(recorder: Recorder, invoke: number) {
     super(recorder);
     this.#invoke = invoke;
   }
 
-  /** A module by its path, `layers[1].mlp` or `layers.1.mlp`. An unknown one throws with the nearest ones. */
+  /**
+   * A module by its path, `layers[1].mlp` or `layers.1.mlp`. An unknown path throws an error that names the nearest
+   * ones.
+   */
   at(path: string): TraceModule {
     const { recorder } = this;
     requireArguments(recorder, "at", { path: [path, kinds.text()] });
@@ -136,9 +139,9 @@ export class TraceInvoke extends TraceTools {
   }
 }
 
-/** A trace of several invokes: each has prompts of its own, and all go through the model in one batch. */
+/** A trace of several invokes: each has its own prompts, and all run through the model in one batch. */
 export class TraceInvokes extends TraceTools {
-  /** Adds prompts. A value of one invoke can be used in another, where the forward pass has it already. */
+  /** Adds prompts. A value of one invoke can be used in another, if the forward pass already has it. */
   invoke(prompts: Prompts): TraceInvoke {
     return new TraceInvoke(this.recorder, this.recorder.invokes.push(toPrompts(prompts)) - 1);
   }

@@ -1,22 +1,22 @@
 import { shown } from "../../options/index.ts";
 import type { Dimension } from "../modules.ts";
 
-/** What is known of a value's shape before a trace runs; null: not even the number of dimensions. */
+/** The known part of a value's shape before a trace runs; null: not even the number of dimensions. */
 export type Shape = readonly Dimension[] | null;
 
-/** A dimension by its number (negative: from the end), or by what it counts. */
+/** A dimension by its number (negative: from the end), or by the thing it counts. */
 export type Axis = number | "batch" | "position" | "feature";
 
 /** Which part of a dimension: one index, which drops the dimension; several; or a range, `to` not included. */
 export type Index = number | readonly number[] | { readonly from?: number; readonly to?: number };
 
-/** A mistake in shapes, in words; the caller adds the line. */
+/** A shape mistake in words; the caller adds the line. */
 export class ShapeMistake extends Error {}
 
 export const describeShape = (shape: Shape): string =>
   shape === null ? "an unknown shape" : `[${shape.map((each) => each ?? "?").join(", ")}]`;
 
-/** The number of an axis, as torch counts it. */
+/** The number of an axis, in torch's numbering. */
 export const axisOf = (shape: Shape, axis: Axis): number => {
   if (axis === "feature") {
     const last = shape?.at(-1);
@@ -76,7 +76,7 @@ export const broadcastShape = (a: Shape, b: Shape): Shape => {
 const fromBack = (shape: readonly Dimension[], back: number): Dimension =>
   back > shape.length ? 1 : (shape.at(-back) ?? null);
 
-/** Throws where a value of shape `value` can certainly not stand in a place of shape `place`. */
+/** Throws if a value of shape `value` certainly does not fit a place of shape `place`. */
 export const requireFits = (value: Shape, place: Shape): void => {
   if (value === null || place === null) return;
   const mistake = () =>

@@ -7,11 +7,11 @@ import { type Axis, axisOf, describeShape, type Index, requireFits, type Shape, 
 import { type Operand, operandOf, Value } from "./value.ts";
 import type { EncodeOptions, TraceDictionary } from "./value-parts.ts";
 
-/** A part of what a module takes or returns, for the prompts of one invoke. */
+/** A part of a module's input or output, for the prompts of one invoke. */
 export interface Place {
   readonly module: ModuleInfo;
   readonly side: "input" | "output";
-  /** The indices and keys that lead to it in a tuple or a dict. */
+  /** The indices and keys of its place in a tuple or a dict. */
   readonly at: readonly string[];
   readonly invoke: number;
 }
@@ -22,17 +22,17 @@ interface Selection {
 }
 
 /**
- * What a module takes or returns, read at this point, and the place itself: what is written there is what the model goes on
- * with. A selection of it (`position`, `batch`, `feature`, `select`) can be written too. Where the module has a tuple or a
- * dict, `element` takes a part.
+ * A module's input or output, both the value read at this point and the place: the model continues with the value
+ * written there. A selection of it (`position`, `batch`, `feature`, `select`) can be written too. If the module has a
+ * tuple or a dict, `element` selects a part.
  */
 export class Site extends Value {
   readonly #place: Place;
-  /** The value of the whole place, of which this is a selection. */
+  /** The value of the full place, of which this is a selection. */
   readonly #whole: number;
   readonly #selections: readonly Selection[];
 
-  /** `at` makes sites. */
+  /** Created by `at`. */
   constructor(recorder: Recorder, value: { id: number; shape: Shape }, how: SiteParts) {
     super(recorder, value.id, value.shape);
     this.#place = how.place;
@@ -55,7 +55,7 @@ export class Site extends Value {
       const message = `the ${place.side} of ${name} has no part ${place.at.join(".") || "that is a tensor"}`;
       throw recorder.error(place.side, "trace_no_part", message, there === "" ? undefined : `It has ${there}.`);
     }
-    // A tuple or a dict has no number; asking for it is an error.
+    // A tuple or a dict has no number; requesting it is an error.
     const id = tensor === undefined ? -1 : read(recorder, place);
     const shape = tensor?.shape ?? null;
     return new Site(recorder, { id, shape }, { place, whole: id, selections: [] });
@@ -65,7 +65,7 @@ export class Site extends Value {
     return super.id >= 0 ? super.id : this.#misused();
   }
 
-  /** A tuple or a dict is taken for a tensor. */
+  /** A tuple or a dict is used as a tensor. */
   #misused(): never {
     const { module, side } = this.#place;
     const parts = module[side]?.tensors.map(({ at }) => at.join(".")).join(", ");
@@ -101,12 +101,12 @@ export class Site extends Value {
     return new Site(this.recorder, super.select(dim, index), { place: this.#place, whole: this.#whole, selections });
   }
 
-  /** Puts a value here. It may be smaller than the place, as long as it can be repeated to its shape; a number fills it. */
+  /** Writes a value here. It may be smaller than the place if it broadcasts to its shape; a number fills it. */
   replace(value: Operand): void {
     const { recorder } = this;
     const taken = operandOf(recorder, value, "replace");
     recorder.check("replace", () => requireFits(taken.shape, this.shape));
-    // Read anew where only a part changes: an earlier write to another part must stay.
+    // Read again where only a part changes: an earlier write to another part must stay.
     const whole = this.#selections.length === 0 ? taken : this.#withPart(this.#readWhole(), this.#selections, taken);
     const { module, side, at, invoke } = this.#place;
     const event = module[side]?.event ?? 0;
@@ -115,12 +115,12 @@ export class Site extends Value {
     });
   }
 
-  /** Puts zeros here. */
+  /** Writes zeros here. */
   zero(): void {
     this.replace(0);
   }
 
-  /** Puts a mean here: the one given, or that of these values over everything but their last dimension. */
+  /** Writes a mean here: the given one, or the mean of these values over all but their last dimension. */
   meanAblate(mean?: Operand): void {
     this.replace(mean ?? this.#ownMean());
   }
@@ -133,9 +133,9 @@ export class Site extends Value {
   }
 
   /**
-   * Sets features of a dictionary to a value and keeps what the dictionary does not explain: with f = encode(x), f′ the same
-   * with those features set, this becomes decode(f′) + (x − decode(f)).
-   * Source: Templeton et al. 2024, "Scaling Monosemanticity", feature steering.
+   * Sets features of a dictionary to a value and keeps the reconstruction error: with f = encode(x), f′ the same with
+   * those features set, this becomes decode(f′) + (x − decode(f)). Source: Templeton et al. 2024, "Scaling
+   * Monosemanticity", feature steering.
    */
   clampFeature(
     dictionary: TraceDictionary,
@@ -150,12 +150,14 @@ export class Site extends Value {
     this.replace(features.put("feature", feature, value).decode(dictionary).add(error));
   }
 
-  /** Sets features to zero and keeps what the dictionary does not explain; see `clampFeature`. */
+  /** Sets features to zero and keeps the reconstruction error; see `clampFeature`. */
   ablateFeature(dictionary: TraceDictionary, feature: number | readonly number[], options?: EncodeOptions): void {
     this.clampFeature(dictionary, feature, 0, options);
   }
 
-  /** The dictionary's features of these activations, (…, size): an error where it was certainly trained at another place. */
+  /**
+   * The dictionary's features of these activations, (…, size): an error if it was certainly trained at another place.
+   */
   override encode(dictionary: TraceDictionary, options?: EncodeOptions): Value {
     const features = super.encode(dictionary, options);
     const { module, side } = this.#place;
@@ -169,7 +171,7 @@ export class Site extends Value {
     return features;
   }
 
-  /** The number of the whole value, and how this one was selected from it: a gradient is taken of the whole. */
+  /** The number of the full value, and how this one was selected from it: gradients are taken of the full value. */
   get origin(): { readonly whole: number; readonly selections: readonly Selection[] } {
     if (this.#whole < 0) this.#misused();
     return { whole: this.#whole, selections: this.#selections };
@@ -217,7 +219,7 @@ const read = (recorder: Recorder, { module, side, at, invoke }: Place): number =
   return id;
 };
 
-/** One module, as a trace reaches it. Each access reads: what it gives is the value after all writes recorded so far. */
+/** One module in a trace. Each access reads: it returns the value after all writes recorded so far. */
 export class TraceModule {
   readonly #recorder: Recorder;
   readonly #module: ModuleInfo;
@@ -238,7 +240,7 @@ export class TraceModule {
     return this.#side("input");
   }
 
-  /** What it returns. */
+  /** Its output. */
   get output(): Site {
     return this.#side("output");
   }

@@ -14,11 +14,11 @@ export interface TraceFailure {
 
 /**
  * A recorded trace cannot be run, or failed while it ran. `site` is the line of the script that recorded the operation,
- * `cause` what the worker said, with Python's traceback as its own cause.
+ * `cause` the worker's error, with Python's traceback as its own cause.
  *
- * Codes: `trace_module` a module that does not run, `trace_shape`, `trace_order` a value that comes too late in the forward
- * pass, `trace_not_a_tensor`, `trace_no_part`, `trace_gradient`, `trace_misuse`, and `trace_failed` for any other Python
- * exception.
+ * Codes: `trace_module` a module that does not run, `trace_shape`, `trace_order` a value that is available too late in
+ * the forward pass, `trace_not_a_tensor`, `trace_no_part`, `trace_gradient`, `trace_misuse`, and `trace_failed` for any
+ * other Python exception.
  */
 export class TraceError extends DictlearnError {
   override readonly name = "TraceError";

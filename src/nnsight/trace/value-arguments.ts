@@ -3,14 +3,14 @@ import type { TraceOperation } from "../../protocol/index.ts";
 import type { Axis } from "./shape.ts";
 import type { EncodeOptions } from "./value-parts.ts";
 
-// What the methods of a trace's values take, for the checks of scripts without types.
+// The arguments of the methods of a trace's values, to check untyped scripts.
 
 export type CastType = Extract<TraceOperation, { op: "cast" }>["dtype"];
 
 export interface TopkOptions {
-  /** The last one unless given. */
+  /** The last one by default. */
   readonly axis?: Axis;
-  /** Whether the largest entries are wanted, or the smallest; true unless given. */
+  /** Whether to return the largest entries or the smallest; true by default. */
   readonly largest?: boolean;
 }
 

@@ -30,7 +30,7 @@ import {
 /** A tensor of the worker: one that an earlier trace saved, or the bridge's handle of one. */
 export type HeldTensor = SavedTensor | Handle;
 
-/** What an operation takes: a value of this trace, a tensor of the worker, or a number. */
+/** An operand: a value of this trace, a tensor of the worker, or a number. */
 export type Operand = Value | HeldTensor | number;
 
 type Apply = Extract<TraceOperation, { op: "apply" }>["function"];
@@ -38,8 +38,8 @@ type Reduce = Extract<TraceOperation, { op: "reduce" }>["function"];
 type Along = Extract<TraceOperation, { op: "along" }>["function"];
 
 /**
- * A tensor of a recorded trace. Its methods compute nothing; they record what the worker will compute, and give new
- * values. Nothing is changed in place. Mistakes in shapes that can be seen here throw a `TraceError` at once.
+ * A tensor of a recorded trace. Its methods compute nothing; they record operations for the worker, and return new
+ * values. Nothing changes in place. Shape mistakes that can be detected here throw a `TraceError` at once.
  */
 export class Value {
   readonly #recorder: Recorder;
@@ -57,7 +57,9 @@ export class Value {
     return this.#id;
   }
 
-  /** What is known of the shape: numbers, `"batch"` and `"position"`; null for dimensions, or a shape, not known yet. */
+  /**
+   * The known part of the shape: numbers, `"batch"` and `"position"`; null for dimensions, or a shape, not known yet.
+   */
   get shape(): Shape {
     return this.#shape;
   }
@@ -66,7 +68,7 @@ export class Value {
     return this.#recorder;
   }
 
-  /** Keeps the value, if the mark is in what the callback returns. */
+  /** Keeps the value, if the callback returns the mark. */
   save(): Saved {
     const before = this.recorder.operations.filter(({ operation }) => operation.op === "save").length;
     this.recorder.record({ name: "save", takes: [this.id], makes: 0 }, () => ({ op: "save", input: this.id }));
@@ -100,7 +102,7 @@ export class Value {
     return this.#made("select", shape, (id) => ({ ...picked, id }));
   }
 
-  /** The same value with another part along a dimension: a copy with `copy[:, index] = part` for dimension 1. */
+  /** The same value with one part replaced along a dimension: a copy with `copy[:, index] = part` for dimension 1. */
   put(axis: Axis, index: Index, part: Operand): Value {
     const { recorder } = this;
     const value = operandOf(recorder, part, "put");
@@ -147,7 +149,7 @@ export class Value {
   eq(other: Operand): Value {
     return this.#apply("eq", other);
   }
-  /** The matrix product over the last dimension of this and the last but one of the other. */
+  /** The matrix product over the last dimension of this and the second to last of the other. */
   matmul(other: Value | HeldTensor): Value {
     return this.#apply("matmul", other);
   }
@@ -176,7 +178,7 @@ export class Value {
     return this.#apply("tanh");
   }
 
-  /** Over the axes given, or over all of them. */
+  /** Over the given axes, or all of them. */
   sum(axes?: Axis | readonly Axis[], options?: ReduceOptions): Value {
     return this.#reduce("sum", axes, options);
   }
@@ -193,7 +195,7 @@ export class Value {
   min(axes?: Axis | readonly Axis[], options?: ReduceOptions): Value {
     return this.#reduce("min", axes, options);
   }
-  /** The mean square distance from the mean. */
+  /** The mean squared distance from the mean. */
   variance(axes?: Axis | readonly Axis[], options?: ReduceOptions): Value {
     return this.#reduce("variance", axes, options);
   }
@@ -216,7 +218,7 @@ export class Value {
   cumsum(axis: Axis = -1): Value {
     return this.#along("cumsum", axis);
   }
-  /** Where the largest entry stands, as int64. */
+  /** The index of the largest entry, as int64. */
   argmax(axis: Axis = -1): Value {
     return this.#along("argmax", axis);
   }
@@ -224,7 +226,7 @@ export class Value {
     return this.#along("argmin", axis);
   }
 
-  /** The k largest entries (or smallest), in order, and where they stand. */
+  /** The k largest entries (or smallest), in order, with their indices. */
   topk(k: number, options: TopkOptions = {}): { values: Value; indices: Value } {
     const { recorder } = this;
     requireArguments(recorder, "topk", { k: [k, kinds.whole(1)] });
@@ -268,12 +270,12 @@ export class Value {
     return this.#made("to", this.shape, (id) => ({ op: "cast", id, input: this.id, dtype }));
   }
 
-  /** The same numbers, cut off from what they were computed from: no gradient goes through. */
+  /** The same numbers, detached from the graph that computed them: no gradient flows through. */
   detach(): Value {
     return this.#variable("detach", false);
   }
 
-  /** The same numbers as a start of their own: a gradient can be taken with respect to them, and none goes further back. */
+  /** The same numbers as a new leaf: gradients can be taken with respect to them, and none flow further back. */
   variable(): Value {
     return this.#variable("variable", true);
   }
@@ -291,7 +293,7 @@ export class Value {
     return this.#through("decode", dictionary, dictionary.shape.size, dictionary.shape.outputWidth);
   }
 
-  /** What the dictionary makes of these activations. */
+  /** The dictionary's reconstruction of these activations. */
   reconstruct(dictionary: TraceDictionary, options?: EncodeOptions): Value {
     return this.encode(dictionary, options).decode(dictionary);
   }
@@ -338,13 +340,13 @@ export class Value {
     return this.#made(op, shape, (id) => ({ op, id, dictionary: dictionary.ref, input: this.id }));
   }
 
-  /** Records an operation that makes one value of this one. */
+  /** Records an operation that computes one value from this one. */
   #made(name: string, shape: Shape, build: (id: number) => TraceOperation): Value {
     return recordValue(this.recorder, { name, takes: [this.id], shape }, build);
   }
 }
 
-/** Records an operation that makes one value, of this shape. */
+/** Records an operation that computes one value of this shape. */
 export const recordValue = (
   recorder: Recorder,
   { name, takes = [], shape }: { readonly name: string; readonly takes?: readonly number[]; readonly shape: Shape },
