@@ -1,4 +1,4 @@
-"""How a script of this folder talks with python-peer.ts: one line of JSON for a request, and one for its answer."""
+"""How a script of this folder talks with python-peer.ts: one line of JSON per request, and one per answer."""
 
 import contextlib
 import json
@@ -6,7 +6,7 @@ import sys
 
 
 def answer_lines(answer):
-    """Answers every request by `answer`. What is printed meanwhile goes to standard error: stdout is for the answers."""
+    """Answers every request with `answer`. Other output goes to standard error: stdout is for the answers."""
     for line in sys.stdin:
         with contextlib.redirect_stdout(sys.stderr):
             found = answer(json.loads(line))

@@ -1,4 +1,4 @@
-"""Draws of batches from a large buffer: the worker's next to those of the plain reference buffer, from the same rows.
+"""Draws of batches from a large buffer: the worker's next to the plain reference buffer's, from the same rows.
 
 Reads one JSON request a line, answers one JSON object a line.
 """
@@ -30,7 +30,7 @@ def ours(rows, width, device="cpu"):
         randperm_each=False,
         keep_contexts=False,
     )
-    # As if all of it had been appended: what the values are does not matter, only that they are there.
+    # As if all rows had been appended: their values do not matter.
     (values,) = buffer.values.values()
     values.fill_(1)
     buffer.begin(full=True)
@@ -38,7 +38,7 @@ def ours(rows, width, device="cpu"):
 
 
 def reference(values, batch):
-    """The reference's iterator over rows that are there, so that it needs no model."""
+    """The reference's iterator over existing rows, so that it needs no model."""
     buffer = object.__new__(ActivationBuffer)
     buffer.rows, buffer.read = [values], torch.zeros(len(values), dtype=torch.bool)
     buffer.capacity, buffer.out_batch = len(values), batch
@@ -52,7 +52,7 @@ def measure(request):
     plain = reference(values, batch)
     sides = {
         "ours": lambda: buffer.draw(batch),
-        # The same, after a step that left time for the gather after it.
+        # The same, after a step that left time for the gather.
         "behind_step": lambda: buffer.draw(batch),
         "reference": lambda: next(plain),
     }
@@ -63,7 +63,7 @@ def measure(request):
         for name, take in sides.items():
             time.sleep(0.1)
             if name == "ours":
-                # What was gathered ahead is thrown away: a draw is measured with its gather.
+                # The batch gathered ahead is discarded: a draw is measured with its gather.
                 buffer._ahead.take(torch.empty(0, dtype=torch.int64))
             begin = time.perf_counter()
             take()

@@ -1,8 +1,8 @@
 """Filling the buffer on a GPU, part by part: text, the model, rows.
 
 A random model of pythia-70m's shape and the buffer of the published size, topped up by half as a run does it, without Node.
-Run by cuda.sh; one JSON object a line, and at the end tables of where the time goes. A part that fails says so, and the
-next one runs. With arguments, only the parts that are named; `--device cpu --contexts 600` tries it.
+Run by cuda.sh; one JSON object a line, and at the end tables of where the time goes. A failed part is reported, and the
+next one runs. With arguments, only the named parts; `--device cpu --contexts 600` tries it.
 """
 
 import argparse
@@ -101,7 +101,7 @@ def make(folder: Path) -> None:
 
 
 def text(folder: Path) -> None:
-    """Reading and tokenising alone."""
+    """Only reading and tokenising."""
     run = Run(folder, "float32", keep_contexts=False)
     for _ in range(2):
         begin, done = time.perf_counter(), 0
@@ -112,7 +112,7 @@ def text(folder: Path) -> None:
 
 
 def bare(folder: Path) -> None:
-    """The model's pass alone, ids on the device, nothing kept: how long it takes and how long it is issued."""
+    """Only the model's pass, ids on the device, nothing kept: its duration and the time to issue it."""
     for dtype in ("float32", "bfloat16"):
         run = Run(folder, dtype, keep_contexts=False)
         ids = run.contexts.next(AT_ONCE).ids.to(DEVICE)

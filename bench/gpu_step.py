@@ -1,7 +1,7 @@
 """The step on a GPU: gradients and kernels next to plain ones, and its speed at the published size, from a full buffer.
 
-Run by cuda.sh; one JSON object a line, and at the end tables of where the time goes. A part that fails says so, and the
-next one runs. With arguments, only the parts that are named.
+Run by cuda.sh; one JSON object a line, and at the end tables of where the time goes. A failed part is reported, and the
+next one runs. With arguments, only the named parts.
 """
 
 import functools
@@ -32,7 +32,7 @@ from dictlearn_worker.train.trainee import Trainee
 GPU = torch.device("cuda", 0)
 WIDTH, SIZE, BATCH, ROWS = 512, 8192, 8192, 3_840_000
 STEPS, REPETITIONS = 20, 7
-# The name of a variant, whether products round float32 to TF32, and what is rounded to bfloat16.
+# A variant's name, whether products round float32 to TF32, and what is rounded to bfloat16.
 VARIANTS = {
     "float32": (False, "float32", None),
     "tf32": (True, "float32", None),
@@ -71,7 +71,7 @@ def allow_tf32(on):
 
 
 class FullBuffer:
-    """A full buffer of the published size, which is shuffled again when half of it is read."""
+    """A full buffer of the published size, shuffled again when half of it is read."""
 
     def __init__(self, device):
         self.buffer, values = full_buffer(ROWS, WIDTH, device)
@@ -87,7 +87,7 @@ class FullBuffer:
 
 
 def machine():
-    """What there is to compute with."""
+    """The hardware and software versions."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     show(what="machine", card=torch.cuda.get_device_name(), torch=torch.__version__, compiler=compiler)
     begin = time.perf_counter()
@@ -100,7 +100,7 @@ def machine():
 def kernels():
     """The Triton kernels next to the plain functions: the largest differences, whether two calls agree, and their speed.
 
-    A width that is no multiple of a block is among the shapes.
+    One shape has a width that is not a multiple of a block.
     """
     found = fused.kernels_for(GPU, torch.float32)
     generator = torch.Generator(GPU).manual_seed(0)
@@ -155,7 +155,7 @@ def kernels():
 
 
 def narrow(z, f):
-    """What `activate` reads: f itself where it has z's dtype, which is overwritten, else a copy of z."""
+    """The input of `activate`: f itself if it has z's dtype (it is overwritten), else a copy of z."""
     return f if f.dtype == z.dtype else z.clone()
 
 
@@ -175,9 +175,9 @@ def device_ms(call, times=10):
 def gradients():
     """The largest error of each gradient, relative to its largest number, against autograd in float64 on the GPU.
 
-    Of features that are active on the same rows in both: where a feature is 0 but for rounding, so is which side of 0 it
-    is on, and that decides whether the row counts. With rounded products hardly any feature is: there, the error of all
-    of a gradient's numbers together, relative to its norm, next to that of autograd under autocast.
+    Only features that are active on the same rows in both count: rounding decides on which side of 0 a feature near 0
+    lies, and with it whether the row counts. With rounded products hardly any feature qualifies: there, the error of
+    the whole gradient relative to its norm, next to that of autograd under autocast.
     """
     x = torch.randn(1024, WIDTH, generator=torch.Generator().manual_seed(1)).to(GPU)
     for l0, sparsity in itertools.product((100, None), ("l1", "entropy")):
@@ -207,7 +207,7 @@ def gradients():
 
 
 def by_autograd(plain, x, sparsity, autocast):
-    """Gradients in x's dtype, the decoder's without its part along the columns, and the features."""
+    """Gradients in x's dtype, the decoder's without its component along the columns, and the features."""
     model = PlainAutoEncoder(WIDTH, WIDTH, SIZE).to(GPU, x.dtype)
     model.load_state_dict(plain.state_dict())
     with torch.autocast(GPU.type, dtype=autocast or torch.bfloat16, enabled=autocast is not None):
@@ -237,7 +237,7 @@ def same_bytes():
 
 
 def milliseconds(take, draw):
-    """Of one step with its draw: the median over the repetitions, the extremes, and the time that Python takes."""
+    """Times of one step with its draw: the median over the repetitions, the extremes, and Python's share."""
     found, host = [], []
     for repetition in range(REPETITIONS + 1):
         torch.cuda.synchronize()
@@ -308,14 +308,14 @@ def blocks():
 
 
 def without_kernels():
-    """As where there is no Triton."""
+    """As without Triton."""
     analytic.kernels_for = lambda device, dtype: None
     measure(rows_on_gpu(), "cuda", ("tf32", "autocast"), (100,), kernels=False)
     analytic.kernels_for = fused.kernels_for
 
 
 def tables():
-    """Where the time of a step goes: kernels by their time, and launches."""
+    """Where a step's time goes: kernels by time, and launches."""
     rows = rows_on_gpu()
     for variant in ("tf32", "autocast"):
         tf32, name, autocast = VARIANTS[variant]

@@ -1,4 +1,4 @@
-"""The output of one early layer: as the worker reads it, by bare hooks, and as the reference did.
+"""The output of one early layer: as the worker reads it, with bare hooks, and as the reference did.
 
 `full`: contexts without padding, from tokens to activations. `text`: documents of all lengths, from text to kept rows.
 Reads one JSON request a line, answers one JSON object a line.
@@ -62,7 +62,7 @@ def by_hooks(model, layer, ids, mask):
 def by_generation(model, layer, ids, mask, logits):
     """All layers, the head and one new token, as in dictionary_learning ddac948.
 
-    `logits`: of how many last positions; 0: of all, as in the transformers of its time.
+    `logits`: the number of last positions; 0: all, as in the transformers version of its time.
     """
     found = []
     handle = model.module.get_submodule(layer).register_forward_hook(
@@ -194,7 +194,7 @@ def text(model, request):
 
 
 class Harvests:
-    """What one request after the other asks for, of one model."""
+    """Answers requests in turn, for one model."""
 
     kinds = {"full": full, "text": text}
     model = None

@@ -1,16 +1,16 @@
-"""What a run comes to in the long run, from a few of its steps."""
+"""Estimates a run's long-term speed from a few of its steps."""
 
 import time
 
 
 class Clock:
-    """Adds up what a function takes and how many rows it gives: refreshes are few and long, and steps are many."""
+    """Adds up a function's time and rows: refreshes are few and long, steps are many."""
 
     def __init__(self):
         self.seconds, self.rows = 0.0, 0
 
     def counted(self, take, rows):
-        """`take`, of which `rows` says how many rows one call gave."""
+        """`take`, with `rows` as the number of rows of one call."""
 
         def timed(*args, **kwargs):
             begin = time.perf_counter()

@@ -52,7 +52,7 @@ class Run:
         self.source = self.context.objects.put(self.buffer)
 
     def seconds(self, count, batch):
-        """Of `count` steps in one message."""
+        """Times `count` steps in one message."""
         self.buffer.begin(full=True)
         numbers = [
             p.StepNumbers(

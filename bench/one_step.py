@@ -1,4 +1,4 @@
-"""Steps of the worker, of the plain reference procedure, and bare products, one at a time as they are asked for.
+"""Steps of the worker, of the plain reference procedure, and bare products, one at a time on request.
 
 Reads one JSON request a line, answers one JSON object a line: `prepare` makes rows and weights and writes them to a file for
 the other libraries, `take` times one step of one side.
@@ -37,7 +37,7 @@ class Sides:
 
 
 class Steps:
-    """What one request after the other asks for."""
+    """Answers requests in turn."""
 
     sides = None
 

@@ -1,7 +1,7 @@
-"""A whole run of each other library: text, model, activations and steps, by its own parts, in the order of its own trainer.
+"""A whole run of each other library: text, model, activations and steps, with its own parts and in its trainer's order.
 
 Runs in the environment of test/fixtures/other-libraries.txt. Reads one JSON request a line, answers one JSON object a line:
-`open` names a library and says what to read, `steps` takes so many more steps.
+`open` names a library and its input, `steps` takes this many more steps.
 """
 
 import contextlib
@@ -148,9 +148,9 @@ class Unsaved(Trainer):
 
 
 class Sparsify:
-    """Its trainer: no buffer, a pass through the whole model for each batch of text that was tokenised before.
+    """Its trainer: no buffer, a pass through the whole model for each batch of pretokenised text.
 
-    It runs as a whole only, so each `run` begins a new dictionary.
+    It can only run as a whole, so each `run` starts a new dictionary.
     """
 
     name, package = "sparsify", "eai-sparsify"
@@ -185,7 +185,7 @@ LIBRARIES = {each.name: each for each in (DictionaryLearning, SAELens, Sparsify)
 
 
 class Runs:
-    """What one request after the other asks for."""
+    """Answers requests in turn."""
 
     run = None
 

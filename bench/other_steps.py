@@ -1,4 +1,4 @@
-"""One step of each other library, as its own trainer takes it, one at a time as they are asked for.
+"""One step of each other library, as its own trainer takes it, one at a time on request.
 
 Runs in the environment of test/fixtures/other-libraries.txt. Reads one JSON request a line, answers one JSON object a line:
 `open` takes rows and weights from a file, `take` times one step of one library.
@@ -22,13 +22,13 @@ with contextlib.redirect_stdout(sys.stderr):
     from sparsify import SparseCoder, SparseCoderConfig
     from sparsify.sign_sgd import SignSGD
 
-# So small that the share of active features stays what it was made to be.
+# So small that the share of active features does not change.
 LR, PENALTY = 1e-6, 1e-3
 STEPS = 1_000_000
 
 
 def set_to(parameters, weights):
-    """In place, so that each library's memory keeps the layout that it gave it."""
+    """In place, so that each library keeps its own memory layout."""
     with torch.no_grad():
         for parameter, weight in zip(parameters, weights, strict=True):
             parameter.copy_(weight)
@@ -39,7 +39,7 @@ def l0(f):
 
 
 class DictionaryLearning:
-    """The standard trainer. Its loss is the sum over coordinates, so its penalty is so much larger."""
+    """The standard trainer. Its loss is the sum over coordinates, so its penalty is larger by that factor."""
 
     def __init__(self, w, rows):
         size, width = w["encoder.weight"].shape
@@ -87,7 +87,7 @@ class SAELens:
 
 
 class Sparsify:
-    """The k largest features of each row. What its trainer does for each batch, in its order, by its own methods."""
+    """The k largest features of each row. Does its trainer's work per batch, in its order, with its own methods."""
 
     def __init__(self, w, rows, k, optimiser):
         size, width = w["encoder.weight"].shape
@@ -133,7 +133,7 @@ class Sides:
 
 
 class Steps:
-    """What one request after the other asks for."""
+    """Answers requests in turn."""
 
     sides = None
 

@@ -31,7 +31,7 @@ from dictlearn_worker.text.python_docs import documents
 
 
 class OwnOperations:
-    """What the worker is told to do, in the same order."""
+    """The operations that the worker gets, in the same order."""
 
     def __init__(self, request):
         self.request = request
@@ -112,7 +112,7 @@ def save(model, folder):
 
 
 class Runs:
-    """What one request after the other asks for."""
+    """Answers requests in turn."""
 
     run = None
 

@@ -1,4 +1,4 @@
-"""The trace of bench/trace.ts as one writes it with nnsight. Answers one line of JSON with one line of JSON."""
+"""The trace of bench/trace.ts written with nnsight. Answers one line of JSON with one line of JSON."""
 
 import os
 import time
@@ -28,7 +28,7 @@ def trace(model, prompt):
 
 
 class Traces:
-    """What one request after the other asks for: first a model and a prompt, then so many traces."""
+    """Answers requests in turn: first a model and a prompt, then numbers of traces."""
 
     model = prompt = None
 

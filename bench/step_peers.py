@@ -21,13 +21,13 @@ from dictlearn_worker import protocol as p
 from dictlearn_worker.dictionary.standard import AutoEncoder
 from dictlearn_worker.train.trainee import Trainee
 
-# So small that the share of active features stays what it was made to be.
+# So small that the share of active features does not change.
 LR, PENALTY = 1e-6, 1e-3
 ADAM = p.Adam(beta1=0.9, beta2=0.999, epsilon=1e-8, fused=True)
 
 
 def start(width, size, l0):
-    """A plain dictionary; with `l0`, one that has so many active features on a row of standard normal numbers.
+    """A plain dictionary; with `l0`, one with this many active features on a row of standard normal numbers.
 
     There each product with a unit encoder row is standard normal itself, so the bias is a quantile.
     """

@@ -1,4 +1,4 @@
-"""One tiny random model of each family, and the places in it that people read."""
+"""One tiny random model of each family, and the places in it that users read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MAMBA = {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 4, "expand": 
 _FAIRSEQ = {"d_model": 32, "decoder_attention_heads": 4, "decoder_ffn_dim": 48}
 _GEMMA = {"head_dim": 8, "query_pre_attn_scalar": 8}
 
-# What transformers calls the family -> the keys of its config that differ from `_COMMON`.
+# transformers' name of the family -> the keys of its config that differ from `_COMMON`.
 FAMILIES: dict[str, dict[str, Any]] = {
     "gpt2": _GPT,
     "gpt_neox": {},
@@ -61,7 +61,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "gemma": {"head_dim": 8},
     "gemma2": _GEMMA,
     "gemma3_text": _GEMMA,
-    # With images.
+    # Families that also take images.
     "gemma3": {
         "text_config": {**_COMMON, **_GEMMA},
         "vision_config": {
@@ -164,7 +164,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
 
 
 def build(family: str, **keys: Any) -> torch.nn.Module:
-    """The model that `from_pretrained` would give for such a config with other `keys`, with random weights."""
+    """The model that `from_pretrained` gives for such a config with other `keys`, with random weights."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     over = FAMILIES[family] | keys
@@ -175,7 +175,7 @@ def build(family: str, **keys: Any) -> torch.nn.Module:
 
 
 def places(module: Any) -> list[str]:
-    """Embedding, first and last layer, what these are made of with the first and last matrix of each, norm, head."""
+    """Embedding, first and last layer, their parts with the first and last matrix of each, norm, head."""
     named = dict(module.named_modules())
     paths = {id(each): path for path, each in named.items()}
     stacks = [
@@ -198,6 +198,6 @@ def places(module: Any) -> list[str]:
 
 
 def is_matrix(module: torch.nn.Module) -> bool:
-    """Whether it is a projection, whatever its class."""
+    """Whether it is a projection, of any class."""
     weight = getattr(module, "weight", None)
     return isinstance(weight, torch.Tensor) and weight.ndim == 2

@@ -1,4 +1,4 @@
-"""The step in closed form: its gradients are autograd's, over all features or over active ones, and so is training."""
+"""The step in closed form: gradients and training match autograd's, over all features or only over active ones."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ D_IN, SIZE, ROWS, PENALTY = 24, 700, 50, 0.03
 
 @pytest.fixture(params=["dense", "pairs"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Takes the one way or the other whatever the density, and features in blocks of which the last one is smaller.
+    """Forces one of the two ways at any density, with features in blocks of which the last one is smaller.
 
-    Products are by oneDNN where it can be the faster one, however small.
+    oneDNN computes products of any size where it can be the faster library.
     """
     monkeypatch.setattr(products, "LEAST_PRODUCT", 0)
     monkeypatch.setattr(products, "LEAST_INNER", 0)
@@ -37,7 +37,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Products as small as these only lose time to threads, tenfold where other programs run."""
+    """Products this small only lose time to threads, tenfold if other programs run."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -126,7 +126,7 @@ def test_gradients_are_those_of_autograd(way, reconstruction, sparsity, bias, d_
 def test_gradients_are_autograds_at_every_step(monkeypatch, reconstruction, sparsity, dtype, tolerance) -> None:
     """Over 200 steps of training from two thirds of the features active to few, against autograd in the same dtype.
 
-    At each step from the same weights, over all features and over active ones by turns.
+    Each step starts from the same weights, over all features and over active ones in turn.
     """
     monkeypatch.setattr(encoded, "LEAST_PLACES", 0)
     monkeypatch.setitem(encoded.BLOCK, "cpu", 1)
@@ -194,9 +194,10 @@ def test_autocast_is_as_exact_as_autograd_under_it(monkeypatch, loss) -> None:
 def test_many_steps_are_the_references(way, reconstruction, sparsity, dtype, loss_tolerance, weight_tolerance) -> None:
     """With a warm-up of rate and penalty, against autograd and torch's plain Adam: 200 steps, with the entropy 50.
 
-    Adam divides by the gradient's own size, so where that is all rounding float32 weights differ by a part of a rate.
-    Training on the entropy is chaotic: after 200 steps the plain float64 procedure is 8e-4 away from itself started
-    from weights that differ by 1e-14, and so from ours.
+    Adam divides by the gradient's size: where the gradient is only rounding error, float32 weights differ by part of
+    a rate.
+    Training on the entropy is chaotic: after 200 steps two plain float64 runs whose initial weights differ
+    by 1e-14 are 8e-4 apart, and so are ours and the plain one.
     """
     x = rows(D_IN, dtype, 1)
     loss = p.Loss(reconstruction=reconstruction, sparsity=sparsity)
@@ -214,7 +215,7 @@ def test_many_steps_are_the_references(way, reconstruction, sparsity, dtype, los
 
 
 def test_the_way_follows_from_the_batch_alone() -> None:
-    """Few active features of many places: pairs. Many, or few places: all. Nothing is remembered."""
+    """Few active features of many places: pairs. Many, or few places: all. No state is kept."""
     loss = p.Loss(reconstruction="mse", sparsity="l1")
     x = rows(D_IN, torch.float32, 1)
     large = 2 * encoded.LEAST_PLACES // ROWS
@@ -247,7 +248,7 @@ def test_order_is_stable_in_both_sorts() -> None:
 
 
 def test_the_decoder_is_the_same_in_files(tmp_path) -> None:
-    """Kept feature by feature in memory, the decoder is written (d, m) as before."""
+    """The decoder lies in memory feature by feature, but is written (d, m) as before."""
     from dictlearn_worker.dictionary.layouts import save
 
     ae = dictionary(D_IN, torch.float32, 0.0)
@@ -259,7 +260,7 @@ def test_the_decoder_is_the_same_in_files(tmp_path) -> None:
 
 
 def test_pairs_are_used_while_they_are_few(monkeypatch) -> None:
-    """However low their density: what they take of memory must not grow with the dictionary."""
+    """At any density: their memory must not grow with the dictionary."""
     monkeypatch.setattr(encoded, "LEAST_PLACES", 0)
     f = torch.zeros(SIZE, ROWS)
     f[:10, 0] = 1

@@ -8,7 +8,7 @@ import torch
 
 
 def test_instructions_are_those_that_were_asked_for() -> None:
-    """Without a setting torch takes what the processor has."""
+    """Without a setting torch uses the processor's best instructions."""
     best = "AVX512" if torch.cpu._is_avx512_supported() else "AVX2" if torch.cpu._is_avx2_supported() else "DEFAULT"
     expected = {"default": "DEFAULT", "avx2": "DEFAULT" if best == "DEFAULT" else "AVX2"}
     asked = os.environ.get("ATEN_CPU_CAPABILITY")

@@ -1,4 +1,4 @@
-"""What measurements rest on: sources that can be drawn from again, and dictionaries of a chosen sparsity."""
+"""Measuring operations: sources that can be drawn from again, and dictionaries of a chosen sparsity."""
 
 import pytest
 import torch

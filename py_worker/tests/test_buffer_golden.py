@@ -1,6 +1,6 @@
 """The activation buffer against the golden batches of the reference, from tiny-neox.
 
-They are another machine's, whose last bits are its own; test_buffer_reference.py compares bits.
+Another machine computed them, so their last bits differ; test_buffer_reference.py compares bits.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def serve(name: str, folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
         model=model,
         ctx_len=s["ctx_len"],
         contexts="truncate",
-        # All golden buffers were padded on the left and attended to it, whatever their README says of right padding.
+        # All golden buffers were padded on the left and attended to it, although their README says right padding.
         padding="left-unmasked",
         keep="pad-token",
         pad_token="end-of-text",
@@ -126,7 +126,7 @@ def serve(name: str, folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_golden_batches(name: str, tmp_path: Path) -> None:
-    """Every row in its place, to float32's tolerance."""
+    """Every row in its place, within float32's tolerance."""
     s, tensors = case("buffer", name)
     inputs, targets = serve(name, tmp_path)
     assert len(inputs) == s["batches"]

@@ -18,7 +18,7 @@ from dictlearn_worker.models.language_model import dotted
 
 
 def plain_buffer() -> ModuleType:
-    """bench/reference/buffer.py, which is in no package."""
+    """bench/reference/buffer.py, which belongs to no package."""
     path = Path(__file__).parents[2] / "bench/reference/buffer.py"
     spec = importlib.util.spec_from_file_location("reference_buffer", path)
     assert spec is not None and spec.loader is not None

@@ -1,4 +1,4 @@
-"""Files of activations that people have: read, or refused in one sentence."""
+"""Users' files of activations: read, or refused in one sentence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def opened(path: Path, **tensors: torch.Tensor):
 
 @pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e5m2", "float16", "bfloat16", "float64"])
 def test_every_kind_of_float_is_read(tmp_path: Path, name: str) -> None:
-    # Numbers that two bits of mantissa hold.
+    # Numbers that two mantissa bits can hold.
     rows = torch.tensor([-6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0]).view(6, 2)
     found = opened(tmp_path, inputs=rows.to(getattr(torch, name)), targets=(-rows).to(getattr(torch, name)))
     assert found.targets is not None

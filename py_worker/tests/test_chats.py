@@ -1,4 +1,4 @@
-"""Chats become text by the tokenizer's template, from every kind of file."""
+"""The tokenizer's template turns chats into text, from every kind of file."""
 
 from __future__ import annotations
 

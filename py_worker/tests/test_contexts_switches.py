@@ -1,4 +1,4 @@
-"""Padding, masks and pad tokens: each switch of the reference for itself, on a tokenizer of words."""
+"""Padding, masks and pad tokens: each switch of the reference alone, with a tokenizer of words."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def tokenizer(pad: int | None) -> Any:
 
 
 def batch(documents: list[str], pad: int | None = None, **switches: Any) -> Batch:
-    """One batch of truncated contexts under the corrected defaults but for `switches`."""
+    """One batch of truncated contexts under the corrected defaults except for `switches`."""
     chosen: dict[str, Any] = {
         "padding": "right",
         "keep": "mask",
@@ -59,11 +59,11 @@ DOCUMENTS = ["abcd", "ae"]
     ("pad", "switches", "kept"),
     [
         (None, {}, [[1, 1, 1, 1], [1, 1, 0, 0]]),
-        # Without a pad token of its own nothing but padding is dropped …
+        # Without its own pad token only padding is dropped …
         (None, {"keep": "pad-token"}, [[1, 1, 1, 1], [1, 1, 0, 0]]),
-        # … and with the end of text in its place, real ends of text are too.
+        # … and with the end of text as the pad token, real ends of text are too.
         (None, {"keep": "pad-token", "pad_token": "end-of-text"}, [[1, 1, 1, 1], [1, 0, 0, 0]]),
-        # A tokenizer that has one keeps its ends of text.
+        # A tokenizer with a pad token keeps its ends of text.
         (PAD, {"keep": "pad-token", "pad_token": "end-of-text"}, [[1, 1, 1, 1], [1, 1, 0, 0]]),
         (None, {"padding": "left-unmasked"}, [[1, 1, 1, 1], [0, 0, 1, 1]]),
         (
@@ -79,13 +79,13 @@ def test_positions_that_are_kept(pad: int | None, switches: dict[str, str], kept
 
 
 def test_own_pad_token_in_a_text() -> None:
-    """The mask knows padding from a pad token that someone wrote; the reference's rule does not."""
+    """The mask distinguishes padding from a pad token in the text; the reference's rule does not."""
     assert batch(["abcd", "ap"], PAD).keep.int().tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
     assert batch(["abcd", "ap"], PAD, keep="pad-token").keep.int().tolist() == [[1, 1, 1, 1], [1, 0, 0, 0]]
 
 
 def test_masks() -> None:
-    """The tokens', none at all, or ones over the padding on the left too."""
+    """The mask of the tokens, no mask, or ones over the left padding too."""
     masked = batch(DOCUMENTS)
     assert masked.mask is not None and torch.equal(masked.mask.bool(), masked.keep)
     assert batch(DOCUMENTS, attention_mask="none").mask is None

@@ -1,4 +1,4 @@
-"""A long document is tokenised in pieces: the tokens are those of the whole, and a run continues in the middle."""
+"""A long document is tokenised in pieces: the tokens are those of the whole, and a run resumes in its middle."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def pieces(document: str, size: int, tokenizer: SharedTokenizer) -> list[list[in
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    # Without white space a text is one word for some, or has a mark in front of every piece.
+    # Without white space a text is one word for some tokenisers, or has a mark in front of every piece.
     [(name, "prose") for name in TOKENIZERS] + [(name, "chinese") for name in TOKENIZERS if name not in MARKED],
 )
 def test_the_pieces_have_the_tokens_of_the_whole(name: str, text: str) -> None:
@@ -132,7 +132,7 @@ def drain(found: Contexts, count: int = 7) -> list[list[int]]:
 @pytest.mark.parametrize("kind", ["pack", "truncate"])
 @pytest.mark.parametrize("name", ["gpt2", "llama 2", "words", "gpt2 on the left"])
 def test_contexts(monkeypatch: pytest.MonkeyPatch, kind: str, name: str) -> None:
-    """They are those of documents that were tokenised whole, also after a resume in the middle of one."""
+    """They are those of documents tokenised whole, also after a resume in the middle of one."""
     tokenizer = TOKENIZERS[name.removesuffix(" on the left")]()
     tokenizer.truncation_side = "left" if name.endswith("left") else "right"
     documents = ["short", PROSE[:5000], "", "a b", PROSE[5000:] + "  \n", PROSE[:999], "end"]

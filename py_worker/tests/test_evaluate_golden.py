@@ -26,7 +26,7 @@ def call(context: Context, name: str, /, **params: object):
 
 
 class Evaluated:
-    """tiny-neox, its texts from `skip` on, and a dictionary, as the reference read them."""
+    """tiny-neox, its texts from `skip` on, and a dictionary, read as the reference reads them."""
 
     def __init__(self, site: p.Site, dictionary: AutoEncoder | None, *, dtype: str | None = None) -> None:
         self.context = Context(Objects())
@@ -106,7 +106,7 @@ def golden_dictionary(tensors: dict[str, torch.Tensor]) -> AutoEncoder:
 
 
 def identity(width: int) -> AutoEncoder:
-    """f = ReLU([x, -x]), which gives x back exactly."""
+    """f = ReLU([x, -x]), which reconstructs x exactly."""
     dictionary = AutoEncoder(width, width, 2 * width, torch.float32)
     eye = torch.eye(width)
     dictionary.load_state_dict(
@@ -206,7 +206,7 @@ def test_an_identity_changes_nothing(submodule: str, io: str, dtype: str) -> Non
 
 
 def test_the_mean_is_mean_ablation() -> None:
-    """A dictionary that always says the mean explains nothing, and costs what mean ablation costs."""
+    """A dictionary whose reconstruction is always the mean explains nothing, and costs as much as mean ablation."""
     site = p.Site(submodule="gpt_neox.layers.1.mlp", io="out")
     evaluated = Evaluated(site, identity(32))
     over: dict = {"contexts": "pack", "padding": "right", "keep": "mask", "attention_mask": "tokens"}
@@ -221,7 +221,7 @@ def test_the_mean_is_mean_ablation() -> None:
 
 
 def test_zeros_are_zero_ablation_and_padding_stays() -> None:
-    """With short contexts beside long ones; what stands at the padding has no say."""
+    """With short and long contexts; values at the padding do not matter."""
     site = p.Site(submodule="gpt_neox.layers.0", io="out")
     evaluated = Evaluated(site, constant(torch.zeros(32)))
     over: dict = {
@@ -238,7 +238,7 @@ def test_zeros_are_zero_ablation_and_padding_stays() -> None:
 
 
 def test_weights_that_are_no_numbers() -> None:
-    """Nothing could be said of such a dictionary, so it is not evaluated."""
+    """Such a dictionary has no meaningful statistics, so it is not evaluated."""
     dictionary = identity(4)
     with torch.no_grad():
         dictionary.encoder.weight[1, :2] = torch.tensor([math.nan, math.inf])

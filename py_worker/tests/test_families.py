@@ -1,6 +1,6 @@
-"""Every family of models at every place, out, in and in_to_out: rows, statistics and losses against plain hooks.
+"""Every model family at every place, out, in and in_to_out: rows, statistics and losses against plain hooks.
 
-One process and one loading for each family; the truth is the model as PyTorch runs it, with hooks and nothing else.
+One process and one load per family; the ground truth is the model as PyTorch runs it, with hooks only.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from dictlearn_worker.text.contexts import Batch
 CPU = torch.device("cpu")
 IOS = ("out", "in", "in_to_out")
 FEATURES = 12
-# Relative to the largest of the numbers compared.
+# Relative to the largest number compared.
 TOLERANCE = 1e-6
 Values = dict[Read, torch.Tensor]
 
-# Sides that have no row for each token, as patterns. Every other one has to work.
+# Sides without a row per token, as patterns. Every other one must work.
 REFUSED = {
-    # Their experts and routers are given all tokens as one long row.
+    # Their experts and routers get all tokens as one long row.
     "qwen2_moe": r"mlp\.(gate|shared_expert_gate)\.",
     "qwen3_moe": r"mlp\.gate\.",
     "mixtral": r"mlp\.gate\.",
@@ -48,9 +48,9 @@ REFUSED = {
     "jamba": r"feed_forward\.router\.",
     "qwen3_next": r"mlp\.(gate|shared_expert_gate)\.",
     "minimax": r"mlp\.gate\.",
-    # So is its MLP, with the norm before it.
+    # So does its MLP, with the norm before it.
     "opt": r"(fc1|fc2|layers\..*final_layer_norm)\.",
-    # A decoder without an encoder has no use for it.
+    # Unused by a decoder without an encoder.
     "bart": r"encoder_attn",
 }
 
@@ -64,7 +64,7 @@ def tokenizer() -> Any:
 
 @pytest.fixture(autouse=True)
 def alone() -> Iterator[None]:
-    """What is computed here is too small for threads."""
+    """The computations here are too small for threads."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -82,12 +82,12 @@ def contexts() -> Batch:
 
 
 def first(value: Any) -> Any:
-    """What a plain hook looks at."""
+    """The value that a plain hook reads."""
     return value[0] if isinstance(value, (tuple, list)) and value else value
 
 
 def hooked(module: torch.nn.Module, batch: Batch, hooks: dict[Read, Callable[[Any], Any]]) -> torch.Tensor:
-    """The logits of a plain pass in which each hook sees a value, and gives another one or None."""
+    """The logits of a plain pass in which each hook gets a value and returns a replacement or None."""
     handles = []
     for read, look in hooks.items():
 
@@ -118,11 +118,11 @@ def hooked(module: torch.nn.Module, batch: Batch, hooks: dict[Read, Callable[[An
 
 
 def plain_values(module: torch.nn.Module, batch: Batch, reads: list[Read]) -> tuple[Values, set[str]]:
-    """Everything that has a row for each token, and what has none or runs more than once."""
+    """The places with a row per token, and those without or that run more than once."""
     seen: dict[Read, list[Any]] = {read: [] for read in reads}
 
     def keep(values: list[Any], value: Any) -> None:
-        # Some models change it in place further on.
+        # Some models change it in place later.
         values.append(value.clone() if isinstance(value, torch.Tensor) else value)
 
     hooked(module, batch, {read: partial(keep, seen[read]) for read in reads})
@@ -167,7 +167,7 @@ def test_every_place_is_as_plain_hooks_have_it(family: str, tokenizer: Any) -> N
     paths = places(module)
     sides = [Read(path, kind) for path in paths for kind in ("input", "output")]
     truth, refused = plain_values(module, batch, sides)
-    # An embedding is given numbers of tokens.
+    # An embedding's input is token ids.
     pattern = REFUSED.get(family, "^$")
     assert refused == {f"{paths[0]}.input", *(side for side in map(name_of, sides) if re.search(pattern, side))}
 
@@ -193,7 +193,7 @@ def test_a_model_that_sees_later_tokens_predicts_none(family: str, tokenizer: An
 
 
 def check_rows(model: LanguageModel, batch: Batch, sites: list[Site], truth: Values) -> Values:
-    """Training rows, all sites in one pass, and those of a buffer that was put back from its state. Gives the truth."""
+    """Training rows, all sites in one pass, and those of a buffer restored from its state. Returns the ground truth."""
     widths = model.try_sites(sites)
     rows = {read: value[batch.keep] for read, value in truth.items()}
     count = int(batch.keep.sum())
@@ -300,7 +300,7 @@ def cross_entropies(logits: torch.Tensor, batch: Batch) -> list[float]:
 
 
 def check_divergence(losses: LossSums, original: torch.Tensor, other: torch.Tensor, batch: Batch, what: str) -> None:
-    """KL(original || other), as far as float32 logits have it."""
+    """KL(original || other), to the precision of float32 logits."""
     p, q = (logits.double().log_softmax(dim=-1) for logits in (original, other))
     divergence = ((p.exp() * (p - q)).sum(dim=-1) * batch.real).sum(dim=1)
     torch.testing.assert_close(torch.tensor(losses.divergence, dtype=torch.float64), divergence, rtol=1e-4, atol=1e-5)

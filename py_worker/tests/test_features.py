@@ -1,4 +1,4 @@
-"""Loss effects against ablations one by one, direct effects against the model's own logits, neighbours."""
+"""Loss effects against single ablations, direct effects against the model's own logits, neighbours."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONTEXTS = 4
 
 
 def random_dictionary(d_in: int, d_out: int, *, scale: float, dtype: torch.dtype = torch.float64) -> AutoEncoder:
-    """Columns of norm `scale`; features that fire on a part of the rows."""
+    """Columns of norm `scale`; features that fire on some of the rows."""
     generator = torch.Generator().manual_seed(5)
     dictionary = AutoEncoder(d_in, d_out, SIZE, dtype)
     with torch.no_grad():
@@ -44,7 +44,7 @@ def random_dictionary(d_in: int, d_out: int, *, scale: float, dtype: torch.dtype
 )
 @pytest.mark.parametrize("how", ["pack", "truncate"])
 def test_loss_effects_are_ablations(submodule: str, io: str, widths: tuple[int, int], how: str) -> None:
-    """Where columns are so short that second order has no say, the estimate is what each feature's ablation costs."""
+    """With columns so short that second order is negligible, the estimate is the cost of each feature's ablation."""
     site = p.Site(submodule=submodule, io=io)
     dictionary = random_dictionary(*widths, scale=1e-4)
     evaluated = Evaluated(site, dictionary, dtype="float64")

@@ -1,4 +1,4 @@
-"""What a wheel may not do to us."""
+"""Malicious wheels are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that are not finite: found, counted, and never drawn, whether or not anything waited for them."""
+"""Rows that are not finite: found, counted, and never drawn, with or without a wait for them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ READ = Read("a", "output")
 
 
 def rows(dtype: torch.dtype) -> torch.Tensor:
-    """More than are looked at at once; some of the largest numbers, whose squares and sums are not finite."""
+    """More than are checked at once; some of the largest numbers, whose squares and sums are not finite."""
     values = torch.randn(rows_at_once(torch.device("cpu")) + 50, 7).to(dtype)
     values[:, :2] = torch.finfo(dtype).max
     return values
@@ -51,7 +51,7 @@ def test_a_pass_that_gives_such_rows_adds_nothing(most) -> None:
 
 @pytest.mark.parametrize("ask", ["draw", "state"])
 def test_what_a_gpu_has_not_finished_is_looked_at_before_use(ask) -> None:
-    """There the pass returns at once, so the rows are in the buffer when they are looked at."""
+    """On a GPU the pass returns at once, so the rows are checked when they are already in the buffer."""
     held, finite = buffer(), FiniteRows(2)
     finite.look({READ: torch.tensor([[1.0], [math.nan]])})
     held.admit(2)

@@ -1,4 +1,4 @@
-"""Models with a forward of their own: each is called with what it takes, in the trial as in every pass."""
+"""Models with a custom forward: each gets the arguments that it takes, in the trial and in every pass."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Config(PretrainedConfig):
 
 
 class Toy(PreTrainedModel):
-    """Embedding, one layer, head. What it returns, and what it takes, is up to those below."""
+    """Embedding, one layer, head. The subclasses below define its arguments and return value."""
 
     config_class = Config
 
@@ -79,7 +79,7 @@ class Mapping(Toy):
 
 
 class OldCache(Toy):
-    """As models of before transformers 4.50: the cache's method is gone."""
+    """Like models from before transformers 4.50: the cache's method no longer exists."""
 
     def forward(self, input_ids: torch.Tensor, attention_mask: Any = None, use_cache: Any = None) -> tuple[Any, ...]:
         if use_cache is not False:
@@ -88,7 +88,7 @@ class OldCache(Toy):
 
 
 class InPlace(Toy):
-    """As Falcon adds its attention to what its MLP gave."""
+    """As Falcon adds its attention to its MLP's output, in place."""
 
     def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
         y = self.mlp(self.embed(input_ids))
@@ -97,7 +97,7 @@ class InPlace(Toy):
 
 
 class Looped(Toy):
-    """Runs its layer three times, which is registered under two paths."""
+    """Runs its layer, registered under two paths, three times."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -182,7 +182,7 @@ def test_it_is_called_with_what_it_takes(kind: type[Toy]) -> None:
 @pytest.mark.parametrize("stop", [True, False])
 @torch.no_grad()
 def test_what_is_changed_in_place_is_read_as_it_was(stop: bool) -> None:
-    """Whatever else is read in the same pass, and however far it goes."""
+    """With any other reads in the same pass, and wherever it ends."""
     model, batch = opened(InPlace), contexts()
     module: Any = model.module
     y = module.mlp(module.embed(batch.ids))
@@ -211,7 +211,7 @@ def trace_two_lengths(model: LanguageModel) -> None:
 
 
 def test_padding_that_a_model_cannot_be_told_of_is_refused() -> None:
-    """nnsight pads prompts in front, where a model without a mask would read it."""
+    """nnsight pads prompts on the left, where a model without a mask would read the padding."""
     model = opened(Bare)
     with pytest.raises(WorkerError, match="takes no attention_mask") as error:
         trace_two_lengths(model)
@@ -252,7 +252,7 @@ def test_a_module_that_runs_several_times_is_read_where_one_says(path: str) -> N
     assert f"from {path}#1 to {path}#3" in str(error.value.hint)
     with pytest.raises(WorkerError, match=rf"There is no {path}#4: one pass runs {path} 3 times"):
         model.try_sites([Site(submodule=f"{path}#4", io="out")])
-    # After that it is still known how often it runs.
+    # Afterwards the number of its calls is still known.
     assert model.try_sites([Site(submodule="embed", io="out")])
     with pytest.raises(WorkerError, match="runs 3 times"):
         model.try_sites([Site(submodule=path, io="in")])
@@ -263,14 +263,14 @@ def test_a_module_that_runs_several_times_is_read_where_one_says(path: str) -> N
 @pytest.mark.parametrize("io", ["out", "in", "in_to_out"])
 @torch.no_grad()
 def test_one_of_its_calls_is_read_and_replaced(path: str, call: int, io: Any) -> None:
-    """In training rows, statistics, losses and gradients alike, whatever else is read in the same pass."""
+    """In training rows, statistics, losses and gradients, with any other reads in the same pass."""
     model, batch = opened(Looped), contexts()
     module: Any = model.module
     site = Site(submodule=f"{path}#{call}", io=io)
     others = [Site(submodule=f"{path}#{each}", io="in_to_out") for each in (3, 1, 2)]
 
     def plain(target: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Inputs and targets of the call, and the logits with `target` in the targets' place."""
+        """Inputs and targets of the call, and the logits with `target` in place of the targets."""
         x, found = module.embed(batch.ids), []
         for number in (1, 2, 3):
             given = target if number == call and io == "in" and target is not None else x

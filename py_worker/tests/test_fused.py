@@ -1,4 +1,4 @@
-"""The passes over features: their values and sums are those of autograd, in every dtype that features are kept in."""
+"""The passes over features: values and sums match autograd's, in every dtype in which features are stored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dictlearn_worker.train import fused
 
 SIZE, ROWS, PENALTY = 70, 50, 0.03
 EPSILON = {torch.float64: 1e-14, torch.float32: 1e-6}
-# The dtype of the sums, and that of the features.
+# The dtypes of the sums and of the features.
 KEPT = [(torch.float64, torch.float64), (torch.float32, torch.float32), (torch.float32, torch.bfloat16)]
 
 
@@ -19,7 +19,7 @@ def drawn(seed: int, dtype: torch.dtype, *shape: int) -> torch.Tensor:
 
 @pytest.mark.parametrize(("wide", "kept"), KEPT, ids=str)
 def test_activate_rounds_once_and_sums_what_is_kept(wide, kept) -> None:
-    """ReLU(z + bias) in z's dtype, then rounded; a feature that is 0 on every row has the sum 0, and no other."""
+    """ReLU(z + bias) in z's dtype, then rounded; exactly the features that are 0 on every row have the sum 0."""
     z, bias = drawn(0, wide, SIZE, ROWS), drawn(1, wide, SIZE)
     bias[7] = -100
     expected = torch.relu(z + bias.unsqueeze(1)).to(kept)
@@ -48,7 +48,7 @@ def test_gate_is_the_gradient_of_the_relu(wide, kept) -> None:
 
 
 def test_gate_takes_a_penalty_for_each_place() -> None:
-    """As the entropy has it."""
+    """As with the entropy."""
     slope, f, penalty = (drawn(seed, torch.float32, SIZE, ROWS) for seed in range(3))
     expected = torch.where(f > 0, slope + penalty, 0)
     sums = fused.gate(slope, f.relu(), penalty)
@@ -58,7 +58,7 @@ def test_gate_takes_a_penalty_for_each_place() -> None:
 
 @pytest.mark.parametrize(("wide", "kept"), KEPT, ids=str)
 def test_nan_stays(wide, kept) -> None:
-    """In the feature, and in its sum alone."""
+    """In the feature, and in its sum only."""
     z = drawn(0, wide, SIZE, ROWS)
     z[3, 5] = torch.nan
     f = z if kept == wide else torch.empty(SIZE, ROWS, dtype=kept)

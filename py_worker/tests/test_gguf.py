@@ -1,4 +1,4 @@
-"""GGUF models, whole and incomplete, and where their conversion is kept."""
+"""GGUF models, complete and incomplete, and where their conversion is stored."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def llama():
 
 
 def write_gguf(path, llama, *, blocks):
-    """The model as llama.cpp writes it, with the layers `blocks` only: the first file of a split has the first ones."""
+    """The model as llama.cpp writes it, with only the layers `blocks`: the first file of a split has the first ones."""
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     names = [*sorted(alphabet), "th", "the", *(f"<unused{number}>" for number in range(512 - len(alphabet) - 2))]
     out = gguf.GGUFWriter(path, "llama")
@@ -171,7 +171,7 @@ def test_a_sharded_checkpoint_that_lacks_weights_is_refused(tmp_path, llama, lac
 
 
 def test_loaders_of_models_ask_whether_all_weights_are_there():
-    """Every from_pretrained of a model is in a file that also checks what came of it."""
+    """Every from_pretrained of a model is in a file that also checks its result."""
     folder = fetch.Path(fetch.__file__).parents[1]
     for file in folder.rglob("*.py"):
         text = file.read_text(encoding="utf-8")

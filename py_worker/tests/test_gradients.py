@@ -1,4 +1,4 @@
-"""Every loss has finite gradients wherever training can get to: no active feature, no error, or neither."""
+"""Every loss has finite gradients in every state of training: no active feature, no error, or neither."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def dictionary(dtype: torch.dtype) -> AutoEncoder:
 @pytest.mark.parametrize(("reconstruction", "sparsity"), TERMS)
 @pytest.mark.parametrize("where", ["zero features", "zero error", "both", "some rows", "tiny features"])
 def test_gradients_are_finite(where: str, reconstruction: str, sparsity: str, dtype: torch.dtype) -> None:
-    """Loss and all four gradients are finite numbers, and where nothing can be learned they are 0."""
+    """Loss and all four gradients are finite, and 0 where nothing can be learned."""
     ae = dictionary(dtype)
     x = torch.randn(ROWS, WIDTH, generator=torch.Generator().manual_seed(1)).to(dtype)
     with torch.no_grad():

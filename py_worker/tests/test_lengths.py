@@ -1,4 +1,4 @@
-"""Contexts are cut into passes by length: no more work than any other cut, and the same rows in the same order."""
+"""Contexts are split into passes by length: with the least work of all splits, and the same rows in the same order."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WIDTH = 5
 
 @given(st.dictionaries(st.integers(1, 40), st.integers(1, 9), min_size=1, max_size=7), st.integers(0, 300))
 def test_no_cut_is_cheaper(contexts, cost) -> None:
-    """Compared with every way to cut."""
+    """Compared with every possible split."""
     sizes, counts = np.array(sorted(contexts)), np.array([contexts[size] for size in sorted(contexts)])
 
     def price(cuts: tuple[int, ...]) -> int:
@@ -42,7 +42,7 @@ def test_no_cut_is_cheaper(contexts, cost) -> None:
 
 
 class Model:
-    """A row depends on the tokens up to it, as in a causal model, and on nothing behind. Counts its positions."""
+    """A row depends only on the tokens up to it, as in a causal model. Counts its positions."""
 
     device = CPU
 
@@ -87,7 +87,7 @@ SIZES = [3, 30, 12, 30, 1, 13, 29, 3, 30, 11]
 @pytest.mark.parametrize("most", [None, 1.3])
 @pytest.mark.parametrize("padding", ["right", "left", "unmasked"])
 def test_rows_are_those_of_one_pass(monkeypatch, padding, most) -> None:
-    """Only padding that the model does not see is left out; a state computes the same passes again."""
+    """Only padding that the model does not see is skipped; a restored state computes the same passes again."""
     given, taken = batch(SIZES, padding), []
     for cost in (10**6, 15):
         monkeypatch.setitem(lengths.PASS, "cpu", cost)
@@ -110,7 +110,7 @@ def test_rows_are_those_of_one_pass(monkeypatch, padding, most) -> None:
 @pytest.mark.parametrize("stop", [True, False])
 @pytest.mark.parametrize("padding", ["right", "left"])
 def test_a_large_batch_is_cut_but_for_the_reference(monkeypatch, padding, stop) -> None:
-    """No pass has more positions than it may; a full pass through the model is never cut."""
+    """No pass has too many positions; a full pass through the model is never split."""
     monkeypatch.setitem(lengths.PASS, "cpu", 10**6)
     monkeypatch.setitem(lengths.MOST, "cpu", 70)
     given, rows, model = batch(SIZES, padding), buffer(), Model()

@@ -1,4 +1,4 @@
-"""Memory: what training takes beside weights, moments and one batch's features is small, whatever it does."""
+"""Memory: training needs little more than weights, moments and one batch's features, in every operation."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 
 WIDTH, SIZE, ROWS = 128, 32_768, 512
 FEATURES = 4 * ROWS * SIZE
-# Weights and both moments, which a state would hold once more if it were copied.
+# Weights and both moments, which a copied state would hold a second time.
 TRAINEE = 3 * 4 * SIZE * (2 * WIDTH + 1)
-# Blocks of a step, the decoder in a checkpoint's order, and holes in the heap; 30 MiB were seen.
+# Blocks of a step, the decoder in a checkpoint's order, and heap fragmentation; 30 MiB were measured.
 ALLOWED = 64 * 2**20
 PROGRAM = Path(__file__).with_name("training_memory.py")
 

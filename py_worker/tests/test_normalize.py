@@ -1,4 +1,4 @@
-"""Scaled rows: the saved weights are those of rows as they are."""
+"""Scaled rows: the saved weights are for unscaled rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is worked on a few rows at a time comes out as from all of them at once."""
+"""Computations on a few rows at a time give the same results as on all at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ADAM = p.Adam(beta1=0.9, beta2=0.999, epsilon=1e-8, fused=True)
 
 @pytest.fixture
 def trainee() -> Trainee:
-    """A dictionary of 40 features of 12 numbers, and 9 numbers of output, no bias zero."""
+    """A dictionary of 40 features with inputs of width 12 and outputs of width 9; no bias is zero."""
     dictionary = AutoEncoder(12, 9, 40, torch.float64)
     generator = torch.Generator().manual_seed(0)
     for parameter in dictionary.parameters():
@@ -28,7 +28,7 @@ def trainee() -> Trainee:
 
 @pytest.fixture
 def rows() -> tuple[torch.Tensor, torch.Tensor]:
-    """50 inputs and targets: parts of 7 leave one of another size. The last ones are the largest."""
+    """50 inputs and targets: parts of 7 leave one of another size. The last rows are the largest."""
     generator = torch.Generator().manual_seed(1)
     x, y = (torch.randn(50, width, generator=generator, dtype=torch.float64) for width in (12, 9))
     return x * torch.arange(1, 51).unsqueeze(1), y
@@ -87,7 +87,7 @@ def resampling(probability: str) -> p.Resampling:
 
 @pytest.mark.parametrize(("probability", "parts"), [("squared-loss", [7] * 7 + [1]), ("error-norm", [50])])
 def test_weights_of_rows(trainee, rows, seen, probability, parts) -> None:
-    """The reference encodes all rows at once, to the last bit."""
+    """The reference encodes all rows at once; compared bit for bit."""
     x, y = rows
     with torch.no_grad():
         weights = weigh(trainee, Rows.of_batch(x, y), resampling(probability))

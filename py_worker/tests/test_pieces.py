@@ -50,7 +50,7 @@ def test_a_character_stands_where_it_is_completed(make: Any) -> None:
 
 
 def test_a_token_alone_is_its_bytes() -> None:
-    """As it stands in a vocabulary, or at the beginning of a context that was cut."""
+    """As in a vocabulary, or at the beginning of a cut context."""
     tokenizer = byte_level()
     middle = tokenizer.convert_tokens_to_ids("Ł")  # How such a vocabulary spells the byte 9F.
     assert pieces(tokenizer, [middle]) == ["⟨9F⟩"]
@@ -59,7 +59,7 @@ def test_a_token_alone_is_its_bytes() -> None:
 
 
 def test_whole_and_broken_bytes() -> None:
-    """Whatever the bytes and however they are cut: no byte is lost, none told of twice."""
+    """For any bytes and any cuts: no byte is lost, none shown twice."""
     assert readable("a€".encode(), 0) == ("a€", b"")
     assert readable(b"a\xe2\x82", 0) == ("a⟨E2 82⟩", b"\xe2\x82")
     assert readable(b"\xe2\x82\xacb", 2) == ("€b", b"")

@@ -1,4 +1,4 @@
-"""bfloat16 dictionaries and autocast learn as float32 ones do, and say in which dtype what is kept."""
+"""bfloat16 dictionaries and autocast learn as float32 ones do, and their state has the documented dtypes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dictlearn_worker.train.trainee import Trainee
 
 ADAM = p.Adam(beta1=0.9, beta2=0.999, epsilon=1e-8, fused=True)
 WIDTH, DIRECTIONS, SIZE, ROWS, STEPS = 32, 64, 96, 128, 400
-# So low that a bfloat16 weight alone would round most of its steps away.
+# So low that a bfloat16 weight without a master would round most of its steps away.
 LR = 2e-4
 
 

@@ -1,4 +1,4 @@
-"""Products are the same by either library, and which one it is follows from the shapes."""
+"""Products are the same by either library, and the shapes decide which one is used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def drawn(seed: int, *shape: int) -> torch.Tensor:
 
 @pytest.fixture(params=["oneDNN", "torch"])
 def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """One of them for every product."""
+    """Forces one library for every product."""
     if request.param == "oneDNN" and not torch.backends.mkldnn.is_available():
         pytest.skip("this torch has no oneDNN")
     monkeypatch.setattr(products, "onednn_beats_mkl", lambda: request.param == "oneDNN")
@@ -40,7 +40,7 @@ def test_products_are_exact(library, across) -> None:
 
 
 def test_rounded_factors_are_summed_unrounded(library) -> None:
-    """bfloat16 factors with a float32 product: what float64 gives of the rounded factors."""
+    """bfloat16 factors with a float32 product: the product of the rounded factors in float64."""
     a, b = drawn(0, M, K).bfloat16(), drawn(1, K, N).bfloat16()
     exact = a.double() @ b.double()
     found = product(a, b, torch.float32)
@@ -49,7 +49,7 @@ def test_rounded_factors_are_summed_unrounded(library) -> None:
 
 
 def test_onednn_is_for_large_float32_products(monkeypatch) -> None:
-    """Not for small ones, not for thin ones, not for float64, and nowhere where MKL is as fast."""
+    """Not for small or thin products, not for float64, and not where MKL is as fast."""
     monkeypatch.setattr(products, "onednn_beats_mkl", lambda: True)
     large, thin, small = (torch.empty(shape) for shape in ((2048, 512), (32768, 128), (256, 512)))
 
@@ -62,7 +62,7 @@ def test_onednn_is_for_large_float32_products(monkeypatch) -> None:
 
 
 def test_small_steps_wake_no_thread() -> None:
-    """One thread below the least number of multiplications, also where the step fails; then as many as before."""
+    """One thread below the least number of multiplications, also where the step fails; then the previous number."""
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

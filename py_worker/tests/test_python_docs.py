@@ -1,4 +1,4 @@
-"""Python's documentation as text: what is taken from a module, and what is kept in the cache."""
+"""Python's documentation as text: the docstrings of a module, and the cache."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ with open(lambda: 1 if 2 else 3) as file:
 
 
 def test_every_definition_is_found(tmp_path) -> None:
-    """As `ast.walk`, which looks into every expression too, finds them."""
+    """The same as `ast.walk`, which also visits every expression."""
     file = tmp_path / "module.py"
     file.write_text(MODULE)
     found = dict(python_docs.docstrings(file))
@@ -54,7 +54,7 @@ def test_every_definition_is_found(tmp_path) -> None:
 
 
 def test_what_is_kept_is_what_was_found(tmp_path, monkeypatch) -> None:
-    """And nothing is parsed for it; another library, or a damaged file, is parsed again."""
+    """Nothing is parsed for it; another library, or a damaged file, is parsed again."""
     first = python_docs.documents(tmp_path)
     assert gc.isenabled()
     (kept,) = (tmp_path / "text").iterdir()
@@ -78,7 +78,7 @@ def test_what_is_kept_is_what_was_found(tmp_path, monkeypatch) -> None:
 
 @pytest.mark.parametrize("obstacle", ["file", "none"])
 def test_without_a_cache_it_is_parsed(tmp_path, monkeypatch, obstacle: str) -> None:
-    """The cache's place is taken by a file: nothing can be kept, and nothing fails."""
+    """A file is in the cache's place: nothing can be cached, and nothing fails."""
     cache = tmp_path / "cache"
     cache.write_text("")
     monkeypatch.setattr(python_docs, "parsed", lambda library, files: ["a", "b"])

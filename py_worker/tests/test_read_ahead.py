@@ -1,4 +1,4 @@
-"""Text is read and tokenised ahead on a thread: nothing but the time tells."""
+"""Text is read and tokenised ahead on a thread: only the timing differs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CTX_LEN = 3
 
 
 class Broken(ListedDocuments):
-    """What stands behind the last document cannot be read."""
+    """The data after the last document cannot be read."""
 
     def __next__(self) -> str:
         try:
@@ -69,7 +69,7 @@ CALLS = st.lists(st.tuples(st.integers(1, 6), st.sampled_from(["take", "put back
 @settings(max_examples=150, deadline=None)
 @given(DOCUMENTS, CALLS, st.sampled_from(["pack", "truncate"]), st.booleans())
 def test_the_contexts_are_those_of_the_text(documents, calls, kind, broken) -> None:
-    """In every order of calls, and from a state that was taken at any time; damage shows where it is reached."""
+    """In every order of calls, and from a state saved at any time; damage is reported where it is reached."""
 
     def opened() -> Contexts:
         return contexts(TextStream((Broken if broken else ListedDocuments)(documents)), kind)
@@ -91,14 +91,14 @@ def test_the_contexts_are_those_of_the_text(documents, calls, kind, broken) -> N
     whole = expected(documents, kind)
     assert damaged == broken
     if broken:
-        # Contexts that came before the damage, and were not asked for together with what is behind it.
+        # Contexts before the damage that were not requested together with text after it.
         assert seen == whole[: len(seen)]
     else:
         assert seen == whole
 
 
 def test_damage_does_not_cost_what_is_before_it() -> None:
-    """Six contexts are whole; reading ahead has met the damage when the second half of them is asked for."""
+    """Six contexts are sound; reading ahead has met the damage when the second half of them is requested."""
     found = contexts(TextStream(Broken(["ab"] * 6)), "truncate")
     assert given_out(found, 3) == given_out(found, 3) == [[1, 2]] * 3
     for _ in range(2):
@@ -107,7 +107,7 @@ def test_damage_does_not_cost_what_is_before_it() -> None:
 
 
 class Watched(ListedDocuments):
-    """Waits for permission in front of the fourth document, and tells which thread reads."""
+    """Waits for permission before the fourth document, and records which thread reads."""
 
     def __init__(self) -> None:
         super().__init__(["ab"] * 6)
@@ -131,7 +131,7 @@ def test_the_caller_has_its_contexts_while_more_is_read() -> None:
 
 @pytest.mark.parametrize("kind", ["pack", "truncate"])
 def test_a_script_is_not_asked_before_there_is_need(kind) -> None:
-    """What was pushed and not needed stays in the queue, and more is asked for only when too little is there."""
+    """Pushed documents that are not needed stay in the queue, and more are requested only when too few are left."""
     text = PushedStream()
     found = contexts(text, kind)
     text.push(["abc"] * 100, end=False)
@@ -142,7 +142,7 @@ def test_a_script_is_not_asked_before_there_is_need(kind) -> None:
 
 
 class Slow(ListedDocuments):
-    """Waits for permission in front of the document with this number."""
+    """Waits for permission before the document with this number."""
 
     def __init__(self, documents: list[str], number: int) -> None:
         super().__init__(documents)
@@ -157,7 +157,7 @@ class Slow(ListedDocuments):
 
 @pytest.mark.parametrize("kind", ["pack", "truncate"])
 def test_who_finds_enough_does_not_wait_and_what_is_held_does_not_tell(kind) -> None:
-    """Reading ahead stands still; what is there is given out meanwhile, and the state is that of a quick one."""
+    """Reading ahead is stalled; available contexts are returned meanwhile, and the state is that of a fast reader."""
     count, documents = 4, ["ab", "c", "abcd"] * 40
     slow, quick = (Slow(documents, 34) for _ in range(2))
     quick.may_go_on.set()
@@ -190,7 +190,7 @@ def test_threads_end_with_their_contexts() -> None:
 
 
 def test_a_call_is_bounded_by_characters_and_by_documents() -> None:
-    """One document at least, however long it is; and none behind those that are enough."""
+    """At least one document, of any length; and none after enough characters."""
     for text in (TextStream(ListedDocuments(["aaaa"] * 9)), PushedStream()):
         if isinstance(text, PushedStream):
             text.push(["aaaa"] * 9, end=True)

@@ -1,4 +1,4 @@
-"""What is released is freed: nothing else in the process keeps it alive."""
+"""Released objects are freed: nothing else in the process keeps them alive."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def call(context: Context, name: str, /, **params: Any) -> Any:
 
 
 def release(context: Context, *handles: p.Handle) -> None:
-    """Without the collector, so that what is freed is freed by the release."""
+    """Without the garbage collector, so that only the release can free objects."""
     gc.disable()
     try:
         call(context, "release", handles=list(handles))
@@ -56,7 +56,7 @@ def model_of(context: Context) -> Any:
 
 
 def test_a_model_is_freed_with_its_weights_after_a_pass(context) -> None:
-    """nnsight's wrappers and its traces are cycles of objects."""
+    """nnsight's wrappers and traces are reference cycles."""
     model = model_of(context)
     call(context, "model.widths", model=model, sites=[SITE])
     weight = weakref.ref(next(iter(context.objects.get(model, object).module.parameters())))

@@ -1,4 +1,4 @@
-"""Resampling: the default rule against its equations, and each switch of the reference for itself."""
+"""Resampling: the default rule against its equations, and each switch of the reference alone."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Case:
 
 
 def case(dtype: torch.dtype = torch.float64) -> Case:
-    """A dictionary with a few steps behind it, so that its moments are not 0, and rows."""
+    """A dictionary after a few steps, so that its moments are not 0, and rows."""
     generator = torch.Generator().manual_seed(3)
     ae = AutoEncoder(WIDTH, WIDTH, SIZE, dtype)
     ae.initialise(generator)
@@ -79,14 +79,14 @@ def train(trainee: Trainee, x: torch.Tensor, steps: range, lr: float) -> list[fl
 
 
 def run(each: Case, dead: torch.Tensor = DEAD, x: torch.Tensor | None = None, **switches: object):
-    """Resamples under the defaults but for `switches`."""
+    """Resamples under the defaults except for `switches`."""
     x = each.x if x is None else x
     rows = Rows(len(x), 64, lambda numbers: (x[numbers], x[numbers]))
     return resample(each.trainee, dead, rows, msgspec.structs.replace(DEFAULT, **switches), each.generator, 9)
 
 
 def test_default_rule() -> None:
-    """Encoder rows, columns, biases and moments as Bricken et al. 2023 write them; nothing else moves."""
+    """Encoder rows, columns, biases and moments as Bricken et al. 2023 write them; nothing else changes."""
     each = case()
     ae, optimiser = each.trainee.dictionary, each.trainee.optimiser
     before = {key: value.clone() for key, value in ae.state_dict().items()}
@@ -153,7 +153,7 @@ def test_equal_rows_are_used_once() -> None:
 
 
 def test_rows_of_zeros_are_never_used() -> None:
-    """They have no direction; where there is no other row, nothing is resampled."""
+    """They have no direction; without other rows, nothing is resampled."""
     each = case()
     x = torch.zeros_like(each.x)
     assert len(run(each, x=x)[0]) == 0
@@ -164,7 +164,7 @@ def test_rows_of_zeros_are_never_used() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
 def test_every_feature_dead_recovers(dtype: torch.dtype) -> None:
-    """Without an alive feature the encoder is drawn afresh, and training goes on and gets better."""
+    """Without an alive feature the encoder is initialised again, and training continues and improves."""
     each = case(dtype)
     with torch.no_grad():
         each.trainee.dictionary.encoder.bias.fill_(-1e3)
@@ -180,7 +180,7 @@ def test_every_feature_dead_recovers(dtype: torch.dtype) -> None:
 
 
 def test_reference_switches_one_by_one() -> None:
-    """Each switch changes what its name says, and leaves the rest of the default rule alone."""
+    """Each switch changes only the part of the default rule that it names."""
     each = case()
     run(each, encoder="mean-alive")
     rows = each.trainee.dictionary.encoder.weight[DEAD]
@@ -207,7 +207,7 @@ def test_reference_switches_one_by_one() -> None:
 
 
 def test_reference_stops_where_it_would_write_nan() -> None:
-    """All dead, and rows whose losses are not finite."""
+    """All features dead, and rows whose losses are not finite."""
     each = case()
     rows = Rows.of_batch(each.x, each.x)
     with pytest.raises(WorkerError, match="Every feature is dead after step 9") as error:
@@ -222,7 +222,7 @@ def test_reference_stops_where_it_would_write_nan() -> None:
 
 
 def test_draws_without_replacement_follow_the_weights() -> None:
-    """First draws are in proportion, no row comes twice, and rows of weight 0 never come."""
+    """First draws are in proportion, no row is drawn twice, and rows of weight 0 never are."""
     weights = torch.tensor([0.0, 1.0, 3.0, 6.0])
     generator = torch.Generator().manual_seed(0)
     first = torch.zeros(4)

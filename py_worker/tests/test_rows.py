@@ -1,4 +1,4 @@
-"""The buffer's slots: every row comes out once, whatever is gathered ahead, and states are taken up the same way."""
+"""The buffer's slots: every row is drawn once, also with gathering ahead, and restored states continue identically."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def buffer(*, randperm_each: bool = False) -> ActivationRows:
 
 
 def append(rows: ActivationRows, first: int, count: int) -> None:
-    """Rows whose values are their number, and minus that."""
+    """Rows whose values are their number and its negative."""
     numbers = torch.arange(first, first + count, dtype=torch.float32).unsqueeze(1)
     inputs, targets = rows.values
     new = {inputs: numbers.expand(-1, WIDTH), targets: -numbers.expand(-1, WIDTH + 1)}
@@ -51,7 +51,7 @@ def drawn(rows: ActivationRows, count: int) -> list[int]:
 
 @pytest.mark.parametrize("randperm_each", [False, True])
 def test_every_row_comes_out_once(randperm_each) -> None:
-    """Over refreshes in the middle of what was gathered ahead, batches of changing size, and slots used again."""
+    """With refreshes in the middle of a gathered batch, batches of changing size, and reused slots."""
     rows, seen, total = buffer(randperm_each=randperm_each), [], 0
     for refresh in range(8):
         count = len(rows.free)
@@ -68,7 +68,7 @@ def test_every_row_comes_out_once(randperm_each) -> None:
 
 
 def test_a_batch_outlasts_the_next_draw() -> None:
-    """What was handed out is not written again."""
+    """Returned batches are not overwritten."""
     rows = buffer()
     append(rows, 0, 30)
     rows.draw(10)
@@ -81,7 +81,7 @@ def test_a_batch_outlasts_the_next_draw() -> None:
 
 
 def test_a_state_goes_on_the_same_way() -> None:
-    """Though the other has gathered the same slots ahead, of other rows; the next append goes to the same slots."""
+    """Although the other has gathered the same slots with other rows; the next append fills the same slots."""
     rows, other = buffer(), buffer()
     append(rows, 0, 50)
     rows.shuffle()

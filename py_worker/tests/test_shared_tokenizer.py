@@ -1,4 +1,4 @@
-"""Ids without the rest of a call: those of the call, for every tokenizer, and one thread at a time."""
+"""Ids alone: the same as a call's, for every tokenizer, and one thread at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DOCUMENTS = [
 
 
 class Own(PreTrainedTokenizerFast):
-    """Writes its documents in another way before they are encoded."""
+    """Rewrites its documents before encoding."""
 
     def _encode_plus(self, text: Any, **options: Any) -> Any:
         return super()._encode_plus([each.upper() for each in text], **options)
@@ -54,7 +54,7 @@ TOKENIZERS = {
 
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_the_ids_are_those_of_a_call(name: str) -> None:
-    """Whatever was asked before: a cut of one call must not stay for the next."""
+    """After any earlier calls: one call's truncation must not affect the next."""
     tokenizer = TOKENIZERS[name]()
     shared = SharedTokenizer(tokenizer)
     assert calls_its_backend(tokenizer) == (name != "of its own")
@@ -64,12 +64,12 @@ def test_the_ids_are_those_of_a_call(name: str) -> None:
             called = tokenizer(DOCUMENTS, add_special_tokens=special, verbose=False, **options)["input_ids"]
             assert shared.ids(DOCUMENTS, special_tokens=special, most=most) == called
             assert any(called)
-    # The model's own is as it was.
+    # The model's own is unchanged.
     assert len(tokenizer(DOCUMENTS[-1])["input_ids"]) >= 300
 
 
 def test_one_thread_at_a_time_in_a_copy() -> None:
-    """A tokenizer without a backend is called; the copy has the constants of the other."""
+    """A tokenizer without a backend is called; the copy has the original's constants."""
 
     class Counting:
         eos_token_id = 9

@@ -1,4 +1,4 @@
-"""Which files of a folder are read: those of a split where they have one, and all of them where they have none."""
+"""Which files of a folder are read: those of a split if there are splits, else all of them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ READ = [
     (DESCRIBED, {}, ["a"], ["held_out", "train"]),
     (DESCRIBED, {"split": "held_out"}, ["b", "c"], ["held_out", "train"]),
     (DESCRIBED, {"name": "short"}, ["b"], ["train"]),
-    # What describes other files than those that are there, or cannot be read, says nothing.
+    # A description that matches no file, or cannot be read, is ignored.
     (PLAIN | {"README.md": README}, {}, ["a", "b"], []),
     (NAMED | {"README.md": "---\nconfigs: [\n---\n"}, {"split": "test"}, ["b"], ["test", "train"]),
 ]

@@ -1,4 +1,4 @@
-"""A worker starts in the time that torch needs: what only some calls want is imported by these."""
+"""A worker starts in the time that torch needs: packages for only some calls are imported by those."""
 
 import subprocess
 import sys

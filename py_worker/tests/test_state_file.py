@@ -1,4 +1,4 @@
-"""The file of a resume state: what is kept comes back, and what is damaged is one error."""
+"""The file of a resume state: saved tensors are restored, and damage is one error."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ LR, PENALTY, EPSILON = 0.01, 0.03, 1e-8
 
 
 def dictionary(seed: int = 0, dtype: torch.dtype = torch.float64) -> AutoEncoder:
-    """With biases that are not 0, so that each can be told from the other."""
+    """With biases that are not 0, so that they can be distinguished."""
     ae = AutoEncoder(D_IN, D_OUT, SIZE, dtype)
     generator = torch.Generator().manual_seed(seed)
     ae.initialise(generator)
@@ -93,7 +93,7 @@ def test_first_step_in_closed_form(reconstruction: str, fused: bool) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
 def test_file_says_that_there_are_two_biases(dtype: torch.dtype, tmp_path: Path) -> None:
-    """`input_bias` is a tensor of its own, and the dictionary comes back with all its bits."""
+    """`input_bias` is a separate tensor, and the dictionary is restored bit for bit."""
     ae = dictionary(dtype=dtype)
     save(ae, tmp_path / "ae.pt", 1)
     state = torch.load(tmp_path / "ae.pt", weights_only=True)

@@ -1,4 +1,4 @@
-"""What real files hold beside the text: it is read, or refused for what it is."""
+"""The other content of real files: it is read past, or refused with the right reason."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_both_documents_are_read(tmp_path: Path, name: str) -> None:
     file, data = READ[name]
     (tmp_path / file).write_bytes(data)
     assert read(tmp_path / file) == ["one", "two"]
-    # From after the first one too.
+    # Also from after the first one.
     again = FileDocuments(find_files(str(tmp_path / file)), "text", "line")
     next(again)
     state = json.loads(json.dumps(again.state()))
@@ -162,7 +162,7 @@ def frame(window: int) -> bytes:
 
 
 def test_zstd_windows(tmp_path: Path) -> None:
-    """As `zstd --long=31` writes them. What is larger is no damage."""
+    """As `zstd --long=31` writes them. A larger window is not damage."""
     (tmp_path / "a.jsonl.zst").write_bytes(frame(20) + frame(31))
     assert read(tmp_path / "a.jsonl.zst") == ["one", "two"] * 2
     (tmp_path / "a.jsonl.zst").write_bytes(frame(33))
@@ -180,7 +180,7 @@ def test_parquet_columns(tmp_path: Path) -> None:
 
 
 def test_long_rows_are_read_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a file with rows of a megabyte, few are held at once."""
+    """For a file with rows of a megabyte, few are held at once."""
     asked = []
     original = parquet.ParquetFile.iter_batches
     monkeypatch.setattr(

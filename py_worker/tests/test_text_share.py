@@ -15,7 +15,7 @@ DOCUMENTS = [f"document {number}" for number in range(25)]
 
 def stream(context: Context, tmp_path, *, take: str | None, skip: int = 0, shuffle_buffer: int = 0) -> list[str]:
     path = tmp_path / "texts.txt"
-    # Blank lines are no documents, so they have no number.
+    # Blank lines are not documents, so they have no number.
     path.write_text("\n\n".join(DOCUMENTS), encoding="utf-8")
     params = p.TextFilesParams(
         path=str(path),

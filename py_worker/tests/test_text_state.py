@@ -1,4 +1,4 @@
-"""A stream of text that is taken up where another one stood goes on with the same documents."""
+"""A stream restored to another one's position continues with the same documents."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dictlearn_worker.text.files import find_files
 from dictlearn_worker.text.hub import DatasetDocuments, open_dataset
 from dictlearn_worker.text.stream import ListedDocuments, Prepared, PushedStream, TextStream
 
-# Anything that can stand in a document: blank ones, several lines, letters of several bytes.
+# Anything that a document can contain: blank ones, several lines, letters of several bytes.
 DOCUMENTS = st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.just("\n"), max_size=9), max_size=12)
 
 
@@ -67,7 +67,7 @@ def test_files(tmp_path_factory, ending, unit, first, second, taken, skip, windo
     head = stream.next_documents(taken)
     assert head == whole[:taken]
     state = stream.state()
-    # In the second case what was read is read again.
+    # In the second case the read part is read again.
     for changed in ((), {f"a{ending}", f"b{ending}"}):
         again = opened()
         again.restore(through_json(state), changed)
@@ -79,7 +79,7 @@ def test_a_plain_file_is_not_read_up_to_its_position(tmp_path):
     write(tmp_path / "a.jsonl", ["one", "two", "three"])
     stream = FileDocuments([Found(tmp_path / "a.jsonl", "")], "text", "line")
     assert [next(stream), next(stream)] == ["one", "two"]
-    # What was read before may be unreadable by now.
+    # The part that was read may be unreadable now.
     data = bytearray((tmp_path / "a.jsonl").read_bytes())
     data[:10] = b"\xff" * 10
     (tmp_path / "a.jsonl").write_bytes(data)
@@ -100,7 +100,7 @@ def test_another_document_matters_where_it_was_read(tmp_path_factory, documents,
     write(folder / "a.jsonl", changed)
     again = FileDocuments(find_files(str(folder)), "text", "line")
     there = [document for document in changed if document.strip()]
-    # At its end there may be more of it only where the end was not seen.
+    # More text may follow only if the end had not been reached.
     ended = len(read) < taken
     if there[: len(read)] == read and not (ended and len(there) > len(read)):
         again.restore(state, {"a.jsonl"})

@@ -1,4 +1,4 @@
-"""Batches that nnsight does not take apart: the model gets, and gives, the same as if it had."""
+"""Batches that nnsight does not take apart: the model's arguments and results are the same as if it did."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def model() -> LanguageModel:
 
 
 def logits(model: LanguageModel, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Of a trace, and what the model was called with."""
+    """The result of a trace, and the arguments of the model's call."""
     given = {}
 
     def see(_, args, kwargs) -> None:
@@ -36,7 +36,7 @@ def logits(model: LanguageModel, inputs: dict[str, torch.Tensor]) -> tuple[torch
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("masked", ["padded", "full", "none"])
 def test_the_model_gets_the_same(monkeypatch, model, masked, side) -> None:
-    """Whichever side the tokeniser would pad: these are padded already, behind the text."""
+    """For either padding side of the tokeniser: these are already padded, after the text."""
     monkeypatch.setattr(model.tokenizer, "padding_side", side)
     ids = torch.randint(1, 200, (3, 9), generator=torch.Generator().manual_seed(0))
     mask = torch.ones_like(ids)
@@ -53,7 +53,7 @@ def test_the_model_gets_the_same(monkeypatch, model, masked, side) -> None:
 
 
 def test_prompts_are_still_nnsights(model) -> None:
-    """Texts of several lengths, and several invokes beside a batch of ids."""
+    """Texts of several lengths, and several invokes next to a batch of ids."""
     with torch.no_grad(), model.traced.trace(["a", "a longer one"], use_cache=False):
         found = model.traced.output.logits.save()
     assert found.shape[0] == 2

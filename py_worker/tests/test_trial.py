@@ -1,4 +1,4 @@
-"""The trial of the sites: widths and order of what is read, and nothing computed behind it."""
+"""The trial of the sites: widths and order of the reads, and nothing computed after them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_it_ends_behind_the_last_site() -> None:
     assert computed == ["first", "second"]
     order = [Read("first", "output", 1), Read("second", "input", 1), Read("second", "output", 1)]
     assert model.order == order
-    # A site that is added later is sorted in among those that were tried, and no hook was left behind.
+    # A site added later is sorted in among the tried ones, and no hook remains.
     assert model.try_sites([Site("third", "in"), Site("embed", "out")]) == [SiteWidths(7, 7), SiteWidths(3, 3)]
     assert model.order == [Read("embed", "output"), *order, Read("third", "input")]
     model.module(torch.zeros(1, 1, dtype=torch.int64), None)
@@ -46,7 +46,7 @@ def test_it_ends_behind_the_last_site() -> None:
 
 
 def test_calls_are_counted_once_and_then_it_ends_behind_the_last_site() -> None:
-    """Whether a module runs again shows only at the end of a pass."""
+    """Whether a module runs again is known only at the end of a pass."""
     model, computed = opened()
     model.try_sites([Site("first", "out")])
     assert computed == ["first", "second", "second", "third"]

@@ -1,4 +1,4 @@
-"""Tokens for which the model's embedding has no row: padding never is one, a text that holds one is one sentence."""
+"""Tokens without a row in the model's embedding: padding never is one; a text with one is refused in one sentence."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SAYS = r"\[PAD\].*holds the token '\[PAD\]' with the id 264, but the model's emb
 
 @pytest.fixture(scope="module")
 def model() -> LanguageModel:
-    """tiny-neox whose tokenizer was given a pad token, and whose embedding was not."""
+    """tiny-neox with a pad token in its tokenizer but not in its embedding."""
     module = AutoModelForCausalLM.from_pretrained(FOLDER / "tiny-neox")
     tokenizer = AutoTokenizer.from_pretrained(FOLDER / "tiny-neox")
     assert len(tokenizer) <= ROWS == module.config.vocab_size
@@ -67,7 +67,7 @@ def test_contexts_name_token_and_text(model: LanguageModel, kind: str) -> None:
 
 
 def test_an_end_of_text_outside(model: LanguageModel) -> None:
-    """It would stand after every document."""
+    """It would follow every document."""
     tokenizer = AutoTokenizer.from_pretrained(FOLDER / "tiny-neox")
     tokenizer.add_special_tokens({"eos_token": "[END]"})
     other = LanguageModel(model.traced, model.module, tokenizer, model.device, None)
@@ -82,7 +82,7 @@ def prompts(*texts: str) -> p.Prompts:
 
 
 def test_prompts_of_different_lengths(model: LanguageModel) -> None:
-    """In a trace and in a generation, by nnsight; the shorter one has the logits that it has alone."""
+    """In a trace and in a generation, by nnsight; the shorter one has the same logits as alone."""
     together = prompts("one, two and three", "one")
     assert assemble(model, together)["input_ids"].max() < ROWS
     with torch.no_grad(), model.traced.trace(inputs_of(model, together)):

@@ -31,7 +31,7 @@ def test_reads_what_typescript_writes(vector: dict) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS["replies"], ids=lambda vector: vector["name"])
 def test_writes_what_typescript_reads(vector: dict) -> None:
-    """A reply's bytes are the ones that the TypeScript tests decode."""
+    """A reply's bytes are those that the TypeScript tests decode."""
     assert msgspec.msgpack.encode(vector["message"]).hex() == vector["hex"]
 
 

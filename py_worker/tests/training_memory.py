@@ -1,4 +1,4 @@
-"""What a step, a state, metrics and a checkpoint take, as bytes above what was held before: a program of its own.
+"""The bytes that a step, a state, metrics and a checkpoint need above the memory held before: a separate program.
 
 `training_memory.py WIDTH SIZE ROWS BIAS FOLDER` prints them, and whether the step was a sparse one.
 """
@@ -59,12 +59,12 @@ def everything(trainee: Trainee, x: torch.Tensor, folder: Path) -> bool:
 
 
 def peak() -> int:
-    """Bytes that the process ever held."""
+    """The process's peak memory in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def main(width: int, size: int, rows: int, bias: float, folder: Path) -> None:
-    """Once with a small dictionary before, so that all code is loaded."""
+    """Runs once with a small dictionary first, so that all code is loaded."""
     x = torch.randn(rows, width, generator=torch.Generator().manual_seed(1))
     everything(new_trainee(width, WARM_UP_SIZE, bias), x, folder)
     trainee = new_trainee(width, size, bias)

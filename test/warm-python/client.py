@@ -1,4 +1,4 @@
-"""Stands for one warm worker: asks server.py to fork it, lives as long as it lives, and ends as it ends."""
+"""Represents one warm worker: asks server.py to fork it, lives as long as it does, and exits with its status."""
 
 import ctypes
 import json
@@ -9,7 +9,7 @@ import socket
 import sys
 
 PR_SET_PDEATHSIG = 1
-# What the libraries read while they are imported: a worker that wants another value must import them itself.
+# Variables that the libraries read during import: a worker with another value must import them itself.
 READ_AT_IMPORT = (
     *("PYTHON", "OMP_", "MKL_", "ATEN_", "ONEDNN_", "DNNL_", "LD_"),
     *("HF_", "TRANSFORMERS_", "CUDA", "CUBLAS", "TORCH", "TOKENIZERS"),
@@ -25,7 +25,7 @@ def settings(environment):
 def main():
     real = os.environ["DICTLEARN_WARM_PYTHON"]
     parent = os.getppid()
-    # Whoever kills the program's process group or the program itself must not leave this one behind.
+    # Killing the program's process group or the program itself must also end this one.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         return

@@ -1,7 +1,7 @@
 """Imports what the worker imports from other libraries, once, and forks a worker for each client.py that asks.
 
-A worker that is started anew spends five of its six seconds on these imports, and the tests start some four hundred. None
-of our own modules is imported before the fork. A client that goes takes its worker with it, and the other way round.
+A fresh worker spends five of its six seconds on these imports, and the tests start some four hundred. None of our own
+modules is imported before the fork. When a client exits its worker does too, and the other way round.
 """
 
 import json
@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 
-# Before the imports, which add to it.
+# Read before the imports, which extend it.
 ENVIRONMENT = json.dumps(dict(os.environ)).encode()
 
 import msgspec
@@ -67,7 +67,7 @@ def main():
         for key, _ in events.select():
             ready = key.fileobj
             if ready is sys.stdin:
-                # Closed: the tests are over, or gone.
+                # Closed: the tests have ended or were killed.
                 for pid in running.values():
                     os.kill(pid, signal.SIGKILL)
                 return
