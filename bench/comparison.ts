@@ -1,6 +1,6 @@
 import { type Measured, titled } from "./table.ts";
 
-/** The README's columns, and how the benchmarks' rows name each library. */
+/** The README's columns, and each library's name in the benchmarks' rows. */
 const LIBRARIES = [
   { name: "dictlearn", row: /^dictlearn$/ },
   { name: "dictionary_learning", row: /^dictionary_learning/ },
@@ -8,10 +8,10 @@ const LIBRARIES = [
   { name: "sparsify (top-k)", row: /^sparsify.*Signum/ },
 ] as const;
 
-/** L0 above which a row is a dictionary's first, dense steps. */
+/** Above this L0 a row measures a dictionary's first, dense steps. */
 const DENSE = 1000;
 
-/** The README's table: steps of dictlearn and of its peers, from what `bench -- peers peers-end-to-end` measured last. */
+/** The README's table: steps of dictlearn and its peers, from the latest `bench -- peers peers-end-to-end`. */
 export const comparison = (results: Readonly<Record<string, Measured>>): string => {
   const peers = table(results, "peers");
   const whole = table(results, "peers-end-to-end");
@@ -50,7 +50,7 @@ const table = (results: Readonly<Record<string, Measured>>, name: string): Measu
   return found;
 };
 
-/** Top-k keeps its own L0, which is near that of the others; nothing is near a dense row but another dense one. */
+/** Top-k keeps its own L0, near that of the others; only another dense row is near a dense row. */
 const similar = (a: number, b: number): boolean =>
   a > DENSE || b > DENSE ? a > DENSE && b > DENSE : Math.abs(a - b) < 0.15 * b;
 

@@ -1,5 +1,5 @@
 // The whole program on a GPU: golden data, the published size end to end, the quickstart. Run by cuda.sh, or alone:
-// npx tsx bench/cuda-program.ts [PYTHON [DEVICE [PART…]]]; one JSON object a line. A part that fails says so.
+// npx tsx bench/cuda-program.ts [PYTHON [DEVICE [PART…]]]; one JSON object a line. A failed part is reported.
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ const train = async (config: object, ...args: string[]): Promise<{ seconds: numb
 
 interface Event {
   readonly type: string;
-  /** Seconds since the command was started. */
+  /** Seconds since the command started. */
   readonly at: number;
   readonly [key: string]: unknown;
 }
@@ -43,7 +43,7 @@ from safetensors.torch import load_file
 golden = load_file(sys.argv[1]); state = torch.load(sys.argv[2], weights_only=True)
 print(max(float(((v.double() - golden["final." + k]).norm() / golden["final." + k].double().norm())) for k, v in state.items()))`;
 
-/** The reference's runs, to the letter: relative distance of the weights that come out. */
+/** The reference's exact runs: relative distance of the final weights. */
 const goldenRuns = async () => {
   for (const name of ["standard-f64", "standard-f32", "no-resampling-f64", "entropy-f64", "stretcher-f64"]) {
     const settings = json(join(golden, "train", `${name}.json`));
@@ -97,7 +97,7 @@ const goldenStatistics = async () => {
   }
 };
 
-/** `npx dictlearn train`, twice with --deterministic: how long, how good, byte-identical? */
+/** `npx dictlearn train`, twice with --deterministic: time, quality, byte-identical? */
 const quickstart = async () => {
   const config = join(root, "configs/quickstart.yaml");
   const hashes = new Set<string>();
@@ -127,7 +127,7 @@ with open(sys.argv[3], "w") as file:
         random.shuffle(topics)
         for text in topics: print(json.dumps({"text": text}), file=file)`;
 
-/** d=512, m=8192, B=8192, 30 000 contexts of 128 in GPU memory, a random model of pythia-70m's shape, text from a file. */
+/** d=512, m=8192, B=8192, 30,000 contexts of 128 in GPU memory, random weights of pythia-70m's shape, text from a file. */
 const publishedSize = async () => {
   const model = join(folder, "pythia");
   const data = join(folder, "texts.jsonl");
@@ -151,7 +151,7 @@ const publishedSize = async () => {
     });
     const refills = events.filter(({ type }) => type === "refreshed");
     const metrics = events.filter(({ type }) => type === "metrics").map((each) => each.metrics);
-    // From the end of the second fill to the end of the last: as many tokens are read as are trained on.
+    // From the end of the second fill to the end of the last: tokens read equal tokens trained on.
     const [from, to] = [refills[1], refills.at(-1)];
     const tokens = refills.slice(2).reduce((sum, { rows }) => sum + Number(rows), 0);
     say("published size, end to end", {

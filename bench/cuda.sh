@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What can be measured on a GPU in some minutes: `bench/cuda.sh [PYTHON [WHAT [PART...]]]`, PYTHON with the worker's packages and a
+# GPU measurements that take some minutes: `bench/cuda.sh [PYTHON [WHAT [PART...]]]`, PYTHON with the worker's packages and a
 # CUDA build of torch. One JSON object a line, and tables of where the time goes. WHAT is one of these; without it all run:
 #   step     the card, kernels and gradients on it, products, steps at the published size: 40 s on an H200
 #   refresh  the buffer of the published size, filled: 45 s

@@ -4,11 +4,11 @@ import { spread, type Table } from "./table.ts";
 
 const WIDTH = 512;
 const BATCH = 8192;
-/** The published size, and what is tried where memory is short. */
+/** The published size, and smaller ones for machines with little memory. */
 const ROWS = [3_840_000, 1_920_000, 960_000];
 const REPETITIONS = 7;
 
-/** One draw from a full buffer, next to that of the plain reference buffer. */
+/** One draw from a full buffer, next to the plain reference buffer's. */
 export const benchDraw = async (python: string): Promise<Table> => {
   const rows = ROWS.find((each) => each * WIDTH * 4 < freemem() / 2) ?? 400_000;
   await using peer = PythonPeer.start(python, "draw_peers.py");

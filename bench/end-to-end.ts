@@ -33,7 +33,7 @@ const FLOAT32 = { dtype: "float32", autocast: null } as const;
 export const SETTINGS = { lr: 1e-3, sparsity_penalty: 1.6e-3, warmup_steps: 10, log_steps: 10 };
 const STEPS = 36;
 const REPETITIONS = 5;
-/** The reference harvests twenty times as slowly: as many steps as take a refresh of the buffer at least, and fewer times. */
+/** The reference harvests twenty times as slowly: just enough steps for a refresh of the buffer, and fewer rounds. */
 const REFERENCE = { steps: 18, repetitions: 2 };
 
 /**
@@ -71,7 +71,7 @@ export const benchEndToEnd = async (python: string): Promise<Table> => {
     await buffer.fill();
     const rates: Record<string, number[]> = { ours: [], plain: [], reference: [] };
     let same = true;
-    // The first pair warms up; the two take turns, so that a slow moment of the machine hits both.
+    // The first pair warms up; the two take turns, so that a slow moment of the machine affects both.
     for (let repetition = 0; repetition <= REPETITIONS; repetition++) {
       const files = { initial: join(folder, "initial.pt"), trained: join(folder, "trained.pt") };
       const ours = await timeOurs(worker, buffer, files);
@@ -107,7 +107,7 @@ export const openBuffer = async (worker: Worker): Promise<ActivationBuffer> => {
   });
 };
 
-/** Steps per second of a new dictionary on the rows that come next. */
+/** Steps per second of a new dictionary on the next rows. */
 const timeOurs = async (
   worker: Worker,
   buffer: ActivationBuffer,
@@ -127,7 +127,7 @@ export const newDictionary = async (worker: Worker): Promise<AutoEncoder> => {
   return await AutoEncoder.create(worker, shape, { device: "cpu", generator });
 };
 
-/** Steps per second of a new optimiser on the rows that come next, and L0 where it was last measured. */
+/** Steps per second of a new optimiser on the next rows, and the L0 last measured. */
 export const timeSteps = async (
   buffer: ActivationBuffer,
   dictionary: AutoEncoder,
@@ -150,7 +150,7 @@ export const timeSteps = async (
   return { rate: steps / seconds, l0 };
 };
 
-/** Of steps per second. */
+/** A ratio of steps per second. */
 export const tokensPerSecond = (rates: readonly number[]): string =>
   spread(
     rates.map((rate) => rate * SHAPE.batch),

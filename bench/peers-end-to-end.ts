@@ -18,12 +18,12 @@ import { startOthers } from "./peers.ts";
 import { PythonPeer } from "./python-peer.ts";
 import { spread, type Table } from "./table.ts";
 
-/** Two refreshes of a buffer that is topped up when half of it was read. */
+/** Two refreshes of a buffer that is topped up when half of it is read. */
 const STEPS = 18;
 const REPETITIONS = 3;
 /** Steps that are not timed, after which few features are active. */
 const UNTIMED = 200;
-/** What sparsify keeps of each row; its number of active features is fixed, and about what ours comes down to. */
+/** sparsify's fixed number of active features per row, about the number that ours reaches. */
 const TOP_K = 100;
 
 const LIBRARIES = [
@@ -33,7 +33,7 @@ const LIBRARIES = [
 ];
 
 /**
- * A run from text, model and all, next to other libraries' own buffers and trainers, which take turns with ours: at its
+ * A whole run from text, next to other libraries' own buffers and trainers, which take turns with ours: at its
  * beginning, where half of the features are active on a row, and once few are.
  */
 export const benchPeersEndToEnd = async (python: string): Promise<Table> => {

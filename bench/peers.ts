@@ -24,7 +24,7 @@ const LABELS: Readonly<Record<string, string>> = {
   "sparsify-adam": "sparsify, top-k, Adam",
 };
 
-/** One step next to those of other libraries, on the same rows and from the same weights, by turns. */
+/** One step next to those of other libraries, on the same rows and from the same weights, in turn. */
 export const benchPeers = async (
   python: string,
   features: number,
@@ -60,7 +60,7 @@ export const benchPeers = async (
   }
 };
 
-/** A script of the other libraries, which is one of this folder. */
+/** A script for the other libraries, from this folder. */
 export const startOthers = async (script: string): Promise<PythonPeer> =>
   PythonPeer.start(await otherPython(), script, { ...OTHER_ENVIRONMENT, ...THREADS });
 
@@ -71,7 +71,7 @@ const describe = (made: Record<string, unknown>, opened: Record<string, unknown>
   return `${versions.join(", ")}; ${same}`;
 };
 
-/** Seconds of every side. The first round warms up; they take turns, so that a slow moment of the machine hits all. */
+/** Seconds of every side. The first round warms up; they take turns, so that a slow moment affects all. */
 const takeTurns = async (...groups: readonly ReadonlyMap<string, PythonPeer>[]) => {
   const sides = groups.flatMap((group) => [...group]);
   const seconds = new Map<string, number[]>(sides.map(([name]) => [name, []]));

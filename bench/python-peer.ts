@@ -2,7 +2,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 
-/** A Python script that stays up beside the worker and answers one line of JSON with one line of JSON. */
+/** A Python script that runs next to the worker and answers one line of JSON with one line of JSON. */
 export class PythonPeer implements AsyncDisposable {
   readonly #child;
   readonly #lines: AsyncIterator<string>;
@@ -12,12 +12,12 @@ export class PythonPeer implements AsyncDisposable {
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
-  /** `script`: one of this folder. `env`: on top of this process's. */
+  /** `script`: a file of this folder. `env`: added to this process's. */
   static start(python: string, script: string, env: Record<string, string> = {}): PythonPeer {
     return new PythonPeer(python, fileURLToPath(new URL(script, import.meta.url)), env);
   }
 
-  /** Throws when the script ended instead of answering. */
+  /** Throws if the script ended instead of answering. */
   async ask(request: object): Promise<Record<string, unknown>> {
     this.#child.stdin.write(`${JSON.stringify(request)}\n`);
     const { value, done } = await this.#lines.next();

@@ -1,4 +1,4 @@
-// What each quirk of the reference costs alone: one run per switch, measured on the same held-out rows of SmolLM2.
+// The cost of each quirk of the reference alone: one run per switch, measured on the same held-out rows of SmolLM2.
 // `npx tsx bench/quirks.ts [FOLDER [PART_OF_A_NAME]]` prints the table of docs/numerics.md; some 20 minutes on two cores.
 import assert from "node:assert/strict";
 import { appendFileSync, mkdirSync } from "node:fs";
@@ -21,7 +21,7 @@ await using worker = await Worker.start(await ensureEnvironment({}));
 await using model = await LanguageModel.load(base.model, { worker, device: "cpu" });
 const held = await heldOutRows(model);
 
-/** Trains one run; returns for each dictionary its folder and how it went. */
+/** Trains one run; returns each dictionary's folder and its training's measurements. */
 const train = async (name: string, config: object) => {
   const resampled = new Map<string, number[]>();
   const output = join(folder, name.replaceAll(/[^a-z0-9]+/gi, "-"));

@@ -15,7 +15,7 @@ Generated from bench/results, where \`npm run bench -- --write [names]\` puts th
 table take turns in one run, so trust the ratios more than the times.
 `;
 
-/** Saves a table in bench/results, and renews what is generated from there. */
+/** Saves a table in bench/results, and updates the pages generated from it. */
 export const report = async (name: string, table: Table): Promise<void> => {
   const machine = `${availableParallelism()} × ${cpus()[0]?.model.trim() ?? "an unknown CPU"}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
   const measured: Measured = { date: new Date().toISOString().slice(0, 10), machine, ...table };
@@ -38,7 +38,7 @@ export const benchmarkPages = (): Readonly<Record<string, string>> => {
   };
 };
 
-/** The tables measured last, by name, in alphabetical order. */
+/** The latest tables by name, in alphabetical order. */
 const readResults = (): Readonly<Record<string, Measured>> =>
   Object.fromEntries(
     readdirSync(RESULTS)
@@ -47,7 +47,7 @@ const readResults = (): Readonly<Record<string, Measured>> =>
       .map((name) => [name, JSON.parse(readFileSync(new URL(`${name}.json`, RESULTS), "utf8")) as Measured]),
   );
 
-/** The page with the text between its two `name` comments replaced. Throws where the page has no such place. */
+/** The page with the text between its two `name` comments replaced. Throws if the page has no such comments. */
 const between = (page: string, name: string, text: string): string => {
   const place = new RegExp(`(<!-- ${name} -->\n).*?(<!-- /${name} -->)`, "s");
   if (!place.test(page)) throw new Error(`The page has no <!-- ${name} --> … <!-- /${name} -->.`);

@@ -16,7 +16,7 @@ const QUICKSTART = fileURLToPath(new URL("../configs/quickstart.yaml", import.me
 const STEPS = 6;
 const SAVES = 5;
 
-/** What an exact state costs at the quickstart's size, with a buffer of a tenth of its contexts, so that it fills soon. */
+/** The cost of an exact state at the quickstart's size, with a tenth of its buffer's contexts, to fill it soon. */
 export const benchResume = async (python: string): Promise<Table> => {
   const { config, dictionaries } = resolveRun(loadConfig(QUICKSTART, { "buffer.n_ctxs": "250" }));
   const [first] = dictionaries;

@@ -5,11 +5,11 @@ const CALLS = 3000;
 const REPETITIONS = 5;
 const DEPTHS = [1, 2, 4, 8, 16, 32, 64];
 
-/** What one call costs when nothing is computed, by the number of calls in flight. */
+/** The cost of an empty call, by the number of calls in flight. */
 export const benchRpc = async (python: string): Promise<Table> => {
   await using worker = await Worker.start({ python });
   const microseconds = new Map<number, number[]>(DEPTHS.map((depth) => [depth, []]));
-  // The first round warms up both sides; depths take turns, so that a slow moment of the machine hits them all.
+  // The first round warms up both sides; depths take turns, so that a slow moment of the machine affects them all.
   for (let round = 0; round <= REPETITIONS; round++) {
     for (const depth of DEPTHS) {
       const each = await timeCalls(worker, depth);

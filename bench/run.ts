@@ -1,4 +1,4 @@
-// npm run bench [-- names]: every benchmark but the long ones, or those named. Each prints a table of ratios that were measured in this one run.
+// npm run bench [-- names]: every benchmark except the long ones, or the named ones. Each prints a table of ratios.
 import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
 import { ensureEnvironment, setupProgress } from "../src/environment/index.ts";
@@ -42,7 +42,7 @@ const benches = {
 };
 type Name = keyof typeof benches;
 
-/** They take minutes, so they run when they are named. */
+/** They take minutes, so they run only when named. */
 const LONG: readonly Name[] = ["peers-large", "peers-end-to-end", "memory-large", "memory-full", "memory-full-large"];
 const names = Object.keys(benches) as Name[];
 const usual = names.filter((name) => !LONG.includes(name));

@@ -11,7 +11,7 @@ import { spread, type Table } from "./table.ts";
 const REPETITIONS = 5;
 const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-/** The quickstart, with a buffer of 1 024 rows, one step, and no evaluation. */
+/** The quickstart, with a buffer of 1,024 rows, one step, and no evaluation. */
 const SMALL = {
   "buffer.n_ctxs": 8,
   "buffer.in_batch_size": 8,
@@ -23,7 +23,7 @@ const SMALL = {
   evaluation: "null",
   resume: "off",
 };
-/** What ends a stage of the run, as the command's own events tell it. */
+/** The event of the command that ends each stage of the run. */
 const STAGES = [
   ["npx dictlearn train … until the worker is up", ({ type }: RunEvent) => type === "worker"],
   ["… until the model is loaded, and the text opened", ({ type }: RunEvent) => type === "filling"],
@@ -38,11 +38,11 @@ torch_is_there = time.perf_counter()
 import transformers, nnsight
 print(torch_is_there - start, time.perf_counter() - torch_is_there)`;
 
-/** From the command to the first step, from warm files; and what its parts take by themselves. */
+/** From the command to the first step, from warm files; and the time of its single parts. */
 export const benchStartUp = async (python: string): Promise<Table> => {
   const parts = new Map<string, number[]>();
   const add = (name: string, seconds: number) => parts.set(name, [...(parts.get(name) ?? []), seconds]);
-  // The first round warms the files up.
+  // The first round warms the file cache.
   for (let repetition = 0; repetition <= REPETITIONS; repetition++) {
     const found = [...(await timeRun()), ...(await timeParts(python))];
     if (repetition > 0) for (const [name, seconds] of found) add(name, seconds);

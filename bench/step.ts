@@ -8,7 +8,7 @@ const BATCH = 1024;
 const L0S = [100, 250, null];
 const REPETITIONS = 5;
 
-/** One step, next to that of a plain loop written from the reference procedure and next to the one unavoidable product. */
+/** One step, next to one of a plain loop written from the reference procedure, and to the unavoidable product. */
 export const benchStep = async (python: string, features: number): Promise<Table> => {
   await using peer = PythonPeer.start(python, "step_peers.py");
   const rows: string[][] = [];

@@ -1,4 +1,4 @@
-/** What one benchmark found. */
+/** The results of one benchmark. */
 export interface Table extends Cells {
   readonly title: string;
 }
@@ -8,7 +8,7 @@ interface Cells {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** A table with the day and the machine on which it was measured: one file of bench/results. */
+/** A table with the date and machine of its measurement: one file of bench/results. */
 export interface Measured extends Table {
   readonly date: string;
   readonly machine: string;
@@ -17,7 +17,7 @@ export interface Measured extends Table {
 /** The table in Markdown, with its title above it. */
 export const titled = (table: Table): string => `${table.title}\n\n${markdown(table)}`;
 
-/** The cells in Markdown, padded so that they stand in columns. */
+/** The cells in Markdown, padded to columns. */
 export const markdown = ({ columns, rows }: Cells): string => {
   const widths = columns.map((column, index) => Math.max(column.length, ...rows.map((row) => row[index]?.length ?? 0)));
   const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`;
@@ -31,6 +31,6 @@ export const median = (values: readonly number[]): number => {
   return (low + high) / 2;
 };
 
-/** "0.98 (0.95–1.01)": the median, and between which values the others lie. */
+/** "0.98 (0.95–1.01)": the median, and the range of the others. */
 export const spread = (values: readonly number[], digits = 2): string =>
   `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;

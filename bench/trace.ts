@@ -13,8 +13,8 @@ const TRACES = 25;
 const NUMBERS = 2 ** 21;
 
 /**
- * A trace next to the same one in nnsight itself, on tiny-neox, where nothing else takes time; and the way of a large saved
- * activation to Node. Both sides take turns, with one thread each, since two processes share the cores.
+ * A trace next to the same one in nnsight itself, on tiny-neox, where nothing else takes time; and fetching a large
+ * saved activation to Node. Both sides take turns, with one thread each, because two processes share the cores.
  */
 export const benchTrace = async (python: string): Promise<Table> => {
   await using worker = await Worker.start({ python, environment: { OMP_NUM_THREADS: "1" } });
@@ -43,7 +43,7 @@ export const benchTrace = async (python: string): Promise<Table> => {
   };
 };
 
-/** Milliseconds of one trace that steers a layer and saves one number, which is fetched. */
+/** Milliseconds of one trace that steers a layer, saves one number and fetches it. */
 const timeTraces = async (model: LanguageModel): Promise<number> => {
   const start = performance.now();
   for (let trace = 0; trace < TRACES; trace++) {
@@ -57,7 +57,7 @@ const timeTraces = async (model: LanguageModel): Promise<number> => {
   return (performance.now() - start) / TRACES;
 };
 
-/** Milliseconds that it takes to bring a saved tensor of 8 MiB over, each one a new one. */
+/** Milliseconds to fetch a saved tensor of 8 MiB, a new one each time. */
 const timeFetch = async (model: LanguageModel): Promise<number[]> => {
   const times: number[] = [];
   for (let round = 0; round <= REPETITIONS; round++) {

@@ -33,7 +33,7 @@ await using ae = await trainSAE(buffer, {
   },
 });
 
-// Numbers cross over to Node when a script asks for them.
+// Numbers are sent to Node when a script asks for them.
 const width = ae.shape.inputWidth;
 const activation = Array.from({ length: width }, (_, index) => Math.sin(index));
 const features = await ae.encode([activation]);

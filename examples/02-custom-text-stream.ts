@@ -1,4 +1,4 @@
-// Trains on text that a script makes up as it goes: an async generator, read only as fast as the buffer needs it.
+// Trains on text that a script generates on the fly: an async generator, read only as fast as the buffer needs it.
 // Run it with `npx tsx examples/02-custom-text-stream.ts [model] [submodule]`.
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
@@ -11,7 +11,7 @@ const [
 
 let files = 0;
 
-/** The functions of this project's own sources, one document each, file by file. It could as well page through an API. */
+/** The functions of this project's own sources, one document each, file by file. It could also page through an API. */
 async function* functions(folder: URL): AsyncGenerator<string> {
   const names = await readdir(folder, { recursive: true });
   for (const name of names.filter((each) => each.endsWith(".ts")).toSorted()) {
@@ -29,7 +29,7 @@ await using buffer = await ActivationBuffer.create(functions(new URL("../src/", 
   out_batch_size: 64,
 });
 
-// 20 steps are far less than there is text for: what is not needed is never read.
+// 20 steps need only part of the text: the rest is never read.
 await using ae = await trainSAE(buffer, { dictionary_size: 128, steps: 20, resample_steps: null, warmup_steps: 5 });
 console.log(`${ae.shape.size} features from the ${files} files that were needed`);
 

@@ -1,6 +1,6 @@
-// Where does SmolLM2 keep "Paris"? Activation patching: the model reads a sentence about the Colosseum, and at one layer and
-// one position its residual stream is swapped for that of the same sentence about the Eiffel Tower. Where that brings Paris
-// back, the fact is. Source: causal tracing, Meng et al. 2022 (https://arxiv.org/abs/2202.05262).
+// Where does SmolLM2 keep "Paris"? Activation patching: the model reads a sentence about the Colosseum, and at one layer
+// and one position its residual stream is replaced by that of the same sentence about the Eiffel Tower. Where that brings
+// Paris back, the fact is stored. Source: causal tracing, Meng et al. 2022 (https://arxiv.org/abs/2202.05262).
 // Run it with `npx tsx examples/03-drive-nnsight.ts`.
 import assert from "node:assert/strict";
 import { LanguageModel, type TraceInvoke, type Value } from "../src/index.ts";
@@ -13,7 +13,7 @@ await using model = await LanguageModel.load(MODEL);
 const layers = model.facts.layers ?? 0;
 const layer = (index: number): string => `model.layers[${index}]`;
 
-// Both prompts end alike, so positions are counted from the end; that is where they have the same meaning.
+// Both prompts end alike, so positions are counted from the end, where they match.
 const fact = await model.tokenizer.encode(FACT);
 const other = await model.tokenizer.encode(OTHER);
 const [paris = 0] = await model.tokenizer.encode(" Paris");
@@ -27,7 +27,7 @@ const parisOverRome = (t: TraceInvoke): Value => {
   return logits.feature(paris).sub(logits.feature(rome));
 };
 
-// What the residual stream is in the sentence about Paris, after every layer; and by how much each sentence prefers Paris.
+// The residual stream of the sentence about Paris after every layer, and by how much each sentence prefers Paris.
 await using before = await model.trace(FACT, (t) => ({
   residual: Array.from({ length: layers }, (_, index) => t.at(layer(index)).output.save()),
   preference: parisOverRome(t).save(),
@@ -39,7 +39,7 @@ const high = await before.preference.item();
 const low = await untouched.preference.item();
 console.log(`logit of Paris over Rome: ${high.toFixed(2)} for the Eiffel Tower, ${low.toFixed(2)} for the Colosseum`);
 
-/** The share of the preference that comes back when the stream after `index` is swapped at one position. */
+/** The share of the preference that is restored when the stream after `index` is replaced at one position. */
 const restored = async (index: number, position: number): Promise<number> => {
   const saved = before.residual[index];
   assert.ok(saved !== undefined);
@@ -64,7 +64,7 @@ for (const [row, position] of positions.entries()) {
 }
 console.log(`${"layer".padStart(10)}  ${shown.map((index) => String(index).padEnd(3)).join("")}`);
 
-// Early on the fact is at the name, late it is at the end, where it is said.
+// In early layers the fact is at the name, in late ones at the end, where the model predicts it.
 const at = (index: number, position: number): number => table.get(`${index},${position}`) ?? 0;
 const [first = 0] = shown;
 const last = shown.at(-1) ?? 0;

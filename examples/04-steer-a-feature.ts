@@ -1,6 +1,6 @@
-// Which feature makes the model prefer one word, and what does it say when that feature is stronger? A small dictionary is
-// trained, each of its features gets its part of a difference of logits, and the one with the largest part is taken out and
-// turned up. Sources: Marks et al. 2024 (https://arxiv.org/abs/2403.19647), Turner et al. 2023
+// Which feature makes the model prefer one word, and what does it generate when that feature is stronger? A small SAE
+// is trained, a difference of logits is attributed to its features, and the one with the largest share is removed and then
+// amplified. Sources: Marks et al. 2024 (https://arxiv.org/abs/2403.19647), Turner et al. 2023
 // (https://arxiv.org/abs/2308.10248). Run it with `npx tsx examples/04-steer-a-feature.ts [model] [submodule]`.
 import assert from "node:assert/strict";
 import { ActivationBuffer, LanguageModel, PYTHON_DOCS, type TraceInvoke, trainSAE, type Value } from "../src/index.ts";
@@ -27,7 +27,7 @@ await using ae = await trainSAE(buffer, {
 });
 const features = model.features(submodule, ae);
 
-// By how much the model prefers what it says next to what it would say in its place.
+// By how much the model prefers its next token to the runner-up.
 await using plain = await model.trace(PROMPT, (t) => ({ best: t.logits.position(-1).topk(2).indices.save() }));
 const [favourite = 0, rival = 0] = Array.from(await plain.best.array(), Number);
 const [word, other] = await model.tokenizer.pieces([favourite, rival]);
@@ -36,7 +36,7 @@ const preference = (t: TraceInvoke): Value => {
   return logits.feature(favourite).sub(logits.feature(rival));
 };
 
-// Which feature has the largest part in that, over all positions.
+// The feature with the largest share of that, over all positions.
 await using parts = await features.attribution(PROMPT, preference);
 const { data: totals } = await parts.features.sum([0, 1]);
 const part = (feature: number): number => Number(totals[feature]);
@@ -47,7 +47,7 @@ console.log(
 );
 console.log(`feature ${feature} has ${part(feature).toFixed(3)} of it by gradient × activation`);
 
-/** The preference after a change of the pass. */
+/** The preference after an intervention in the pass. */
 const after = async (change: (t: TraceInvoke) => void): Promise<number> => {
   await using result = await model.trace(PROMPT, (t) => {
     change(t);
@@ -59,7 +59,7 @@ const without = await after(features.clamp(feature, 0));
 console.log(`without it: ${without.toFixed(2)}`);
 assert.ok(part(feature) > 0 && without < before, "The feature's part is not what is missing without it.");
 
-// What the model says while the feature is stronger at every token, those of the prompt and those that it writes itself.
+// The model's text while the feature is stronger at every token, in the prompt and in the generated text.
 const said: string[] = [];
 for (const strength of [0, 5, 20, 80]) {
   const louder = features.steer(feature, strength);

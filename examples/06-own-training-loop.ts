@@ -1,5 +1,5 @@
 // A custom training loop from the public pieces. First with trainSAE's rules, which is byte-identical to it; then with custom
-// rules: a cosine for the rate, and features that are too frequent resampled together with the dead ones.
+// rules: a cosine for the rate, and too frequent features resampled together with the dead ones.
 // Run it with `npx tsx examples/06-own-training-loop.ts [model] [submodule]`.
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -17,7 +17,7 @@ const LR = 1e-3;
 const PENALTY = 0.05;
 const WARMUP = 5;
 const RESAMPLE = 40;
-// Everything that is a matter of the dictionary and not of the loop.
+// The settings of the dictionary, not of the loop.
 const shared = { dictionary_size: 512, seed: 7, resample_rows: 512, normalize_activations: true };
 
 await using model = await LanguageModel.load(path);
@@ -38,7 +38,7 @@ const withTheSameRules = async (): Promise<Trainer> => {
   const trainer = await Trainer.create(await rows(), shared);
   for (let step = 0; step < STEPS; step++) {
     if (!(await trainer.step({ lr: warmup(step, trainer.resampledAt), sparsity_penalty: PENALTY }))) break;
-    // Every RESAMPLE steps, what was silent over the last half of them; at the very end it would come too late.
+    // Every RESAMPLE steps, the features silent in the last half of them; at the very end it would be too late.
     if ((step + 1) % RESAMPLE !== 0 || STEPS - 1 - step < RESAMPLE / 2) continue;
     const silent = await trainer.silentFeatures(RESAMPLE / 2);
     const resampled = await trainer.resample(silent);

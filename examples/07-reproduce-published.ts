@@ -1,5 +1,5 @@
-// What it would take to train the twelve released dictionaries of pythia-70m-deduped again: reads the config, looks at the
-// model and at this machine, and trains nothing. Run it with `npx tsx examples/07-reproduce-published.ts [model] [text]`;
+// The cost of training the twelve released SAEs of pythia-70m-deduped again: reads the config, checks the model and
+// this machine, and trains nothing. Run it with `npx tsx examples/07-reproduce-published.ts [model] [text]`;
 // `npx dictlearn train configs/pythia-70m-deduped/mlp-out-all.yaml` is the run itself.
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-// Removes what was built before: tsc leaves the outputs of sources that were moved, and they would be packed.
+// Removes the previous build: tsc leaves the outputs of moved sources, and they would be packed.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./tools.js";

@@ -3,7 +3,7 @@ import { markdown } from "../bench/table.ts";
 import { withDefaults } from "../src/config/defaults.ts";
 import { RunInput } from "../src/config/schema.ts";
 
-/** What of JSON Schema our schema uses. */
+/** The part of JSON Schema that our schema uses. */
 interface Node {
   readonly type?: string | readonly string[];
   readonly description?: string;
@@ -57,7 +57,7 @@ const EXAMPLE = { data: "text.jsonl", dictionaries: [{ dictionary_size: 1 }] } a
 const defaults = (group: string | undefined) => {
   const of = (compat: "none" | "ddac948"): Readonly<Record<string, unknown>> => {
     const config = { ...withDefaults({ ...EXAMPLE, dictionaries: [...EXAMPLE.dictionaries], compat }), compat: "none" };
-    // compat leaves the evaluation out as a whole; its keys keep their defaults.
+    // compat turns the whole evaluation off; its keys keep their defaults.
     const evaluation = withDefaults({ dictionaries: [...EXAMPLE.dictionaries] }).evaluation;
     const whole: Readonly<Record<string, unknown>> = { ...config, evaluation };
     const found = group === undefined ? whole : whole[group];

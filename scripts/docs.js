@@ -1,12 +1,12 @@
-// npm run docs: the API reference in docs/api, from the comments of what the package exports, with a page for every type
-// that is mentioned there, exported or not.
+// npm run docs: the API reference in docs/api, from the comments of the package's exports, with a page for every type
+// mentioned there, exported or not.
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bin, root, run } from "./tools.js";
 
 const models = mkdtempSync(join(tmpdir(), "dictlearn-docs-"));
-// Both of the package's doors, as one.
+// Both entry points of the package as one.
 const entry = join(root, "dist", "api.d.ts");
 const model = join(root, "dist", "api.api.json");
 writeFileSync(entry, 'export * from "./index.js";\nexport * from "./nnsight/bridge/index.js";\n');

@@ -1,4 +1,4 @@
-// Writes every generated file, or with --check says which are stale and fails.
+// Writes every generated file, or with --check lists the stale ones and fails.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -1,10 +1,10 @@
-// npx tsx scripts/report-picture.ts REPORT.html [FEATURE]: the README's picture, docs/report.png, of the top of a report with one feature.
+// npx tsx scripts/report-picture.ts REPORT.html [FEATURE]: docs/report.png from the top of a report.
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { openBrowser } from "../test/report/chromium.ts";
 
-/** GitHub shows pictures 1 000 pixels wide or less; beyond this size a page with it opens slowly. */
+/** GitHub shows pictures up to 1,000 pixels wide; above this size the page opens slowly. */
 const MOST_BYTES = 200_000;
 
 const [report, feature] = process.argv.slice(2);

@@ -1,16 +1,16 @@
-// npm test: vitest, then pytest, then the golden and reference tests of both in the arithmetic of other processors; one
-// closing line with the sum of all.
+// npm test: vitest, then pytest, then the golden and reference tests of both in other processors' arithmetic; one
+// closing line with the totals.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bin, developmentPython, root, run } from "./tools.js";
 
-/** Which kernels torch, oneDNN and MKL choose: those for processors without vectors of 256 bits, and with no longer ones. */
+/** The kernels that torch, oneDNN and MKL choose: for processors without 256-bit vectors, and with none longer. */
 const OTHER_PROCESSORS = [
   { ATEN_CPU_CAPABILITY: "default", ONEDNN_MAX_CPU_ISA: "SSE41", MKL_ENABLE_INSTRUCTIONS: "SSE4_2" },
   { ATEN_CPU_CAPABILITY: "avx2", ONEDNN_MAX_CPU_ISA: "AVX2", MKL_ENABLE_INSTRUCTIONS: "AVX2" },
 ];
-/** What the names of files say whose tests compare numbers: with golden data, or with a plain loop on this machine. */
+/** In the names of files whose tests compare numbers: with golden data, or with a plain loop on this machine. */
 const NUMERIC = ["golden", "reference"];
 
 const python = developmentPython();
@@ -30,7 +30,7 @@ const vitest = (names, env) => {
   rmSync(report, { force: true });
   const { ok } = run(bin("vitest"), args, { env: { ...env, DICTLEARN_PYTHON: python } });
   const { numPassedTests, numFailedTests, numFailedTestSuites } = JSON.parse(readFileSync(report, "utf8"));
-  // A file that could not even be loaded has no test that could fail.
+  // A file that fails to load has no failed test.
   count(numPassedTests, !ok && numFailedTests === 0 ? Math.max(1, numFailedTestSuites) : numFailedTests);
 };
 
@@ -49,7 +49,7 @@ const pytest = (files, env) => {
 try {
   vitest([], {});
   pytest([], {});
-  // The settings are those of Intel's and AMD's processors.
+  // The settings apply to Intel's and AMD's processors.
   for (const env of process.arch === "x64" ? OTHER_PROCESSORS : []) {
     console.log(
       Object.entries(env)

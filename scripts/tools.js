@@ -1,4 +1,4 @@
-// What check.js and test.js share: running commands one after the other, and the Python that has the development tools.
+// Shared by check.js and test.js: running commands one after the other, and the Python with the development tools.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";

@@ -24,7 +24,7 @@ it("every link within the documentation leads somewhere", () => {
   const links = pages.flatMap(({ name, text }) =>
     [...text.matchAll(/\]\(([^)#\s]+)(#[^)]*)?\)/g)].map(([, target]) => ({ name, target: target ?? "" })),
   );
-  // The API reference is made by `npm run docs`.
+  // `npm run docs` creates the API reference.
   const local = links.filter(({ target }) => !/^(https?:|mailto:|api\/)/.test(target));
   expect(local.length).toBeGreaterThan(10);
   const broken = local.filter(({ name, target }) => !existsSync(resolve(path(dirname(name)), target)));
@@ -35,7 +35,7 @@ it("the README compares with the figures that were measured last", () => {
   for (const [name, text] of Object.entries(benchmarkPages())) {
     expect(pages.find((page) => page.name === name)?.text, name).toBe(text);
   }
-  // What `bench -- --write peers` writes reaches the README's table, library by library.
+  // The results of `bench -- --write peers` reach the README's table, library by library.
   const { rows } = JSON.parse(readFileSync(path("bench/results/peers.json"), "utf8")) as { rows: string[][] };
   const faster = rows.map(([m = "", l0 = "", library = "", time = "", ...rest]) =>
     library === "SAELens, standard, SAETrainer" && l0 !== "100"
@@ -97,7 +97,7 @@ it("the seed's two pieces of Python run in TypeScript as the page for those who 
   const page = pages.find(({ name }) => name === "docs/from-dictionary-learning.md")?.text ?? "";
   const [load, train] = blocks(page, "ts");
   const folder = temporaryFolder();
-  // Names that need a hub and a GPU, and the page's file names, in this machine's terms.
+  // Replaces names that need a hub or a GPU, and the page's file names, by local ones.
   const here = (code = ""): string =>
     code
       .replaceAll('"dictlearn"', JSON.stringify(pathToFileURL(path("src/index.ts")).href))

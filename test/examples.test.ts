@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 import { GOLDEN, TINY, temporaryFolder } from "./cli/support.ts";
 import { path, python } from "./support.ts";
 
-/** Runs an example as its reader does; it checks itself and fails when something is not as it says. */
+/** Runs an example as its reader does; it checks its own claims and fails if one does not hold. */
 const run = async (name: string, ...args: string[]): Promise<string> => {
   const { stdout, stderr, exitCode } = await execa(
     process.execPath,

@@ -14,7 +14,7 @@ symlinkSync(join(folder, "a"), join(folder, "b"));
 mkdirSync(join(folder, "real"));
 symlinkSync(join(folder, "real"), join(folder, "link"));
 
-/** What is thrown at a path, by each of the two. */
+/** The error of each of the two for a path. */
 const refusals = (path: string): DictlearnError[] =>
   [requirePlace, makeFolder].map((attempt) => {
     try {

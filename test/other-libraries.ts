@@ -1,17 +1,17 @@
 import { cacheFolder, ensureEnvironment } from "../src/environment/index.ts";
 import { path } from "./support.ts";
 
-/** For what runs in that environment: no network, and few threads, since test files run side by side. */
+/** Variables for that environment: no network, and few threads, because test files run side by side. */
 export const OTHER_ENVIRONMENT = { OMP_NUM_THREADS: "1", HF_HUB_OFFLINE: "1", WANDB_MODE: "disabled" };
 
 /**
- * The interpreter of an environment with dictionary_learning, SAELens and sparsify, which is made once for each state of the
- * pins, as the worker's own; at first it takes minutes.
+ * The interpreter of an environment with dictionary_learning, SAELens and sparsify. Like the worker's own, it is
+ * created once for each state of the pins; the first time takes minutes.
  */
 export const otherPython = async (): Promise<string> => {
   const chosen = process.env.DICTLEARN_PYTHON;
   delete process.env.DICTLEARN_PYTHON;
-  // Their own requirements contradict each other and draw in gigabytes; the file of pins is complete.
+  // Their own requirements conflict and pull in gigabytes; the file of pins is complete.
   process.env.PIP_NO_DEPS = "1";
   const modules = ["dictionary_learning", "sae_lens", "sparsify"].map((module) => ({ module, package: module }));
   const places = { cache: cacheFolder(), requirements: path("test/fixtures/other-libraries.txt"), modules };

@@ -10,7 +10,7 @@ export const path = (relative: string): string => fileURLToPath(new URL(`../${re
 /** Runs the worker's environment, and starts the worker warm (test/warm-python). */
 export const python = async (): Promise<string> => (await ensureEnvironment({})).python;
 
-/** The interpreter of the worker's environment itself, which starts the worker as it starts for users. */
+/** The interpreter of the worker's environment itself, which starts the worker as for users. */
 export const coldPython = async (): Promise<string> => process.env.DICTLEARN_WARM_PYTHON ?? (await python());
 
 export const startWorker = async (): Promise<Worker> => await Worker.start({ python: await python() });
@@ -20,19 +20,19 @@ export const startFake = async (name: string, options: { startTimeout?: number }
   await Worker.start({
     python: await python(),
     command: [path(`test/fixtures/workers/${name}.py`)],
-    // They import what they share from their own folder.
+    // They import shared code from their own folder.
     environment: { PYTHONSAFEPATH: "" },
     ...options,
   });
 
-/** What a script in TypeScript, which imports by whole paths, prints in a Node of its own. */
+/** The output of a TypeScript script, which imports by absolute paths, in a separate Node. */
 export const runScript = async (script: string, env: Record<string, string> = {}): Promise<string> => {
   const args = ["--import", "tsx", "--input-type=module", "--eval", script];
   const { stdout } = await execa(process.execPath, args, { cwd: path("."), env, timeout: 60_000 });
   return stdout;
 };
 
-/** Whether a process still runs; one that is dead and only waits to be counted does not. */
+/** Whether a process still runs; a zombie does not. */
 export const alive = (pid: number): boolean =>
   /^[^Z]/.test(
     spawnSync("ps", ["-o", "stat=", "-p", String(pid)])
@@ -40,7 +40,7 @@ export const alive = (pid: number): boolean =>
       .trim(),
   );
 
-/** The error that a promise rejects with; fails when it does not. */
+/** The error that a promise rejects with; fails if it does not reject. */
 export const rejection = async (promise: Promise<unknown>): Promise<Error> => {
   const result = await promise.then(
     (value) => ({ value }),

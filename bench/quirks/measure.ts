@@ -1,7 +1,7 @@
 import { ActivationBuffer, type AutoEncoder, type LanguageModel, type Matrix } from "../../src/index.ts";
 import { base, heldOut } from "./plan.ts";
 
-/** What one dictionary does on rows that it was not trained on. */
+/** One dictionary's statistics on held-out rows. */
 export interface Measured {
   /** Mean square error, over rows and coordinates. */
   readonly mse: number;
@@ -44,7 +44,7 @@ const nextBatch = async (rows: ActivationBuffer): Promise<Matrix> => {
   return { data: new Float32Array(frame.slice().buffer), shape };
 };
 
-/** Tokens per second of a small buffer's filling, and the rows that came out first. */
+/** Tokens per second for filling a small buffer, and its first rows. */
 export const fillingSpeed = async (model: LanguageModel, forward: "partial" | "full") => {
   const sizes = { n_ctxs: 32, ctx_len: 128, in_batch_size: 16, out_batch_size: 512 };
   const submodule = base.dictionaries[0]?.submodule ?? "";

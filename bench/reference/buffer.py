@@ -9,7 +9,7 @@ import torch
 
 
 class ActivationBuffer:
-    """Iterates over (input, target) batches. Padding on the left, and a mask of ones over it too, as nnsight did."""
+    """Iterates over (input, target) batches. Padding on the left, with a mask of ones over it too, as nnsight did."""
 
     def __init__(
         self, texts: Iterator[str], model: Any, tokenizer: Any, submodule: torch.nn.Module, io: str, **sizes: int
@@ -31,7 +31,7 @@ class ActivationBuffer:
 
     @torch.no_grad()
     def widths(self) -> tuple[int, int]:
-        """Of inputs and targets, from one pass over one token."""
+        """The widths of inputs and targets, from one pass over one token."""
         self.model(input_ids=torch.zeros(1, 1, dtype=torch.int64))
         kinds = {"in": ("in", "in"), "out": ("out", "out"), "in_to_out": ("in", "out")}[self.io]
         inputs, targets = (self.seen[kind].shape[-1] for kind in kinds)
@@ -48,7 +48,7 @@ class ActivationBuffer:
             yield batch[0], batch[-1]
 
     def refresh(self) -> bool:
-        """Drops what was read and fills up; False when the texts run out on the way."""
+        """Drops the read rows and fills up; False if the texts run out meanwhile."""
         self.rows = [rows[~self.read] for rows in self.rows]
         self.read = torch.zeros(int((~self.read).sum()), dtype=torch.bool)
         while len(self.read) < self.capacity:

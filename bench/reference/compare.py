@@ -1,6 +1,6 @@
-"""Compares runs with what the plain procedure got: `compare.py FOLDER NAME OUTPUT [NAME OUTPUT ...]`, JSON out.
+"""Compares runs with the plain procedure's results: `compare.py FOLDER NAME OUTPUT [NAME OUTPUT ...]`, JSON out.
 
-For each case: the largest relative difference (against the largest number of its tensor), whether all bits are the same,
+For each case: the largest relative difference (against the largest number of its tensor), whether all bits are equal,
 and the steps whose checkpoints were compared.
 """
 
@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 
 def compare(expected: dict[str, torch.Tensor], output: Path) -> dict:
-    """`ae.pt` with final.*, and every checkpoint with its own."""
+    """`ae.pt` with final.*, and every checkpoint with its counterpart."""
     paths = {f"checkpoints.{path.stem.removeprefix('ae_')}.": path for path in (output / "checkpoints").glob("ae_*.pt")}
     worst, same, seen = 0.0, True, set()
     for prefix, path in {"final.": output / "ae.pt", **paths}.items():

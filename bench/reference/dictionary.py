@@ -7,9 +7,9 @@ from torch import nn
 
 
 class AutoEncoder(nn.Module):
-    """f = ReLU(W_enc (x - b) + b_enc), x_hat = W_dec f + b. Drawn from torch's global random stream.
+    """f = ReLU(W_enc (x - b) + b_enc), x_hat = W_dec f + b. Drawn from torch's global generator.
 
-    The reference knows one width only. With two, dictlearn subtracts a bias of the input's width, its first parameter.
+    The reference has only one width. With two, dictlearn subtracts a bias of the input's width, its first parameter.
     """
 
     def __init__(self, input_width: int, output_width: int, size: int) -> None:
@@ -32,7 +32,7 @@ class AutoEncoder(nn.Module):
 def losses(ae: AutoEncoder, x: torch.Tensor, y: torch.Tensor, entropy: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """The two terms: the root mean square error, and the sparsity.
 
-    nn.MSELoss, because its gradient is rounded in other places than that of (x_hat - y).pow(2).mean().
+    nn.MSELoss, because its gradient is rounded differently from that of (x_hat - y).pow(2).mean().
     """
     f = ae.encode(x)
     reconstruction = nn.MSELoss()(y, ae.decode(f)).sqrt()

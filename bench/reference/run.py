@@ -42,7 +42,7 @@ def batches_of(case: dict[str, Any], folder: Path) -> tuple[Any, tuple[int, int]
         return list(zip(inputs, targets, strict=True)), (inputs.shape[-1], targets.shape[-1])
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    # transformers of 2023 made every model in torch's default dtype.
+    # transformers of 2023 created every model in torch's default dtype.
     dtype = getattr(torch, case["model_dtype"] or case["dtype"])
     model = AutoModelForCausalLM.from_pretrained(case["model"], dtype=dtype).eval()
     tokenizer = AutoTokenizer.from_pretrained(case["model"])

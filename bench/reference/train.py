@@ -1,4 +1,4 @@
-"""The training procedure of dictionary_learning ddac948 as shared facts state it: one loop, one global random stream."""
+"""The training procedure of dictionary_learning ddac948 from its documented facts: one loop, one global generator."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ConstrainedAdam(torch.optim.Adam):
 
 
 def train(batches: Iterable[tuple[torch.Tensor, torch.Tensor]], widths: tuple[int, int], s: Settings) -> Trained:
-    """Trains on (input, target) batches of these widths, which are the same tensor but for in_to_out."""
+    """Trains on (input, target) batches of these widths, which are the same tensor except with in_to_out."""
     ae = AutoEncoder(*widths, s.dictionary_size)
     optimiser = ConstrainedAdam(ae, s.lr)
 
@@ -86,7 +86,7 @@ def train(batches: Iterable[tuple[torch.Tensor, torch.Tensor]], widths: tuple[in
 def resample(
     ae: AutoEncoder, optimiser: ConstrainedAdam, dead: torch.Tensor, x: torch.Tensor, y: torch.Tensor
 ) -> None:
-    """All dead features get the same encoder row; each gets a decoder column from a row that is drawn by its error."""
+    """All dead features get the same encoder row; each gets a decoder column from a row drawn by its error."""
     errors = (y - ae.decode(ae.encode(x))).norm(dim=-1)
     if not torch.isfinite(errors).all():
         return

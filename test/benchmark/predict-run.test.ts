@@ -4,7 +4,7 @@ import { parseConfig, resolveRun } from "../../src/config/index.ts";
 import { fromRemote, type Worker } from "../../src/worker/index.ts";
 import { rejection } from "../support.ts";
 
-/** A worker of which only `call` is there; whatever is not answered runs out of memory. */
+/** A worker with only `call`; a method without an answer runs out of memory. */
 const answering = (answers: Readonly<Record<string, unknown>>): Worker =>
   ({
     info: { devices: [{ name: "cpu", kind: "cpu" }] },

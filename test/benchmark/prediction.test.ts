@@ -57,10 +57,10 @@ describe("predictTime", () => {
     const { seconds, parts, dominant } = predictTime(pieces, counts);
     const likely = Object.fromEntries(parts.map((part) => [part.name, part.seconds.likely]));
     expect(likely.start).toBe(5);
-    // 20 000 rows and three shuffles.
+    // 20,000 rows and three shuffles.
     expect(likely.harvest).toBeCloseTo(2 + 1.5, 10);
     expect(likely.draws).toBeCloseTo(1, 10);
-    // Without the draw, which is counted once for both: 20 · 0.2 + 80 · 0.05, and 50 · 0.1.
+    // Without the draw, which counts once for both: 20 · 0.2 + 80 · 0.05, and 50 · 0.1.
     expect(likely.steps).toBeCloseTo(4 + 4 + 5, 10);
     expect(likely.metrics).toBeCloseTo(1 + 1, 10);
     // For each of two dictionaries 4 · 2 + 10 · 0.2.
@@ -94,7 +94,7 @@ describe("countRun", () => {
   });
 
   it("ends with the text, whose last batch is a smaller one", () => {
-    // 640 rows, six batches of 64; then 60 more than the 256 that are left.
+    // 640 rows, six batches of 64; then 60 more than the 256 left.
     const { batches, buffer, dictionaries } = countRun(input({ batches: Number.POSITIVE_INFINITY, available: 700 }));
     expect(batches).toBe(11);
     expect(buffer).toEqual({ batches: 11, rows: 700, refreshes: 2 });

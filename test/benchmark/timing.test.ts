@@ -10,7 +10,7 @@ describe("timingOf", () => {
 });
 
 describe("repeat", () => {
-  /** Measures that answer 100, 1, 2, 3 … and take no time. */
+  /** Measurements that return 100, 1, 2, 3 … and take no time. */
   const numbers = () => {
     let round = 0;
     return async () => (round++ === 0 ? 100 : round - 1);

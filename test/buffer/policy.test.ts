@@ -36,7 +36,7 @@ const shapes = fc
     return shape({ capacity, ctxLen, inBatchSize, outBatchSize, refreshBelow });
   });
 
-/** Plays a whole run with contexts of random length; returns the batches that were drawn and the rows that went in. */
+/** Plays a whole run with contexts of random length; returns the batches drawn and the rows added. */
 const play = (buffer: BufferShape, lengths: readonly number[], most: number) => {
   let unread = 0;
   let held = 0;
@@ -102,7 +102,7 @@ describe("the buffer's policy", () => {
     expect(needsRefresh(320, reference)).toBe(false);
     expect(needsRefresh(319, reference)).toBe(true);
     expect(drawableBatches(765, false, 99, reference)).toHaveLength(7);
-    // The text ended during a refresh that had brought the buffer above the threshold: it stops all the same.
+    // The text ended during a refresh that had brought the buffer above the threshold: it still stops.
     expect(drawableBatches(500, true, 99, reference)).toHaveLength(0);
     expect(needsRefresh(599, shape({ outBatchSize: 600, batchAhead: false }))).toBe(false);
   });
@@ -129,7 +129,7 @@ describe("the buffer's work in a whole run", () => {
 
 describe("rows appended until so many batches are drawn", () => {
   it.each([
-    // 20 contexts of 32; six batches of 64 leave 256 of 640 rows, below half, so that 384 go in before the seventh.
+    // 20 contexts of 32; six batches of 64 leave 256 of 640 rows, below half, so 384 are added before the seventh.
     [0, {}, 0],
     [1, {}, 640],
     [6, {}, 640],

@@ -5,7 +5,7 @@ import { execa } from "execa";
 import { expect, it } from "vitest";
 import { path } from "../support.ts";
 
-/** A file may have so many blocks of 512 bytes: a longer write says how far it came, and the next one that there is no room. */
+/** The most blocks of 512 bytes in a file: a longer write is cut short, and the next one fails for lack of space. */
 const BLOCKS = 2048;
 
 it("leaves the file that was there when there is room for a part of the new one", async () => {

@@ -36,7 +36,7 @@ const stateAfter = (step: number): Omit<ResumeState, "file"> => ({
   trainees: [{ name: "sae", resampledAt: null, scale: 1, metrics: 100 * step }],
 });
 
-/** Commits a state whose tensors are noise of this size, as the worker would have written it. */
+/** Commits a state whose tensors are noise of this size, as the worker would write it. */
 const commit = async (folder: ResumeFolder, step: number, bytes = 20_000): Promise<void> => {
   const tensors = randomFillSync(Buffer.alloc(bytes));
   writeFileSync(folder.prepare(step), tensors);
@@ -121,7 +121,7 @@ describe("a damaged file under resume/ is found, whichever and wherever", () => 
     return { folder, files };
   };
 
-  /** The newest state, or the older one when the damage is in the newest. */
+  /** The newest state, or the older one if the newest is damaged. */
   const check = (name: string, { changed, result }: { changed: boolean; result: unknown }, where: string) => {
     const step = changed && name.startsWith("step-20") ? 10 : 20;
     expect(result, where).toMatchObject({ last: { state: stateAfter(step) } });
@@ -153,7 +153,7 @@ describe("a damaged file under resume/ is found, whichever and wherever", () => 
           const bytes = Buffer.from(whole);
           bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
           writeFileSync(path, bytes);
-          // The spaces and line ends of JSON carry nothing.
+          // White space in JSON has no meaning.
           return name.endsWith(".safetensors") || !sameJson(bytes, whole);
         };
         check(name, await damaged(flip, name, { folder }), `${name} with bit ${bit} flipped`);

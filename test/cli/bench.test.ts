@@ -10,12 +10,12 @@ const bench = async <T>(args: readonly string[]): Promise<T> => {
   return JSON.parse(stdout) as T;
 };
 
-/** A duration as the tables have it, from microseconds to hours. */
+/** A duration in the tables' format, from microseconds to hours. */
 const TIME = String.raw`(?:[\d.]+ (?:s|ms|µs)|\d+[dhm](?: \d+[hms])?)`;
 
 const line = (pattern: string): RegExp => new RegExp(`^${pattern}$`, "m");
 
-/** Times and rates are above 0, and in this order; how large they are is the machine's affair. */
+/** Times and rates are above 0, and in this order; their size depends on the machine. */
 const ascending = (...values: number[]) => {
   expect(values).toEqual([...values].sort((a, b) => a - b));
   expect(values[0]).toBeGreaterThan(0);
@@ -25,7 +25,7 @@ describe("dictlearn bench CONFIG", () => {
   const dictionaries = [
     { name: "mlp", submodule: "gpt_neox.layers.1.mlp", dictionary_size: 64 },
     { name: "stretcher", submodule: "gpt_neox.layers.1.mlp", io: "in_to_out", dictionary_size: 48, steps: 10 },
-    // As many features, on rows of the same width: measured once for both.
+    // The same number of features on rows of the same width: measured once for both.
     { name: "residual", submodule: "gpt_neox.layers.0", dictionary_size: 64 },
   ];
   let output: string;
@@ -69,7 +69,7 @@ describe("dictlearn bench CONFIG", () => {
       found.parts.reduce((sum, { seconds }) => sum + seconds.likely, 0),
       9,
     );
-    // Node's own start is counted too.
+    // Includes Node's own start.
     expect(start).toBeGreaterThan(0.2);
     expect(found.parts[0]?.seconds.likely).toBe(start);
     expect(found.left_out).toEqual(["checkpoints", "resampling"]);

@@ -27,7 +27,7 @@ describe("output that nobody takes", () => {
       train: { ...tinyRun.train, steps: null, resample_steps: null, log_steps: 1 },
     });
     const { child, said } = await start(["train", file, "--json"], "pipe");
-    // As `| head` does.
+    // Like `| head`.
     child.stdout?.on("data", (data: Buffer) => {
       if (data.toString().includes('"type":"metrics"')) child.stdout?.destroy();
     });

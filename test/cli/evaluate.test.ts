@@ -29,7 +29,7 @@ describe("dictlearn evaluate", () => {
     expect(run.stdout).toMatch(/on text it was not trained on: loss recovered [-\d.]+ % · L0 [\d.]+/);
     const evaluation = json(run.output, "mlp", "evaluation.json");
     expect(evaluation).toMatchObject({ model: TINY, submodule: "gpt_neox.layers.1.mlp", io: "out", reserved: true });
-    // 400 documents, of which 8 are reserved.
+    // 400 documents, 8 of them reserved.
     expect(evaluation.tokens).toBeLessThan(1000);
     expect(evaluation.statistics.loss_recovered_zero.interval).toHaveLength(2);
     const without = await train({ dictionaries, evaluation: null });
@@ -112,7 +112,7 @@ describe("dictlearn evaluate", () => {
       noPython,
     );
     expect(own.stderr).toContain("which is for the statistics of mlp's own run");
-    // One dictionary by four ways is measured once.
+    // One dictionary named in four ways is measured once.
     const link = join(temporaryFolder(), "link");
     symlinkSync(join(run.output, "mlp"), link);
     const output = join(run.output, "other.json");

@@ -12,7 +12,7 @@ interface Mistake {
   readonly env?: NodeJS.ProcessEnv;
   readonly exitCode: 1 | 2;
   readonly says: RegExp;
-  /** What the hint must hold. */
+  /** Text that the hint must contain. */
   readonly hint?: RegExp;
 }
 
@@ -174,7 +174,7 @@ describe("a mistake is one sentence, without a traceback and without an output f
     [["evaluate", "runs/a", "--data"], "--data needs a value after it.", "evaluate --help"],
     [["train", "a.yaml", "b.yaml"], "dictlearn train has no place for b.yaml.", "train --help"],
   ])("a command that cannot be: %j", async (args, sentence, hint) => {
-    // Whatever the user's language: half a translation is none.
+    // In any locale: messages are English, never half translated.
     const { exitCode, stdout, stderr } = await dictlearn(args, { LC_ALL: "de_DE.UTF-8" });
     expect(exitCode).toBe(2);
     expect(stdout).toBe("");

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { python } from "../support.ts";
 import { dictlearn, temporaryFolder, tinyRun, writeConfig } from "./support.ts";
 
-/** Files of weights in a run's folder that hold a NaN or an infinity. */
+/** Weight files in a run's folder that hold a NaN or an infinity. */
 const bad = async (output: string): Promise<string[]> => {
   const files = readdirSync(output, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".pt"));
   const script = `
@@ -16,7 +16,7 @@ print(json.dumps([path for path in sys.argv[1:] if not finite(path)]))`;
   return JSON.parse((await execa(await python(), ["-c", script, ...paths])).stdout);
 };
 
-/** Twenty batches of rows; those of one are finite, but their squares are not. */
+/** Twenty batches of rows; one batch's rows are finite, but their squares are not. */
 const rowsWithHugeBatch = async (batch: number): Promise<string> => {
   const path = join(temporaryFolder(), "rows.safetensors");
   const script = `

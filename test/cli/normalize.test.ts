@@ -8,7 +8,7 @@ import { dictlearn, GOLDEN, temporaryFolder, tinyRun, writeConfig } from "./supp
 const finished = (output: string) =>
   JSON.parse(readFileSync(join(output, "metrics.jsonl"), "utf8").trim().split("\n").at(-1) ?? "");
 
-/** The fraction of variance that the saved weights explain of the rows in `activations`, as they are. */
+/** The fraction of variance of the unscaled rows in `activations` that the saved weights explain. */
 const EXPLAINED = `
 import sys, torch
 from safetensors.torch import load_file

@@ -7,7 +7,7 @@ import { makeDictionaries } from "../evaluate/support.ts";
 import { path, python } from "../support.ts";
 import { dictlearn, GOLDEN, TINY, temporaryFolder } from "./support.ts";
 
-/** A folder with a file that has the name of a dictionary's: it is not read before everything else is in order. */
+/** A folder with a file named like a dictionary's: it is read only after all other checks. */
 const folder = temporaryFolder();
 const weights = join(folder, "ae.pt");
 writeFileSync(weights, "");

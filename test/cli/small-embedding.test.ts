@@ -5,7 +5,7 @@ import { dictlearn, TINY, temporaryFolder, tinyRun, writeConfig } from "./suppor
 
 const folder = temporaryFolder();
 const model = join(folder, "model");
-/** The rows of tiny-neox's embedding, and so the first id outside it. */
+/** The number of rows of tiny-neox's embedding: the first id outside it. */
 const ROWS = 264;
 
 /** Tiny-neox with a pad token that was added without enlarging the model. */

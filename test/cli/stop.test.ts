@@ -14,7 +14,7 @@ interface Long {
   readonly output: string;
   /** The pid of its Python. */
   readonly worker: number;
-  /** What was written so far, in pieces; of standard output, what came since it trains. */
+  /** The output so far, in pieces; of standard output, only since training began. */
   readonly stdout: readonly string[];
   readonly stderr: readonly string[];
 }
@@ -44,7 +44,7 @@ const startLong = async (): Promise<Long> => {
   return { child, output, worker, stdout, stderr };
 };
 
-/** Waits until something is so; false where it is not after `seconds`. */
+/** Waits for a condition; false if it does not hold after `seconds`. */
 const within = async (seconds: number, condition: () => boolean): Promise<boolean> => {
   const end = performance.now() + seconds * 1000;
   while (!condition() && performance.now() < end) await sleep(50);
@@ -65,7 +65,7 @@ describe("stopping a run", () => {
   it("ends at the second without waiting for the worker", async () => {
     const { child, output, worker, stdout } = await startLong();
     const ended = once(child, "exit");
-    // What is in flight is never finished.
+    // Calls in flight never finish.
     process.kill(worker, "SIGSTOP");
     child.kill("SIGINT");
     expect(await within(20, () => stdout.join("").includes("Press Ctrl-C again"))).toBe(true);

@@ -9,7 +9,7 @@ export const TINY = join(GOLDEN, "tiny-neox");
 
 export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), "dictlearn-test-"));
 
-/** Runs the command line as a user types it; never throws. One thread each, since several run side by side. */
+/** Runs the command line as a user types it; never throws. One thread each, because several run side by side. */
 export const dictlearn = async (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
   await execa(process.execPath, ["--import", "tsx", path("src/cli/main.ts"), ...args], {
     reject: false,
@@ -17,7 +17,7 @@ export const dictlearn = async (args: readonly string[], env: NodeJS.ProcessEnv 
     env: { DICTLEARN_PYTHON: await python(), HF_HUB_OFFLINE: "1", OMP_NUM_THREADS: "1", ...env },
   });
 
-/** Writes a config beside its output and returns both paths. */
+/** Writes a config next to its output and returns both paths. */
 export const writeConfig = (config: object): { file: string; output: string } => {
   const folder = temporaryFolder();
   const file = join(folder, "config.json");

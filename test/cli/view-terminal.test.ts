@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { TerminalView } from "../../src/cli/view-terminal.ts";
 import { parseConfig, resolveRun } from "../../src/config/index.ts";
 
-/** The rows of a terminal after what was written to it: line feeds, and the cursor's moves and erasures. */
+/** The rows of a terminal after this output: line feeds, and the cursor's moves and erasures. */
 const screen = (written: string): string[] => {
   const rows = [""];
   let [row, column] = [0, 0];
@@ -30,7 +30,7 @@ const run = resolveRun(
   parseConfig({ model: "m", data: "d", dictionaries: [{ submodule: "a.0", dictionary_size: 8 }] }),
 );
 
-/** A view on a terminal, and what the terminal shows. */
+/** A view on a terminal, and the terminal's content. */
 const openView = () => {
   const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 120 });
   let written = "";
@@ -98,7 +98,7 @@ describe("the rate and the time left", () => {
     view.observe({ type: "filling", unread: 1, capacity: 100, tokens: 5_200 });
     now += 1_000;
     view.observe({ type: "filling", unread: 50, capacity: 100, tokens: 6_200 });
-    // The state may be of later steps than the first that were seen.
+    // The state may be from later steps than the first ones seen.
     step(view, 520);
     step(view, 540);
     view.stop();

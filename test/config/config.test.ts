@@ -75,7 +75,7 @@ describe("the defaults", () => {
   });
 });
 
-/** Keys that `null` switches off. */
+/** Keys that `null` turns off. */
 const NULLABLE = new Set(["model", "revision", "data", "data.name", "data.revision"]);
 
 describe("overrides", () => {

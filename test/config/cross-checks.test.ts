@@ -1,4 +1,4 @@
-// What no single key can say is refused in a script as it is in a config.
+// Checks across several keys refuse the same in a script as in a config.
 
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

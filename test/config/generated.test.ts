@@ -4,7 +4,7 @@ import { parseConfig, resolveRun } from "../../src/config/index.ts";
 import { knownPaths } from "../../src/config/schema.ts";
 import { ConfigError } from "../../src/errors.ts";
 
-/** Values of every kind, sensible and not. */
+/** Values of every kind, sensible or not. */
 const value = fc.oneof(
   fc.constantFrom<unknown>(null, true, false, "", "float32", "l1", "auto", "10m", "exact", "pack", "one", "a.jsonl"),
   fc.integer({ min: -3, max: 100_000 }),
@@ -23,7 +23,7 @@ const leaf = (group: string): fc.Arbitrary<string> =>
     "",
   );
 
-/** A group with a good chance of being right. */
+/** A group with a good chance of being valid. */
 const groupOf = (name: string, right: object): fc.Arbitrary<unknown> =>
   fc.oneof(
     { weight: 6, arbitrary: fc.constant(right) },
@@ -61,7 +61,7 @@ it("of 2 000 generated configs each is a run, or one sentence that says why it i
       try {
         const run = resolveRun(parseConfig(input, { overrides: given }));
         expect(run.dictionaries.length).toBeGreaterThan(0);
-        // What is resolved is a config by itself, and the same run: this is how a run is resumed.
+        // The resolved config is itself a config, of the same run: this is how a run is resumed.
         expect(resolveRun(parseConfig(run.config))).toEqual(run);
         runs += 1;
       } catch (error) {

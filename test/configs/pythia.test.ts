@@ -8,7 +8,7 @@ import type { Worker } from "../../src/worker/index.ts";
 import { GOLDEN, TINY, temporaryFolder } from "../cli/support.ts";
 import { path, python, startWorker } from "../support.ts";
 
-/** A model of pythia-70m-deduped's shape with random weights, but for the vocabulary, which is that of a tiny tokenizer. */
+/** A model of pythia-70m-deduped's shape with random weights, except that the vocabulary is a tiny tokenizer's. */
 const MAKE = `
 import shutil, sys, torch
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
@@ -51,7 +51,7 @@ const loadSmall = (name: string, evaluated: boolean): ResolvedRun => {
     "buffer.out_batch_size": "32",
     "train.log_steps": "1",
     "train.warmup_steps": "1",
-    // Every dictionary's evaluation runs the whole model several times, so one set's has to do.
+    // Every dictionary's evaluation runs the whole model several times, so one set is enough.
     ...(evaluated ? EVALUATION : { evaluation: "null" }),
     resume: "off",
   };
@@ -110,7 +110,7 @@ describe.each(SETS)("in configs/pythia-70m-deduped: $name", ({ name, names, size
       (sum, { dictionary_size, train }) => sum + (train.steps ?? 0) * dictionary_size,
       0,
     );
-    // Two products for the encoder, three for the decoder, and a row's for the bias that is subtracted from the input.
+    // Two products for the encoder, three for the decoder, and a row's for the bias subtracted from the input.
     expect(flops.dictionaries).toBe(products * 2 * (5 * batch + 1) * WIDTH);
     expect(flops.total).toBe((flops.model ?? 0) + (flops.dictionaries ?? 0));
   });

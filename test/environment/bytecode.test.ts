@@ -32,10 +32,10 @@ describe("bytecode, where the shell says that none is to be written", () => {
       PYTHONDONTWRITEBYTECODE: undefined,
       PYTHONPYCACHEPREFIX: join(folder, "bytecode"),
     });
-    // A place that the user chose for it is used.
+    // A place chosen by the user is used.
     vi.stubEnv("PYTHONPYCACHEPREFIX", "/elsewhere");
     expect(bytecodeVariables(python)).toMatchObject({ PYTHONPYCACHEPREFIX: "/elsewhere" });
-    // An interpreter of the user's own is started as the shell says, and so is every one where the shell says nothing.
+    // The user's own interpreter keeps the shell's setting, and without a setting so does every interpreter.
     expect(bytecodeVariables(base.replace("/bin/", "/elsewhere/bin/"))).toEqual({});
     vi.stubEnv("PYTHONDONTWRITEBYTECODE", "");
     expect(bytecodeVariables(python)).toEqual({});

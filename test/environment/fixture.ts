@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Places } from "../../src/environment/places.ts";
 
-/** Writes a wheel of one empty module, so that pip can install something without a network. */
+/** Writes a wheel of one empty module, so that pip can install it without a network. */
 const WHEEL = `
 import sys, zipfile
 folder, name = sys.argv[1:]
@@ -16,12 +16,12 @@ with zipfile.ZipFile(f"{folder}/{name}-1.0-py3-none-any.whl", "w") as wheel:
     wheel.writestr(f"{info}/RECORD", f"{name}.py,,\\n{info}/METADATA,,\\n{info}/WHEEL,,\\n{info}/RECORD,,\\n")
 `;
 
-/** A cache of its own and a requirements file of one tiny package, in a folder that is removed at the end. */
+/** A separate cache and a requirements file of one tiny package, in a folder that is removed at the end. */
 export class Workshop implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "dictlearn-environment-"));
   readonly places: Places;
 
-  /** `package`: what the requirements ask for; only `tiny` exists. `python`: any that runs. */
+  /** `package`: the required package; only `tiny` exists. `python`: any that runs. */
   constructor(python: string, { name = "tiny", module = "tiny" } = {}) {
     const wheels = join(this.folder, "wheels");
     mkdirSync(wheels);
@@ -35,7 +35,7 @@ export class Workshop implements Disposable {
     };
   }
 
-  /** A folder whose `python3` answers the probe as this version would. */
+  /** A folder whose `python3` answers the probe like this version. */
   fakePython(version: string): string {
     const bin = join(this.folder, `python-${version}`);
     mkdirSync(bin);
@@ -44,7 +44,7 @@ export class Workshop implements Disposable {
     return bin;
   }
 
-  /** A base Python that makes environments in no time: they borrow pip from `python` where `venv` would install it. */
+  /** A base Python that creates environments fast: they borrow pip from `python` where `venv` would install it. */
   quickBase(python: string): string {
     const script = join(this.folder, "quick-python");
     const pip = execFileSync(python, ["-c", "import os, pip; print(os.path.dirname(os.path.dirname(pip.__file__)))"]);

@@ -10,12 +10,12 @@ import { Workshop } from "./fixture.ts";
 
 let real: string;
 let shop: Workshop;
-/** A module of the user's that must not stand in for one of ours. */
+/** A user's module that must not replace one of ours. */
 const poison = (module: string): void => {
   mkdirSync(join(shop.folder, module));
   writeFileSync(join(shop.folder, module, "__init__.py"), `raise ImportError("${module} of another Python")\n`);
 };
-/** What activated environments, notebooks and people leave in a shell. */
+/** Variables that activated environments, notebooks and users leave in a shell. */
 const shell = (): Record<string, string> => ({
   PYTHONPATH: shop.folder,
   PYTHONHOME: shop.folder,
@@ -46,7 +46,7 @@ describe("variables of another Python in the shell", () => {
     vi.stubEnv("DICTLEARN_PYTHON", "");
     vi.stubEnv("DICTLEARN_BASE_PYTHON", base);
     expect(await ensureEnvironment({}, shop.places)).toMatchObject({ managed: true });
-    // Made by the first call, checked by the second: nothing is made again.
+    // Created by the first call, checked by the second: nothing is created again.
     const stages: string[] = [];
     await ensureEnvironment({ verify: true, onProgress: ({ stage }) => stages.push(stage) }, shop.places);
     expect(stages).toEqual([]);

@@ -43,7 +43,7 @@ describe("ensureEnvironment", () => {
     expect(stages[0]).toEqual(["Creating", "Downloading", "Installing", "Checking", "Ready"]);
     expect(stages[1]).toEqual(["Waiting", "Ready"]);
 
-    // Without any Python to start, only the two stats are left.
+    // Without a Python to start, only the two stat calls remain.
     vi.stubEnv("DICTLEARN_BASE_PYTHON", "");
     vi.stubEnv("PATH", "/nowhere");
     const third = recorder();

@@ -64,7 +64,7 @@ describe("evaluate", () => {
   });
 
   it("a dictionary that says the mean explains nothing", async () => {
-    // Rows whose mean is 3 in every coordinate, as numbers in a file.
+    // Rows whose mean is 3 in every coordinate, from a file.
     const rows = Float32Array.from({ length: 64 * 8 }, (_, index) => 3 + (Math.floor(index / 8) % 2 === 0 ? 1 : -1));
     const activations = join(temporaryFolder(), "rows.safetensors");
     writeSafetensors(activations, { rows, shape: [64, 8] });
@@ -167,7 +167,7 @@ describe("featureFrequencies and topContexts", () => {
       tokens: contexts * 32,
       batchSize: 3,
     });
-    // All contexts in which they fire, by a search that leaves none out.
+    // All contexts in which they fire, by exhaustive search.
     const every = await topContexts(dictionary, {
       ...options,
       features: chosen,

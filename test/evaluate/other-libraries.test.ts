@@ -22,7 +22,7 @@ let answers: Record<Library, Record<string, number | string>>;
 /** The same dictionary on the same tokens, measured by the two libraries' own functions and by ours. */
 beforeAll(async () => {
   const other = await otherPython();
-  // One token for each byte: texts that fill a context.
+  // One token per byte: texts that fill a context.
   const texts = readFileSync(join(GOLDEN, "texts.jsonl"), "utf8")
     .trim()
     .split("\n")

@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(async () => await worker?.close());
 
-/** Trains and evaluates; the notices of the run, and for each dictionary its folder and the names of its statistics. */
+/** Trains and evaluates; returns the run's notices, and each dictionary's folder and names of statistics. */
 const trained = async (model: string, dictionaries: readonly object[]) => {
   const train = { steps: 10, warmup_steps: 2, resample_steps: null, log_steps: 5 };
   const evaluation = { contexts: 4, alive_tokens: 256, frequency_tokens: 256 };

@@ -35,7 +35,7 @@ beforeAll(async () => {
 });
 afterAll(async () => await worker?.close());
 
-/** A folder as another library leaves it: the weights in its format, and what its config says. */
+/** A folder as another library writes it: the weights in its format, and its config. */
 const folder = async (name: string, format: FormatName, change: (config: Record<string, unknown>) => object) => {
   const plain = join(root, `plain-${name.replace("/", "-")}`);
   mkdirSync(plain);
@@ -178,7 +178,7 @@ describe("a dictionary knows where it was trained", () => {
         await use(other, { transfer: true });
       }
     }
-    // A value is no place.
+    // A value is not a place.
     await model.trace("a word", (t) => ({ f: t.at(other).output.mul(2).encode(loaded).save() }));
   });
 

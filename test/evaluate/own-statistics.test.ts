@@ -11,7 +11,7 @@ import { temporaryFolder, tinyRun } from "../cli/support.ts";
 const OWN = { contexts: 16, alive_tokens: 512, frequency_tokens: 1024 };
 const BARE = { model: "m", submodule: "layers.1", data: "t.txt" } as const;
 
-/** A dictionary of a run, or one without a config, and beside it what an evaluation with these choices writes. */
+/** A dictionary of a run, or one without a config, next to the output of an evaluation with these choices. */
 const dictionary = (kind: "run" | "bare", measured: EvaluationChoices, read: Partial<typeof OWN> = {}) => {
   const folder = join(temporaryFolder(), kind);
   mkdirSync(folder);
@@ -76,7 +76,7 @@ describe("an evaluation.json", () => {
     [{ activations: "rows.safetensors" }, /data is .* there, not rows\.safetensors/],
   ])("of a run is not replaced with %j", (now, says) => {
     expect(() => requireReplaceable(dictionary("run", {}), now)).toThrow(says);
-    // Where there is none, nothing is replaced; but it would not be the run's own.
+    // Without existing statistics nothing is replaced; but they would not be the run's own.
     const on = { ...dictionary("run", {}), evaluation: "/no/evaluation.json" };
     expect(() => requireReplaceable(on, now)).not.toThrow();
     expect(isOwn(on, planEvaluation(on, now))).toBe(false);

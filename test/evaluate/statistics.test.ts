@@ -132,7 +132,7 @@ describe("the share of alive features", () => {
     const samples = Array.from({ length: 40 }, sample);
     const covered = samples.filter(({ interval }) => interval && interval[0] <= truth && truth <= interval[1]);
     expect(covered.length).toBeGreaterThanOrEqual(36);
-    // Not by being too wide: a few times what the samples vary by.
+    // But not too wide: at most a few times the samples' spread.
     const deviation = Math.sqrt(samples.reduce((sum, { value }) => sum + (value - truth) ** 2, 0) / samples.length);
     const [low, high] = samples[0]?.interval ?? [0, 1];
     expect(high - low).toBeLessThan(4 * 2 * 1.96 * deviation);

@@ -3,7 +3,7 @@ import { execa } from "execa";
 import { temporaryFolder } from "../cli/support.ts";
 import { python } from "../support.ts";
 
-/** Dictionaries with known answers: f = ReLU(±x) gives x back; with one silent feature every row becomes the bias. */
+/** Dictionaries with known answers: f = ReLU(±x) reconstructs x; with one silent feature every row becomes the bias. */
 const MAKE = `
 import sys, json, torch
 for name, (kind, width, value) in json.loads(sys.argv[2]).items():
@@ -24,7 +24,7 @@ for name, (kind, width, value) in json.loads(sys.argv[2]).items():
 
 type Made = readonly [kind: "identity" | "constant" | "random" | "sparse", width: number, value: number];
 
-/** Writes an ae.pt for each name and returns their paths; one Python for all of them, since it takes a while to start. */
+/** Writes an ae.pt for each name and returns their paths; one Python for all, because it starts slowly. */
 export const makeDictionaries = async <Name extends string>(
   wanted: Readonly<Record<Name, Made>>,
 ): Promise<Record<Name, string>> => {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { path, python } from "../support.ts";
 
-/** What must never come to stand in a file. */
+/** Values that must never appear in a file. */
 export const SECRET = "hf_aTokenThatNobodyMaySee";
 
 /** One line of `--json`. */
@@ -23,7 +23,7 @@ export interface LifeEnd {
   readonly lines: readonly RunLine[];
 }
 
-/** One life of `dictlearn train`, as a program that watches it sees it. */
+/** One life of `dictlearn train`, as seen by a watching program. */
 export class Life {
   readonly #child: ChildProcess;
   readonly #lines: RunLine[] = [];
@@ -44,7 +44,7 @@ export class Life {
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (line) => this.#read(line));
   }
 
-  /** Starts `dictlearn train ARGS --json`; `onLine` sees every event as it comes. */
+  /** Starts `dictlearn train ARGS --json`; `onLine` gets every event as it arrives. */
   static async start(
     args: readonly string[],
     onLine: (line: RunLine, life: Life) => void = () => {},
@@ -66,7 +66,7 @@ export class Life {
     return new Life(child, onLine);
   }
 
-  /** The present worker's process id. */
+  /** The current worker's process id. */
   get worker(): number {
     return this.#worker;
   }
@@ -81,7 +81,7 @@ export class Life {
       try {
         process.kill(this.#worker, signal);
       } catch {
-        // It has just ended by itself.
+        // It has just exited by itself.
       }
     }
   }
@@ -94,7 +94,7 @@ export class Life {
   }
 
   #read(line: string): void {
-    // A line that a kill cut off is no event.
+    // A line truncated by a kill is not an event.
     if (!line.endsWith("}")) return;
     const event: RunLine = JSON.parse(line);
     if (event.type === "worker" && event.pid !== undefined) this.#worker = event.pid;

@@ -10,7 +10,7 @@ const CLOCK = new Set(["seconds", "steps_per_second", "tokens_per_second"]);
 
 /**
  * Every file of a finished run: the hash of its bytes, and the metrics without the clock. Not config.json, which names the
- * folder, nor the name of the lock's owner, which a process that was killed behind its last write could not remove.
+ * folder, nor the name of the lock's owner, which a process killed after its last write could not remove.
  */
 export const outputs = (folder: string): Record<string, string> => {
   const found: Record<string, string> = {};
@@ -32,7 +32,7 @@ const withoutClock = (bytes: Buffer): string =>
     .map((line) => (line === "" ? "" : JSON.stringify(JSON.parse(line), (key, value) => (CLOCK.has(key) ? 0 : value))))
     .join("\n");
 
-/** What an undisturbed run of a config leaves. */
+/** The files of an undisturbed run of a config. */
 export const undisturbed = async (config: object): Promise<Record<string, string>> => {
   const { file, output } = writeConfig(config);
   const { code, stderr } = await (await Life.start([file])).end();

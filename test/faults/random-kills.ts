@@ -14,20 +14,20 @@ export interface KillsOptions {
   readonly kills: number;
 }
 
-/** Where the next kill falls: so many events from now, and a little later. */
+/** The time of the next kill: this many events from now, plus a short delay. */
 interface Blow {
   readonly victim: "node" | "worker";
   readonly events: number;
   readonly delay: number;
 }
 
-/** Events of a life until the farthest kill: a life is cut off anywhere from its start to well behind two states. */
+/** Events of a life until the latest kill: a life can end anywhere from its start to well after two states. */
 const FARTHEST_EVENT = 45;
 const LONGEST_DELAY_MS = 40;
 
 /**
- * Runs a config again and again, kills Node or the worker at random moments, takes the run up each time, and compares what
- * each run leaves at its end with what an undisturbed run leaves. Returns how many runs came to their end.
+ * Runs a config repeatedly, kills Node or the worker at random moments, resumes the run each time, and compares each
+ * finished run's files with those of an undisturbed run. Returns how many runs finished.
  */
 export const survivesKills = async ({ config, seed, kills }: KillsOptions): Promise<number> => {
   const expected = await undisturbed(config);
@@ -46,14 +46,14 @@ export const survivesKills = async ({ config, seed, kills }: KillsOptions): Prom
         const { victim, delay } = blow;
         left -= 1;
         events = 0;
-        // The worker's death goes on within this life; Node's is the end of it.
+        // This life survives the worker's death, but not Node's.
         blow = victim === "worker" && left > 0 ? nextBlow(random) : undefined;
         void sleep(delay).then(() => each.kill(victim));
       });
       const end = await life.end();
       if (end.code === 0) break;
       checkStop(end, `seed ${seed}, kill ${kills - left}`);
-      // Killed before its folder became a run, it is simply begun again.
+      // Killed before its folder became a run, it starts from scratch.
       args = isRun(output) ? ["--resume", output] : [file];
     }
     expect(outputs(output), `seed ${seed}, run ${runs}`).toEqual(expected);
@@ -70,7 +70,7 @@ const nextBlow = (random: () => number): Blow => ({
   delay: Math.floor(random() * LONGEST_DELAY_MS),
 });
 
-/** Nothing but our own kill, and the worker's fourth death in a row, may stop a run. */
+/** Only our own kill, and the worker's fourth death in a row, may stop a run. */
 const checkStop = ({ code, signal, stderr }: LifeEnd, where: string): void => {
   if (signal === "SIGKILL") return;
   expect(stderr, where).toMatch(/^dictlearn: The Python worker .*(ended|could not start)/m);

@@ -10,7 +10,7 @@ export const liveRun = {
   train: { ...tinyRun.train, steps: 110, resample_steps: 40, save_steps: 20, log_steps: 5 },
 };
 
-/** The same on cached rows: as long as the file lasts. */
+/** The same on cached rows, until the file ends. */
 export const cachedRun = {
   activations: join(GOLDEN, "train", "standard-f32.safetensors"),
   device: "cpu",

@@ -12,12 +12,12 @@ export class SmallDisk implements Disposable {
     this.#mounted = mount(["-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", this.path]);
   }
 
-  /** Mounting needs rights that not every machine gives. */
+  /** Mounting needs rights that not every machine grants. */
   get available(): boolean {
     return this.#mounted;
   }
 
-  /** Fills the disk up to so many free bytes. */
+  /** Fills the disk up to this many free bytes. */
   fill(leaving: number): void {
     const { bavail, bsize } = statfsSync(this.path);
     const file = openSync(join(this.path, "ballast"), "w");

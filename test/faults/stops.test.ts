@@ -22,7 +22,7 @@ import { SmallDisk } from "./small-disk.ts";
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 300_000 });
 
 const config = liveRun;
-/** Checkpoints and states of a size that a full disk notices. */
+/** Checkpoints and states large enough to fill a small disk. */
 const large = {
   ...config,
   resume_every: 20,
@@ -45,7 +45,7 @@ const resumed = async (output: string): Promise<readonly RunLine[]> => {
   return lines;
 };
 
-/** Runs until the first event that matches, then does something about it. */
+/** Runs until the first matching event, then acts on it. */
 const disturb = async (file: string, at: (line: RunLine) => boolean, act: (life: Life) => void) => {
   let done = false;
   const life = await Life.start([file], (line, each) => {
@@ -135,11 +135,11 @@ describe("a disk", () => {
     const onLine = (line: RunLine) => {
       if (line.type === "kept" && line.step === 20) disk.fill(100_000);
     };
-    // Where nothing can be mounted, no file may grow beyond 128 KiB instead.
+    // If nothing can be mounted, files are limited to 128 KiB instead.
     const options = disk.available ? {} : { shell: 'ulimit -f 256; exec "$@"' };
     const { code, stderr } = await (await Life.start([file], onLine, options)).end();
     expect(code).toBe(1);
-    // The disk fills beside the run: whichever file comes next is the one that has no room.
+    // The disk fills up during the run: the next file, whichever it is, has no space.
     expect(stderr).toMatch(
       /^dictlearn: \S+(ae_\d+\.pt|resume\/step-\d+\/\S+) could not be written: .+\.\n {2}Make room .*--resume/,
     );
@@ -160,7 +160,7 @@ describe("a disk", () => {
     const folder = disk.available ? join(disk.path, "run") : output;
     const { code } = await disturb(file, afterStep(10), (life) => life.kill("node", "SIGINT"));
     expect(code).toBe(130);
-    // Root may write into any folder, but not onto a disk that is read-only.
+    // Root may write to any folder, but not to a read-only disk.
     if (disk.available) disk.readOnly();
     else chmodSync(folder, 0o500);
     const { exitCode, stderr } = await dictlearn(["train", "--resume", folder]);
@@ -181,7 +181,7 @@ describe("another run", () => {
     let second: ReturnType<typeof dictlearn> | undefined;
     const first = await Life.start([file], (line, each) => {
       if (!afterStep(10)(line) || second !== undefined) return;
-      // It waits, so that it is surely at work while the other comes.
+      // It waits, so that it is still running when the other one starts.
       each.kill("node", "SIGSTOP");
       second = dictlearn(["train", "--resume", output]);
       void second.then(() => each.kill("node"));
@@ -241,7 +241,7 @@ describe("what --resume does not do", () => {
       expect(stderr, name).toMatch(says);
       expect(exitCode, name).toBe(code);
     }
-    // Keys that the training does not depend on may change; the config's key `resume` keeps its name.
+    // Keys that do not affect the training may change; the config's key `resume` keeps its name.
     const free = await dictlearn(["train", "--resume", output, "--resume_every", "50"]);
     expect(free.exitCode, free.stderr).toBe(0);
     expect(outputs(output)).toEqual(expected);

@@ -103,7 +103,7 @@ describe("dictlearn inspect", () => {
 });
 
 describe("the probable loss", () => {
-  // One feature f on one coordinate, y = f·v + e: at rest under a penalty, e follows from the derivative in f's scale.
+  // One feature f on one coordinate, y = f·v + e: at a penalised minimum, e follows from the derivative in f's scale.
   const width = 4;
   const [f, v] = [2, 1.5];
   const balanceOf = (e: number) => {
@@ -144,7 +144,7 @@ describe("TransformerLens's names", () => {
       { hookName: "blocks.2.mlp.hook_in", hookNameOut: "blocks.2.hook_mlp_out" },
     ],
     [{ submodule: "model.layers.1.mlp", model: "HuggingFaceTB/SmolLM2-135M" }, { hookName: "blocks.1.hook_mlp_out" }],
-    // Its hook_mlp_out is behind another norm.
+    // Its hook_mlp_out is after another norm.
     [{ submodule: "model.layers.1.mlp", model: "google/gemma-2-2b" }, { hookName: "model.layers.1.mlp.hook_out" }],
     [{ submodule: "model.layers.1", model: "google/gemma-2-2b" }, { hookName: "blocks.1.hook_resid_post" }],
     [{ submodule: "gpt_neox.embed_in" }, { hookName: "gpt_neox.embed_in.hook_out" }],

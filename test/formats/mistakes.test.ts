@@ -10,7 +10,7 @@ import { convert, runTorch, type TensorSpec, writeSafetensors } from "./support.
 const folder = temporaryFolder();
 let worker: Worker;
 
-/** Files of torch with one thing wrong in each, `NAME/ae.pt`, and one that is in order. */
+/** torch files with one mistake each, `NAME/ae.pt`, and a valid one. */
 const MAKE = `
 import os
 n = torch.randn
@@ -45,7 +45,7 @@ const TENSORS = { W_enc: { shape: [6, 9] }, W_dec: { shape: [9, 6] }, b_enc: { s
 const CFG = { architecture: "standard", d_in: 6, d_sae: 9, metadata: { sae_lens_version: "6.54.0" } };
 const SPARSIFY = { d_in: 6, num_latents: 9, k: 9, activation: "topk" };
 
-/** A folder with the good `ae.pt`, or other tensors, and a config of any text. */
+/** A folder with the valid `ae.pt`, or other tensors, and a config of any text. */
 const withConfig = (
   name: string,
   file: "config.json" | "cfg.json",
@@ -80,7 +80,7 @@ afterAll(async () => await worker?.close());
 type Make = (name: string) => string | Promise<string>;
 type Case = readonly [name: string, says: RegExp, make: Make];
 
-/** A folder that `MAKE` made. */
+/** A folder that `MAKE` wrote. */
 const there: Make = (name) => join(folder, name);
 
 const cases: Case[] = [

@@ -7,7 +7,7 @@ import { OTHER_ENVIRONMENT, otherPython } from "../other-libraries.ts";
 import { path, startWorker } from "../support.ts";
 import { bytes, convert, difference, forward, json, runTorch, someRows } from "./support.ts";
 
-/** What the other libraries say of a folder. */
+/** The other libraries' answers for a folder. */
 interface Answer {
   readonly features: number[][];
   readonly reconstruction: number[][];
@@ -37,7 +37,7 @@ const ask = async (questions: Question[], save?: string): Promise<Answer[]> => {
   return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
 };
 
-/** Their features and reconstructions against ours, of one folder or two. */
+/** Their features and reconstructions against ours, for one folder or two. */
 const expectSame = async (answer: Answer | undefined, ours: string, input: number[][]): Promise<void> => {
   const { features, reconstruction } = await forward(worker, ours, input);
   expect(features.data.some((value) => value > 0.1)).toBe(true);
@@ -65,7 +65,7 @@ const LIBRARIES = ["dictionary_learning", "sae_lens", "sparsify"] as const;
 let answers: Answer[];
 let answersOnTheirs: Answer[];
 
-// Importing the libraries takes ten seconds and more, so they are asked everything at once.
+// Importing the libraries takes ten seconds or more, so all requests are sent at once.
 beforeAll(async () => {
   other = await otherPython();
   worker = await startWorker();
@@ -82,7 +82,7 @@ beforeAll(async () => {
 
   const questions: Question[] = [
     ...LIBRARIES.map((library) => ({ library, path: ours[library], rows: tinyRows })),
-    // The run's own folder is one of dictionary_learning as it stands.
+    // The run's own folder is already one of dictionary_learning.
     { library: "dictionary_learning", path: ours.run, rows: tinyRows },
     { library: "sae_lens", path: ours.transcoder, rows },
     ...ofTheirs.map(([library, name]) => ({ library, path: join(theirs, name), rows })),

@@ -21,7 +21,7 @@ const NAMES = [
 ];
 let worker: Worker;
 
-/** State_dicts of every kind, in the folders named after them: `NAME/ae.pt`. */
+/** State_dicts of every kind, in folders named after them: `NAME/ae.pt`. */
 const MAKE = `
 import os
 torch.manual_seed(0); n = torch.randn
@@ -42,11 +42,11 @@ save("two-biases", torch.float32, 12, 12, n(12))`;
 beforeAll(async () => {
   worker = await startWorker();
   await runTorch(MAKE, folder);
-  // A config of 2023 has no form: keys at the top, and digits that JavaScript would write otherwise.
+  // A config of 2023 has no schema: keys at the top level, and numbers that JavaScript would write differently.
   const config =
     '{"activation_dim": 12, "dictionary_size": 40, "lr": 1.0, "sparsity_penalty": 1e-03, "huge": 9007199254740993}';
   writeFileSync(place("tied-float32", "config.json"), config);
-  // Written once by us, so that the bytes of files can be compared; torch says that they hold what they held.
+  // Rewritten once by us, so that files can be compared byte for byte; torch checks that their contents are unchanged.
   for (const name of NAMES) await convert(worker, place(name), place("ours", name), "dictlearn");
   const same = `
 for name in sys.argv[2:]:

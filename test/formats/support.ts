@@ -21,7 +21,7 @@ make = lambda t: (generator.normal(size=t["shape"]) * 0.3 if "value" not in t el
 tensors = {name: make(spec) for name, spec in request["tensors"].items()}
 save_file(tensors, request["path"], metadata=request.get("metadata"))`;
 
-/** Writes a safetensors file with Python, and makes its folder. */
+/** Writes a safetensors file with Python, and creates its folder. */
 export const writeSafetensors = async (
   folder: string,
   name: string,
@@ -39,7 +39,7 @@ export const runTorch = async (code: string, ...args: string[]): Promise<string>
   (await execa(await python(), ["-c", `import sys, torch\n${code}`, ...args], { env: { OMP_NUM_THREADS: "1" } }))
     .stdout;
 
-/** What `dictlearn convert` does, in a worker that is there already. */
+/** The same as `dictlearn convert`, in a running worker. */
 export const convert = async (worker: Worker, from: string, to: string, name: FormatName): Promise<string> => {
   const format = FORMATS.find((each) => each.name === name);
   if (format === undefined) throw new Error(`No format ${name}`);
@@ -53,7 +53,7 @@ export const forward = async (worker: Worker, path: string, rows: Matrix | numbe
   return await dictionary.forward(rows);
 };
 
-/** The same numbers in every run, about normal. */
+/** The same, roughly normal numbers in every run. */
 export const someRows = (count: number, width: number): number[][] => {
   let state = 12345;
   const next = (): number => {
@@ -65,7 +65,7 @@ export const someRows = (count: number, width: number): number[][] => {
   );
 };
 
-/** Largest difference, relative to the largest number where that is above 1. */
+/** Largest difference, relative to the largest number if that is above 1. */
 export const difference = (one: ArrayLike<number>, other: ArrayLike<number>): number => {
   if (one.length !== other.length) return Number.POSITIVE_INFINITY;
   let largest = 0;

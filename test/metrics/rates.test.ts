@@ -46,7 +46,7 @@ describe("rates and seconds in metrics.jsonl", () => {
     await using worker = await startWorker();
     const output = join(folder, "run");
     const run = resolveRun(parseConfig({ ...cachedRun, output, train: { ...cachedRun.train, log_steps: 1 } }));
-    /** Where a worker began to train, and the lines that the file had by then. */
+    /** Where a worker started to train, and the file's lines at that time. */
     const begun: { readonly step: number; readonly lines: readonly Line[] }[] = [];
     const life = async (resume: boolean, react: (event: RunEvent, stop: AbortController) => void) => {
       const stop = new AbortController();
@@ -78,7 +78,7 @@ describe("rates and seconds in metrics.jsonl", () => {
     const clocks = lines.map(({ step, seconds, steps_per_second, tokens_per_second }) => {
       const start = starts.findLast((each) => each <= step) ?? 0;
       expect(tokens_per_second / steps_per_second).toBeCloseTo(batch, 6);
-      // When the clock of this worker started, by the seconds and by the rate.
+      // The start of this worker's clock, by the seconds and by the rate.
       return { start, at: seconds - (step + 1 - start) / steps_per_second };
     });
     const last: number[] = [];

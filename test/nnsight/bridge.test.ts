@@ -249,7 +249,7 @@ describe("a proxy", () => {
     const proxy = bridge.proxy(model);
     expect(await bridge.value(await proxy.config.num_hidden_layers)).toBeGreaterThan(0);
     await using again = await bridge.handle(proxy);
-    // The worker's operations want its own model, not nnsight's inside it.
+    // The worker's operations need its own model, not nnsight's inside it.
     const sites = [{ submodule: "gpt_neox.layers.1.mlp", io: "out" as const }];
     const { widths } = await bridge.worker.call("model.widths", { model: again.ref, sites });
     expect(widths).toHaveLength(1);

@@ -15,7 +15,7 @@ let width: number;
 let sae: AutoEncoder;
 let features: ModelFeatures;
 beforeAll(async () => {
-  // float64, so that differences over a small step are good to many digits.
+  // float64, so that differences over a small step are accurate to many digits.
   model = await LanguageModel.load(TINY, { device: "cpu", dtype: "float64", python: await python() });
   width = model.facts.hidden_size ?? 0;
   const { random } = await makeDictionaries({ random: ["random", width, 3] });
@@ -42,7 +42,7 @@ describe("the features of a place", () => {
       Array.from(each, Number),
     ) as [number[], number[]];
     const [, positions = 0, size = 0] = found.features.shape;
-    /** The metric with the features and the error changed a little. */
+    /** The metric after a small change of the features and the error. */
     const changed = async (features: Float64Array, error: number): Promise<number> => {
       await using result = await model.trace(PROMPT, (t) => {
         const x = t.at("gpt_neox.layers.1.mlp").output;
@@ -57,7 +57,7 @@ describe("the features of a place", () => {
     const step = 1e-4;
     const none = new Float64Array(positions * size);
     expect(await found.metric.item()).toBeCloseTo(await changed(none, 0), 10);
-    // The three largest parts, wherever they stand.
+    // The three largest attributions, at any position.
     const largest = [...attributed.keys()].sort((a, b) => Math.abs(attributed[b] ?? 0) - Math.abs(attributed[a] ?? 0));
     for (const at of largest.slice(0, 3)) {
       const [up, down] = [await changed(none.with(at, step), 0), await changed(none.with(at, -step), 0)];
@@ -119,11 +119,11 @@ describe("the features of a place", () => {
     await using activations = await tools.featureActivations(PROMPT);
     expect(await activations.array()).toEqual(await plain.f.array());
 
-    // One that the metric depends on: this is the last layer, and the last position fires most on it.
+    // A feature that the metric depends on: this is the last layer, and the feature fires most at the last position.
     const f = Array.from(await plain.f.array(), Number);
     const last = f.slice(-shape.size);
     const feature = last.indexOf(Math.max(...last));
-    // What the tools change in a row of the output is the feature's direction.
+    // The tools change a row of the output along the feature's direction.
     const strength = 3;
     const units = [0, 1].map((on) => Array.from({ length: shape.size }, (_, at) => (at === feature ? on : 0)));
     const decoded = await transcoder.decode(units);
@@ -147,7 +147,7 @@ describe("the features of a place", () => {
       expect(louder[index]).toBeCloseTo(value + strength * direction, 5);
     }
 
-    // A feature's part of the metric is what the metric gains per share by which the feature is scaled.
+    // A feature's attribution is the metric's derivative in a factor that scales the feature.
     await using parts = await tools.attribution(PROMPT, metric);
     expect(await parts.metric.item()).toBeCloseTo(await plain.metric.item(), 10);
     const scaled = async (scale: number): Promise<number> => {

@@ -1,5 +1,5 @@
-// The same interventions twice: recorded by a script, and written by hand in Python with nnsight alone. Every number that
-// they save must be the same, bit for bit.
+// The same interventions twice: recorded by a script, and written by hand in Python with nnsight alone. All saved
+// numbers must be identical, bit for bit.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,12 +18,12 @@ import { reads } from "./interventions/reads.ts";
 import { OTHER, PROMPT, type Subject, vector } from "./interventions/table.ts";
 import { writes } from "./interventions/writes.ts";
 
-/** Sums over several threads come in another order, so both sides have as many; one each, where other tests run beside. */
+/** The number of threads changes the order of sums, so both sides use the same: one, because other tests run too. */
 const THREADS = { OMP_NUM_THREADS: "1" };
 
 const TABLE = [...reads, ...writes, ...gradients, ...generation];
 
-/** The two models, and what their parts are called. */
+/** The two models, and the names of their parts. */
 const MODELS = {
   "tiny-neox": {
     source: TINY,
@@ -59,7 +59,7 @@ interface Side {
 
 const indented = (text: string): string => text.trim().replaceAll(/^/gm, "    ");
 
-/** Writes the table's Python as a file, since nnsight reads a trace's source, and runs it once for a model. */
+/** Writes the table's Python to a file, because nnsight reads a trace's source, and runs it once for a model. */
 const runPython = async (name: keyof typeof MODELS, dictionary: string): Promise<Omit<Side, "subject">> => {
   const folder = temporaryFolder();
   const functions = TABLE.map((row, index) => `def row_${index}():\n${indented(row.python)}\n`);

@@ -14,13 +14,13 @@ describe("a thousand traces", () => {
   let worker: Worker;
   let model: LanguageModel;
   beforeAll(async () => {
-    // One thread: several wait long for each other while other tests run beside.
+    // One thread: several wait long for each other while other tests run.
     worker = await Worker.start({ python: await python(), environment: { OMP_NUM_THREADS: "1" } });
     model = await LanguageModel.load(TINY, { device: "cpu", worker });
   });
   afterAll(async () => await worker.close());
 
-  /** One in four fails: in Python while the model runs, in the model behind a write, or before anything is sent. */
+  /** One in four fails: in Python while the model runs, in the model after a write, or before anything is sent. */
   const one = async (index: number): Promise<void> => {
     if (index % 4 === 3) {
       const error = await rejection(
@@ -61,7 +61,7 @@ describe("two scripts", () => {
     const [one, two] = await Promise.all([run("1"), run("2")]);
     const [first, second] = [JSON.parse(one.stdout), JSON.parse(two.stdout)];
     expect(first.pid).not.toBe(second.pid);
-    // Every one of a script's traces gave the same, whatever the other did meanwhile.
+    // All of a script's traces gave the same, independent of the other script.
     expect(first.distinct).toBe(1);
     expect(second.distinct).toBe(1);
     expect(second.norm).toBeCloseTo(2 * first.norm, 4);

@@ -16,7 +16,7 @@ import {
 const END = 9;
 const site = new CallSite();
 
-/** Programs as a recorder makes them: reads at some event, sums of what is there, writes and saves of it. */
+/** Programs as a recorder creates them: reads at some event, sums of earlier values, writes and saves of them. */
 const programs = fc
   .array(fc.record({ kind: fc.constantFrom("read", "sum", "write", "save"), event: fc.nat(END), pick: fc.nat(1000) }), {
     minLength: 1,

@@ -213,7 +213,7 @@ describe("a mistake in a trace", () => {
     expect(error).toBeInstanceOf(TraceError);
     return error as TraceError;
   };
-  /** The line below the one that calls this, in this file. */
+  /** The line after the caller's, in this file. */
   const nextLine = (): string => {
     const [, file, line] = /(\/[^()]*trace\.test\.ts):(\d+)/.exec(new Error().stack?.split("\n")[2] ?? "") ?? [];
     return `${file}:${Number(line) + 1}:`;

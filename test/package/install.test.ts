@@ -14,7 +14,7 @@ const bin = (name: string): string => path(`node_modules/.bin/${name}`);
 
 beforeAll(async () => {
   const folder = temporaryFolder();
-  // The build that `npm install` made is what is packed: its own scripts need not run again.
+  // The build of `npm install` is packed: the package's scripts need not run again.
   const { stdout } = await execa("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], {
     cwd: path("."),
   });
@@ -47,7 +47,7 @@ describe("the tarball", () => {
   it("is found in order by publint and attw", async () => {
     const lint = await execa(bin("publint"), ["run", tarball, "--strict"], { reject: false });
     expect(lint.exitCode, lint.stdout + lint.stderr).toBe(0);
-    // The package has ES modules only: what CommonJS and Node 10 would make of it is not asked.
+    // The package has only ES modules: CommonJS and Node 10 are not checked.
     const types = await execa(bin("attw"), [tarball, "--profile", "esm-only"], { reject: false });
     expect(types.exitCode, types.stdout + types.stderr).toBe(0);
   });
@@ -111,7 +111,7 @@ describe("in a user's own project", () => {
       await model.worker.close();
       `,
     );
-    // Started cold, as a user's is.
+    // A cold start, as for users.
     const env = { DICTLEARN_PYTHON: await coldPython(), OMP_NUM_THREADS: "1" };
     const script = await execa(process.execPath, ["script.js"], { cwd: project, reject: false, env });
     expect(script.exitCode, script.stderr).toBe(0);

@@ -41,7 +41,7 @@ const GPT2 = modules(
   ["ln_1", "ln_2", "attn", "attn.c_proj", "mlp", "mlp.c_fc", "mlp.c_proj"],
   ["transformer.wte", "transformer.wpe", "transformer.ln_f"],
 );
-/** Attention and MLP side by side, behind one norm. */
+/** Attention and MLP in parallel, after one norm. */
 const GPTJ = modules("transformer.h", ["ln_1", "attn", "attn.out_proj", "mlp", "mlp.fc_in", "mlp.fc_out"]);
 const NEO = modules("transformer.h", ["ln_1", "ln_2", "attn", "attn.attention", "attn.attention.out_proj", "mlp"]);
 const OPT = modules(
@@ -94,7 +94,7 @@ describe("the name of a place in another library", () => {
     ["blocks.1.hook_attn_out", BLOOM, "transformer.h.1.self_attention.dense out"],
     ["blocks.1.hook_mlp_out", BLOOM, "transformer.h.1.mlp.dense_4h_to_h out"],
     ["blocks.1.hook_mlp_out", MPT, "transformer.blocks.1.ffn.down_proj out"],
-    // dictionary_learning's, of today and of 2023.
+    // dictionary_learning's, current and of 2023.
     ["resid_post_layer_1", LLAMA, "model.layers.1 out"],
     ["resid_out_layer1", NEOX, "gpt_neox.layers.1 out"],
     ["resid_pre_layer_1", NEOX, "gpt_neox.layers.1 in"],
@@ -102,7 +102,7 @@ describe("the name of a place in another library", () => {
     ["attn_out_layer_1", GEMMA2, "model.layers.1.self_attn out"],
     ["mlp_out_layer_0", GPT2, "transformer.h.0.mlp out"],
     ["embed", LLAMA, "model.embed_tokens out"],
-    // Paths, as they are written elsewhere.
+    // Paths in other notations.
     ["model.layers.1", LLAMA, "model.layers.1 out"],
     ["model.gpt_neox.layers[1].mlp", NEOX, "gpt_neox.layers.1.mlp out"],
     ["layers.1.mlp", NEOX, "gpt_neox.layers.1.mlp out"],

@@ -10,7 +10,7 @@ interface Vectors {
   readonly replies: readonly { name: string; message: object; hex: string }[];
 }
 
-/** The same file is read by py_worker/tests/test_wire.py, so neither side can drift alone. */
+/** py_worker/tests/test_wire.py reads the same file, so neither side can drift alone. */
 const vectors: Vectors = JSON.parse(readFileSync(path("test/fixtures/wire.json"), "utf8"));
 
 describe("the wire", () => {

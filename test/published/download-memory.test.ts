@@ -40,6 +40,6 @@ it("the largest set goes through constant memory", async () => {
   });
   expect(files).toHaveLength(count);
   expect(files.reduce((sum, { bytes }) => sum + bytes, 0)).toBeGreaterThan(count * 134e6);
-  // A single file held in memory would be 134 MB more; three come at once, and the server is in this process too.
+  // A single file in memory would be 134 MB more; three are downloaded at once, and the server is in this process too.
   expect(peak).toBeLessThan(120e6);
 });

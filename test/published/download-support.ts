@@ -79,7 +79,7 @@ export const writeMirror = async (folder: string, layers: number): Promise<void>
   }
 };
 
-/** Every file below a folder, hidden ones too, by its path in it. */
+/** Every file below a folder, hidden ones too, by relative path. */
 export const filesIn = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

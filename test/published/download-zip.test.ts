@@ -37,7 +37,7 @@ const ae = (layer: number): string => `model/mlp_out_layer${layer}/small/ae.pt`;
 const same = (name: string): boolean => readFileSync(join(to, name)).equals(readFileSync(join(there, name)));
 
 describe("a zip", () => {
-  /** Makes a zip by Python's zipfile, which writes whatever name it is told; returns what the registry would say of it. */
+  /** Writes a zip with Python's zipfile, which accepts any name; returns the registry's entry for it. */
   const zipOf = async (name: string, make: string): Promise<Extract<PublishedSet["source"], { kind: "zip" }>> => {
     const file = join(root, name);
     const code = `

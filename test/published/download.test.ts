@@ -86,7 +86,7 @@ describe("a mirror with index pages", () => {
 
 const partOf = (folder: string, layer: number): string => join(folder, dirname(ae(layer)), ".ae.part.pt");
 
-/** Waits until so many bytes lie in a file: what a client has not read is lost when its connection breaks. */
+/** Waits until a file has this many bytes: data that a client has not read is lost when its connection breaks. */
 const onceArrived = (file: string, bytes: number, then: () => void): void => {
   const timer = setInterval(() => {
     if (!existsSync(file) || statSync(file).size < bytes) return;
@@ -129,7 +129,7 @@ describe("what a server does for the moment", () => {
     await download();
     expect(same(ae(0))).toBe(true);
     const ranges = server.requests.filter(({ path }) => path.endsWith("layer0/small/ae.pt")).map(({ range }) => range);
-    // Far more breaks than retries: each brought something.
+    // Far more breaks than retries: each attempt made progress.
     expect(ranges.length).toBeGreaterThan(4);
     expect(ranges[1]).toBe(`bytes=${step}-`);
   });
@@ -169,16 +169,16 @@ describe("what a server does for the moment", () => {
     const seen: DownloadProgress[] = [];
     await download({ layers: [0], onProgress: (progress) => seen.push(progress) });
     expect(server.requests.find((request) => request.path === path)?.range).toBe(`bytes=${cut}-`);
-    // A rate is of what came over now: without the part that was there, and without what is there in a third call.
+    // The rate counts only bytes downloaded in this call: not the existing part, and nothing in a third call.
     const { total = 0, fetched } = seen.at(-1) ?? {};
-    // (The config may have come in the first call.)
+    // (The first call may have downloaded the config.)
     expect([statSync(join(there, ae(0))).size - cut, total - cut]).toContain(fetched);
     await download({ layers: [0], onProgress: (progress) => seen.push(progress) });
     expect(seen.at(-1)).toMatchObject({ done: total, fetched: 0 });
     expect(same(ae(0))).toBe(true);
     expect(filesIn(to).filter((name) => name.includes("part"))).toEqual([]);
 
-    // The same, but between the two the file becomes another one: the old beginning must not be kept.
+    // The same, but the file changes between the two: the old beginning must not be kept.
     const changed = join(root, "changed");
     const target = join(changed, ae(0));
     mkdirSync(dirname(target), { recursive: true });
@@ -275,7 +275,7 @@ describe("what is wrong", () => {
       response.write(bytes.subarray(0, 100), () => setTimeout(() => response.destroy(), 5));
       return true;
     };
-    // Without an ETag nothing can be continued, so each try starts anew; it is given up all the same.
+    // Without an ETag no download can resume, so each attempt starts from scratch; it still gives up.
     expect(await rejection(download())).toMatchObject({ code: "download" });
     expect(filesIn(to)).not.toContain(ae(1));
   });
@@ -300,7 +300,7 @@ describe("what is wrong", () => {
       const error = await rejection(download({ layers: [1] }));
       expect(error).toMatchObject({ code: "not_a_dictionary" });
       expect(error.message).toMatch(words);
-      // The config comes at the same time; where it was stopped, its beginning stays for the next try.
+      // The config is downloaded at the same time; if it was stopped, its beginning stays for the next attempt.
       expect(filesIn(to).filter((name) => !name.includes("config."))).toEqual([]);
     }
   });

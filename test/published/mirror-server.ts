@@ -14,12 +14,12 @@ type Trouble = (context: {
 
 export interface MirrorServer extends AsyncDisposable {
   readonly url: string;
-  /** Every request: path, and the range that was asked for. */
+  /** Every request: path, and requested range. */
   readonly requests: { readonly path: string; readonly range: string | undefined }[];
   trouble: Trouble;
 }
 
-/** A web server with index pages, ranges and ETags over a folder, such as nginx or Apache are, which can be made to misbehave. */
+/** A web server for a folder with index pages, ranges and ETags, like nginx or Apache, that misbehaves on request. */
 export const serve = async (folder: string): Promise<MirrorServer> => {
   const visits = new Map<string, number>();
   const mirror = { url: "", requests: [] as MirrorServer["requests"], trouble: (() => false) as Trouble };
@@ -44,7 +44,7 @@ export const serve = async (folder: string): Promise<MirrorServer> => {
   });
 };
 
-/** As Apache writes it: links for sorting, to the parent, and to what is there. */
+/** As Apache writes it: links for sorting, to the parent, and to the entries. */
 const index = (file: string, path: string, response: ServerResponse): void => {
   const rows = readdirSync(file).map((name) => {
     const href = `${encodeURIComponent(name)}${statSync(join(file, name)).isDirectory() ? "/" : ""}`;

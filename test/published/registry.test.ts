@@ -36,7 +36,7 @@ describe("the registry of released dictionaries", () => {
       const { mse_loss = Number.NaN, corrected_mean_square_error = Number.NaN } = statistics ?? {};
       expect(Math.abs(mse_loss ** 2 - corrected_mean_square_error)).toBeLessThan(0.001);
     }
-    // The sums of the columns of the published tables.
+    // The column sums of the published tables.
     const sum = (set: string, column: "l1_loss" | "l0" | "alive" | "loss_recovered" | "mse_loss") =>
       publishedSet(set).dictionaries.reduce((total, { statistics }) => total + (statistics?.[column] ?? 0), 0);
     expect(sum("0_8192", "l0")).toBeCloseTo(701.269, 9);

@@ -17,7 +17,7 @@ const FEATURES = 64;
 const CONTEXTS = 24;
 const ALIVE = 512;
 const BUFFER = 48;
-/** For each layer, onto how many dimensions its dictionary projects. */
+/** For each layer, the rank of its dictionary's projection. */
 const DIMENSIONS = [24, 16] as const;
 
 /**
@@ -43,7 +43,7 @@ const places = DIMENSIONS.map((_, layer) => `tiny-neox/mlp_out_layer${layer}/0_6
 let worker: Worker;
 let set: StatedSet;
 
-/** Measures both dictionaries by themselves and publishes what was found, rounded to three decimals. */
+/** Measures both dictionaries separately and publishes the results, rounded to three decimals. */
 beforeAll(async () => {
   const wanted = places.map((place, layer) => [join(folder, place), DIMENSIONS[layer]]);
   await execa(await python(), ["-c", MAKE, JSON.stringify(wanted)]);
@@ -97,7 +97,7 @@ const options = [
   "cpu",
 ];
 
-/** The weights of both layers change places. */
+/** Swaps the weights of both layers. */
 const swap = (): void => {
   const [first = "", second = ""] = places.map((place) => join(folder, place, "ae.pt"));
   renameSync(first, `${first}.away`);

@@ -4,9 +4,9 @@ import { type Browser, chromium } from "playwright-core";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
-/** The machine's own Chromium; nothing is downloaded. Throws where there is none. */
+/** The machine's own Chromium; nothing is downloaded. Throws if there is none. */
 export const openBrowser = async (): Promise<Browser> =>
-  // Chromium refuses its sandbox to root, which CI runs as; the only page it opens is our own.
+  // Chromium has no sandbox for root, which CI runs as; it opens only our own page.
   await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 
 const findChromium = (): string => {

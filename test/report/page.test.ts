@@ -9,7 +9,7 @@ import { dictlearn, GOLDEN, temporaryFolder, tinyRun, writeConfig } from "../cli
 import { python } from "../support.ts";
 import { openBrowser } from "./chromium.ts";
 
-/** What a page could trip over, in the text itself and in the name of its file. */
+/** Characters that could break a page, in the text itself and in its file's name. */
 const HOSTILE = "</script><img src=x onerror=alert(1)>\n<!-- & \u202e naïve 🎉";
 const FILE = "<img src=x onerror=alert(1)>.jsonl";
 const AMOUNTS = { features: 60, addFeatures: [7], contexts: 6, tokens: 4096, lossContexts: 16 };
@@ -63,7 +63,7 @@ beforeAll(async () => {
 });
 afterAll(async () => await browser?.close());
 
-/** Opens the page in a window of its own; keeps what it asks the network for and what goes wrong in it. */
+/** Opens the page in a new window; records its network requests and errors. */
 const open = async (options: BrowserContextOptions = {}, hash = "") => {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options });
   const requests: string[] = [];
@@ -81,7 +81,7 @@ const features = (index = 0): readonly ReportedFeature[] => {
   return browserOf !== undefined && isThere(browserOf) ? browserOf.features : [];
 };
 
-/** The number of the feature that is shown. */
+/** The number of the shown feature. */
 const shown = async (page: Page): Promise<number> => Number(await page.locator("#number").textContent());
 const options = (page: Page) => page.locator("#list [role=option]");
 const listed = async (page: Page): Promise<number[]> =>
@@ -95,7 +95,7 @@ describe("the page", () => {
       await using page = await open();
       await page.locator("#number").waitFor();
       const paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime";
-      // The browser notes it a little after it has painted.
+      // The browser records it shortly after painting.
       await page.waitForFunction(paint);
       times.push(await page.evaluate<number>(paint));
       expect(page.requests.filter((url) => !url.startsWith("data:"))).toEqual([pathToFileURL(output).href]);
@@ -153,7 +153,7 @@ describe("the feature browser", () => {
       expect(await page.locator("#detail .promotes li").count()).toBe(8);
     }
     const [first] = features();
-    // A run of whole tokens of a context, without the end of a document.
+    // Consecutive whole tokens of a context, without the end of a document.
     const words = first?.contexts[0]?.tokens.join("").match(/[a-z ]{12,}/)?.[0];
     expect(text).toContain(words ?? "no words");
   });
@@ -248,7 +248,7 @@ describe("the feature browser", () => {
     await link.click();
     expect(await shown(page)).toBe(near);
     expect(page.url()).toMatch(new RegExp(`#feature-0-${near}$`));
-    // Steps from feature to feature are one entry together, left by one Back.
+    // Steps from feature to feature share one history entry: one Back leaves them.
     const next = page.getByRole("button", { name: "Next feature" });
     const previous = page.getByRole("button", { name: "Previous feature" });
     const way = (await next.isEnabled()) ? [next, previous, next] : [previous, next, previous];
@@ -337,11 +337,11 @@ describe("the feature browser", () => {
       seen.push(...(await page.locator("#detail .text").allTextContents()));
     }
     const all = seen.join("\n\n");
-    // Contexts of 32 tokens cut the text where they will.
+    // Contexts of 32 tokens can cut the text anywhere.
     expect(all).toContain("</script><img src=x onerr");
     expect(all).toContain("↵");
     expect(all).not.toContain("\u202e");
-    // A character of several tokens stands at its last one, its other bytes in digits before it.
+    // A character of several tokens is shown at its last one, after its other bytes in digits.
     expect(all).toContain("🎉");
     expect(all).not.toContain("\ufffd");
     expect(await page.locator(".bytes").count()).toBeGreaterThan(0);
@@ -358,7 +358,7 @@ describe("on other screens", () => {
   it("fits a phone, and nothing but tables and code scrolls sideways", async () => {
     const width = 360;
     await using page = await open({ viewport: { width, height: 740 }, isMobile: true, hasTouch: true });
-    // A phone zooms out of a page that is too wide, so innerWidth would say nothing.
+    // A phone zooms out of a page that is too wide, so innerWidth would not show it.
     expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBe(width);
     const wide = await page.evaluate<string[]>(
       `[...document.querySelectorAll("main *")]

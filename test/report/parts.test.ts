@@ -68,7 +68,7 @@ describe("withNeighbours", () => {
   it("puts the feature with most links in the place of the last of four, and none that never fired", () => {
     const lists = { 7: [9, 8, 12], 1: [9, 12], 2: [9, 1], 8: [5], 9: [7, 1, 2], 12: [5] };
     expect(near(lists)).toEqual([...chosen.slice(0, 3), { feature: 12, groups: ["near"] }]);
-    // Links from a feature count as links to it do.
+    // Links from a feature count like links to it.
     expect(near({ ...lists, 8: [1, 7] })[3]?.feature).toBe(8);
   });
 

@@ -1,4 +1,4 @@
-// What scripts in plain JavaScript can get wrong with dictionaries, evaluations, reports and downloads: each mistake is one sentence.
+// Mistakes of plain JavaScript scripts with dictionaries, evaluations, reports and downloads: each is one sentence.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AutoEncoder } from "../../src/dictionary/index.ts";

@@ -1,4 +1,4 @@
-// What scripts in plain JavaScript can get wrong around a model: each mistake is one sentence, and never another computation.
+// Mistakes of plain JavaScript scripts with a model: each is one sentence, and never a different computation.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AutoEncoder } from "../../src/dictionary/index.ts";

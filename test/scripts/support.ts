@@ -2,10 +2,10 @@ import { AutoEncoder } from "../../src/dictionary/index.ts";
 import { DictlearnError } from "../../src/errors.ts";
 import type { Worker } from "../../src/worker/index.ts";
 
-/** A value as plain JavaScript gives it, which has no types. */
+/** An untyped value, as from plain JavaScript. */
 export const js = (value: unknown): never => value as never;
 
-/** The error of a call that fails at once or later; a call that does not fail says what it gave. */
+/** The error of a call that fails at once or later; for a call that succeeds, its result. */
 export const mistakeOf = async (call: () => unknown): Promise<Error> => {
   try {
     const result = await call();
@@ -15,7 +15,7 @@ export const mistakeOf = async (call: () => unknown): Promise<Error> => {
   }
 };
 
-/** One sentence of ours: nothing of Python's, nothing of the wire's, no defect. */
+/** One sentence of ours: no Python error, no wire error, no defect. */
 export const isSentence = (error: Error): boolean =>
   error instanceof DictlearnError &&
   !/TypeError|ValueError|RuntimeError|Expected `|at `\$|undefined \(reading|not iterable|is not a function|Cannot read|\n/.test(

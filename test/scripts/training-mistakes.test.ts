@@ -1,4 +1,4 @@
-// What scripts in plain JavaScript can get wrong around rows and training: each mistake is one sentence.
+// Mistakes of plain JavaScript scripts with rows and training: each is one sentence.
 
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

@@ -69,14 +69,14 @@ const live = async (config: object, { stop = Infinity, resume = false } = {}): P
   }
 };
 
-/** What a run leaves that nothing disturbs. */
+/** The results of an undisturbed run. */
 const undisturbed = async (config: object): Promise<Record<string, string>> => {
   const output = join(temporaryFolder(), "run");
   expect((await live({ ...config, output })).error).toBeUndefined();
   return withoutResumes(output);
 };
 
-/** That a run was resumed stands in its metrics. */
+/** The metrics record that a run was resumed. */
 const withoutResumes = (output: string): Record<string, string> => {
   const found = outputs(output);
   expect(Object.keys(found)).toContain("ae.pt");
@@ -88,9 +88,9 @@ interface Change {
   /** Writes the text below a folder and returns the config's keys. */
   readonly begin: (folder: string) => object;
   readonly change: (folder: string) => void;
-  /** The config's keys from then on; unless given those of before. */
+  /** The config's keys from then on; by default the previous ones. */
   readonly now?: (folder: string) => object;
-  /** What the run says when it is resumed: a failure, or notices. */
+  /** The run's reports on resume: a failure, or notices. */
   readonly refuses?: RegExp;
   readonly notices?: readonly RegExp[];
 }
@@ -107,7 +107,7 @@ const linked = (folder: string) => {
   mkdirSync(join(folder, "real"));
   symlinkSync(blob, join(folder, "real", "texts.jsonl"));
   symlinkSync("../../real", join(folder, "snapshots", "abc", "data"));
-  // A circle of folders is gone through once.
+  // A cycle of folders is visited once.
   symlinkSync("../snapshots/abc/data", join(folder, "real", "again"));
   return { data: join(folder, "snapshots", "abc") };
 };

@@ -43,7 +43,7 @@ beforeAll(async () => {
 afterAll(async () => await worker.close());
 
 let runs = 0;
-/** A run over the cached rows; features die in it. */
+/** A run over the cached rows, in which features die. */
 const run = async (train: object = {}, over: object = {}, dictionary: object = {}) => {
   const output = join(folder, `run-${runs++}`);
   const events: RunEvent[] = [];
@@ -155,7 +155,7 @@ print(len(torch.unique(rows, dim=0)))`;
       seen = tokens_seen;
     };
     await using _ = await trainSAE(buffer, { dictionary_size: 32, device: "cpu", log_steps: 1, onMetrics });
-    // The tokenizer is one of bytes; each string is followed by the end of text.
+    // The tokenizer is byte-level; the end of text follows each string.
     expect(seen).toBe(text.join("").length + text.length);
 
     const file = join(folder, "three.txt");
@@ -177,7 +177,7 @@ print(len(torch.unique(rows, dim=0)))`;
     expect(metrics[9]?.l0).toBeGreaterThan(1);
     expect(metrics.every(({ mse_loss }) => Number.isFinite(mse_loss))).toBe(true);
     expect(existsSync(join(output, "ae.pt"))).toBe(true);
-    // The reference would go on with NaN, so the switch for it stops, and writes nothing more.
+    // The reference would continue with NaN; under its switch the run stops instead, and writes nothing more.
     await expect(run({ ...train, resample_all_dead: "stop" })).rejects.toMatchObject({
       code: "all_dead",
       message: expect.stringContaining("Every feature is dead after step 9"),

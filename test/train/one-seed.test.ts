@@ -1,4 +1,4 @@
-// A script and a config with the same settings train the same dictionary, byte for byte: one seed means the same to both.
+// A script and a config with the same settings train the same dictionary, byte for byte: one seed means the same.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ const MLP = "gpt_neox.layers.1.mlp";
 const SEED = 5;
 
 const buffer = { n_ctxs: 40, ctx_len: 32, in_batch_size: 8, out_batch_size: 64 };
-/** Features die and are resampled in it. */
+/** A run in which features die and are resampled. */
 const train = { steps: 30, lr: 1e-2, sparsity_penalty: 0.1, warmup_steps: 4, resample_steps: 12, resample_rows: 256 };
 const size = { dictionary_size: 48 };
 
@@ -37,7 +37,7 @@ beforeAll(async () => {
 });
 afterAll(async () => await worker.close());
 
-/** The bytes of ae.pt after a run of a config; several features must have been resampled where `train` says so. */
+/** The bytes of ae.pt after a run of a config; several features must have been resampled if `train` asks for it. */
 const ofConfig = async (config: object): Promise<Buffer> => {
   const output = join(temporaryFolder(), "run");
   const common = { device: "cpu", resume: "off", evaluation: null, seed: SEED, output };

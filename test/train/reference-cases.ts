@@ -2,7 +2,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { path } from "../support.ts";
 
-/** A run for both programs; bench/reference/run.py says what the keys are. `null` is for keys that are off. */
+/** A run for both programs; bench/reference/run.py documents the keys. `null` turns a key off. */
 export type ReferenceCase = TrainingPart & { readonly name: string } & (CachedPart | BufferPart);
 
 type TrainingPart = ReturnType<typeof trainingArbitrary> extends fc.Arbitrary<infer T> ? T : never;
@@ -13,7 +13,7 @@ interface CachedPart {
     readonly batches: number;
     readonly batch: number;
     readonly width: number;
-    /** Of the targets, with in_to_out. */
+    /** Width of the targets, with in_to_out. */
     readonly target_width: number;
     readonly directions: number;
     readonly threshold: number;
@@ -22,7 +22,7 @@ interface CachedPart {
 
 interface BufferPart {
   readonly model: string;
-  /** null: the run's dtype, as in the reference, whose default dtype holds for everything. */
+  /** null: the run's dtype, as in the reference, whose default dtype applies to everything. */
   readonly model_dtype: "float32" | null;
   readonly submodule: string;
   readonly texts: string;
@@ -33,18 +33,18 @@ interface BufferPart {
 }
 
 const between = (min: number, max: number) => fc.integer({ min, max });
-/** Sizes of every kind; a third of them are powers of two, whose arithmetic hides what others show. */
+/** Sizes of every kind; a third are powers of two, whose arithmetic hides differences that others show. */
 const size = (exponents: readonly [number, number], most: number) =>
   fc.oneof(
     { weight: 1, arbitrary: between(...exponents).map((exponent) => 2 ** exponent) },
     { weight: 2, arbitrary: between(2 ** exponents[0], most) },
   );
-/** Mostly a number, sometimes off. */
+/** Usually a number, sometimes off. */
 const maybe = (min: number, max: number) => fc.option(between(min, max), { nil: null, freq: 4 });
 const powerOfTen = (least: number, most: number) =>
   fc.double({ min: least, max: most, noNaN: true }).map((exponent) => 10 ** exponent);
 
-/** Hyperparameters, with warm-ups longer than the run and windows of every length, 1 and 2 included. */
+/** Hyperparameters, including warm-ups longer than the run and windows of every length, also 1 and 2. */
 const trainingArbitrary = (most: number) =>
   fc.record({
     dictionary_size: between(8, 96),
@@ -76,7 +76,7 @@ const cachedArbitrary = fc.record({
 const MOST_STEPS = 60;
 const TINY = path("test/fixtures/golden/tiny-neox");
 
-/** A batch larger than the whole buffer is refused, by us. */
+/** We refuse a batch larger than the whole buffer. */
 const bufferArbitrary = fc.record({
   buffer: fc
     .record({
@@ -102,7 +102,7 @@ const bufferArbitrary = fc.record({
 
 const SEED = 948;
 
-/** Sampled once and for all: the same cases in every run of the tests. */
+/** Sampled with a fixed seed: the same cases in every run of the tests. */
 export const cachedCases: readonly ReferenceCase[] = [
   ...fc
     .sample(cachedArbitrary, { seed: SEED, numRuns: 60 })
@@ -156,7 +156,7 @@ export const bufferCases: readonly ReferenceCase[] = [
   },
 ];
 
-/** The config that asks dictlearn for the same. */
+/** The same run as a dictlearn config. */
 export const toConfig = (each: ReferenceCase, home: string, output: string): object => ({
   output,
   compat: "ddac948",

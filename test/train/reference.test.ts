@@ -10,7 +10,7 @@ import { Worker } from "../../src/worker/index.ts";
 import { path, python, rejection } from "../support.ts";
 import { bufferCases, cachedCases, type ReferenceCase, toConfig } from "./reference-cases.ts";
 
-/** What the plain procedure of bench/reference logged at one step. */
+/** The log of the plain procedure of bench/reference at one step. */
 interface PlainStep {
   readonly step: number;
   /** Rows × width of the targets. */
@@ -50,7 +50,7 @@ const runBoth = async (kind: string, cases: readonly ReferenceCase[]) => {
   const events = new Map<string, RunEvent[]>();
   const pairs: string[] = [];
   for (const each of cases) {
-    // Python writes NaN as it is, which JSON lacks.
+    // Python writes NaN, which JSON lacks.
     const text = readFileSync(join(home, `${each.name}.json`), "utf8").replaceAll("NaN", "null");
     const log: PlainStep[] = JSON.parse(text);
     logs.set(each.name, log);
@@ -60,7 +60,7 @@ const runBoth = async (kind: string, cases: readonly ReferenceCase[]) => {
     const run = resolveRun(parseConfig(toConfig(each, home, output)));
     const training = runTraining(run, worker, { observe: (event) => seen.push(event) });
     if (log.length === 0 || log.some(({ rmse_loss }) => rmse_loss === null)) {
-      // Where the reference writes NaN, or trains nothing, this is an error and no weights.
+      // If the reference writes NaN, or trains nothing, ours gives an error and no weights.
       const error = await rejection(training);
       const codes = log.length === 0 ? ["no_tokens"] : ["all_dead", "non_finite_loss", "non_finite_weights"];
       expect(codes, each.name).toContain((error as DictlearnError).code);
@@ -74,7 +74,7 @@ const runBoth = async (kind: string, cases: readonly ReferenceCase[]) => {
   return { logs, events, comparisons };
 };
 
-/** The cases that both programs trained to the end, with what each was. */
+/** The cases that both programs trained to the end, with their settings. */
 const compared: { readonly kind: string; readonly dtype: string; readonly io: string; readonly powers: boolean }[] = [];
 const isPowerOfTwo = (count: number): boolean => Number.isInteger(Math.log2(count));
 
@@ -105,7 +105,7 @@ describe("compat: ddac948 against a plain PyTorch loop, bit for bit", () => {
   it("over cached rows, with any hyperparameters", async () => {
     const both = await runBoth("cached", cachedCases);
     const resamplings = cachedCases.map((each) => expectSame(each, both));
-    // The table must not go stale: it has runs with several resamplings, and some that the reference ends in NaN.
+    // The cases must cover runs with several resamplings, and some that end in NaN in the reference.
     expect(resamplings.filter((count) => count >= 2).length).toBeGreaterThan(5);
     expect(Object.keys(both.comparisons).length).toBeLessThan(cachedCases.length);
   }, 600_000);
@@ -123,7 +123,7 @@ describe("compat: ddac948 against a plain PyTorch loop, bit for bit", () => {
     expect(count(({ powers }) => powers)).toBeGreaterThanOrEqual(compared.length / 10);
     const kinds = ["rows", "text, a model in float32", "text, a model in float64"];
     for (const [kind, dtype] of kinds.flatMap((each) => [[each, "float32"] as const, [each, "float64"] as const])) {
-      // A float32 dictionary of a float64 model is nothing that the reference could be asked for.
+      // The reference cannot train a float32 dictionary of a float64 model.
       if (kind.endsWith("float64") && dtype === "float32") continue;
       const least = kind === "rows" ? 20 : 4;
       expect(

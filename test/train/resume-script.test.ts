@@ -1,4 +1,4 @@
-// trainSAE and Trainer with `resume`: stopped and called again, they end in the bytes of an undisturbed training.
+// trainSAE and Trainer with `resume`: stopped and called again, they end byte-identical to an undisturbed training.
 
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -41,7 +41,7 @@ const rows = async () =>
     device: "cpu",
   });
 
-/** Features die and are resampled in it, rows are scaled, and the rate depends on the last resampling. */
+/** A run in which features die and are resampled, rows are scaled, and the rate depends on the last resampling. */
 const options: TrainSAEOptions = {
   dictionary_size: 48,
   device: "cpu",
@@ -108,7 +108,7 @@ describe.each([
   });
 });
 
-/** A loop of the script's own: a rate that depends on the last resampling, and features resampled that fired too rarely. */
+/** A custom loop: the rate depends on the last resampling, and features that fired too rarely are resampled. */
 const ownLoop = async (trainer: Trainer, steps: number): Promise<void> => {
   while (trainer.steps < steps) {
     const { steps: step, resampledAt = -Number.POSITIVE_INFINITY } = trainer;
@@ -145,7 +145,7 @@ describe.each([
     {
       await using source = await make();
       await using trainer = await open(source);
-      // Right behind a resampling: the state holds that, too.
+      // Right after a resampling: the state includes it, too.
       await ownLoop(trainer, 7);
       await trainer.saveState();
       await ownLoop(trainer, 10);
@@ -160,7 +160,7 @@ describe.each([
     }
     await using source = await make();
     await using trainer = await open(source);
-    // On a slow disk the state after 24 steps is passed over.
+    // On a slow disk the state after 24 steps is skipped.
     expect([16, 24]).toContain(trainer.steps);
     await ownLoop(trainer, STEPS);
     expect(trainer.resampledAt).toBe(resampledAt);

@@ -7,17 +7,17 @@ import { ensureEnvironment } from "../../src/environment/index.ts";
 import { path } from "../support.ts";
 
 /**
- * Before all tests: a Python that has imported the libraries and forks a worker for whoever starts `python` of this
+ * Before all tests: starts a Python that has imported the libraries and forks a worker per start of `python` in this
  * folder, which is DICTLEARN_PYTHON for the tests.
  */
 export const setup = async (): Promise<() => Promise<void>> => {
-  // From within another run of the tests: the real Python, since a shim that starts itself would never end.
+  // Inside another run of the tests: the real Python, because a shim that starts itself would never end.
   if (process.env.DICTLEARN_WARM_PYTHON !== undefined) process.env.DICTLEARN_PYTHON = process.env.DICTLEARN_WARM_PYTHON;
   const { python } = await ensureEnvironment({});
   if (process.platform !== "linux") return async () => {};
   const folder = mkdtempSync(join(tmpdir(), "warm-"));
   const socket = join(folder, "socket");
-  // What every worker is started with: see src/worker/process.ts and client.py.
+  // The variables of every worker: see src/worker/process.ts and client.py.
   const settings = { OMP_NUM_THREADS: "1", HF_HUB_OFFLINE: "1" };
   Object.assign(process.env, settings);
   const server = spawn(python, [path("test/warm-python/server.py"), socket], {

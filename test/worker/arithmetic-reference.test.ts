@@ -6,7 +6,7 @@ import { python } from "../support.ts";
 
 const NAMES = ["ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS"] as const;
 
-/** The instructions that torch computes with and the best that it could, and what the process was told. */
+/** The instructions that torch uses, the best available ones, and the process's setting. */
 const FOUND = `
 import json, os, torch
 best = "AVX512" if torch.cpu._is_avx512_supported() else "AVX2" if torch.cpu._is_avx2_supported() else "DEFAULT"
@@ -15,11 +15,11 @@ found = json.dumps([torch.backends.cpu.get_cpu_capability(), best, told])`;
 
 const ours = (over: NodeJS.ProcessEnv) => NAMES.map((name) => over[name] ?? process.env[name] ?? null);
 
-/** Which instructions a setting asks for, on a machine whose best ones are `best`. */
+/** The instructions that a setting selects, on a machine whose best ones are `best`. */
 const asked = (setting: string | null | undefined, best: string): string =>
   setting === "default" || best === "DEFAULT" ? "DEFAULT" : "AVX2";
 
-// scripts/test.js runs these files under several settings, which would prove nothing if they did not arrive.
+// scripts/test.js runs these files under several settings, which prove nothing unless they take effect.
 it.each<[string, NodeJS.ProcessEnv]>([
   ["of this run of the tests", {}],
   [

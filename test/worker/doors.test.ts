@@ -8,15 +8,15 @@ import { encode } from "../../src/worker/codec.ts";
 import { Worker } from "../../src/worker/index.ts";
 import { coldPython, rejection } from "../support.ts";
 
-/** A user that is there on every machine and owns nothing. */
+/** A user that exists on every machine and owns nothing. */
 const NOBODY = 65_534;
 
-/** What the worker was told in its environment, which only its own user can read. */
+/** The worker's environment, which only its own user can read. */
 const environmentOf = (worker: Worker): Record<string, string> =>
   Object.fromEntries(
     readFileSync(`/proc/${worker.pid}/environ`, "utf8")
       .split("\0")
-      // A key in Z85 may hold "=" too.
+      // A Z85 key may contain "=" too.
       .map((entry) => [entry.replace(/=.*$/s, ""), entry.replace(/^[^=]*=/, "")]),
   );
 
@@ -29,7 +29,7 @@ describe("the sockets", () => {
       .on("connect", () => console.log("in")).on("error", (error) => console.log(error.code))`;
     const asSelf = spawnSync(process.execPath, ["-e", `${connect}; setTimeout(() => process.exit(), 500)`]);
     expect(asSelf.stdout.toString().trim()).toBe("in");
-    // Only root can become another user; what keeps others out is the mode, which was checked above.
+    // Only root can become another user; the mode, checked above, keeps others out.
     if (process.getuid?.() !== 0) return;
     const asOther = spawnSync(process.execPath, ["-e", connect], { uid: NOBODY, gid: NOBODY, cwd: "/" });
     expect(asOther.stdout.toString().trim()).toBe("EACCES");
@@ -51,7 +51,7 @@ describe("the sockets", () => {
     for (const options of [{}, wrongKey]) {
       const peer = new Dealer({ linger: 0, receiveTimeout: 700, ...options });
       peer.connect(environment.DICTLEARN_DATA ?? "");
-      // Messages that the worker would answer, had they come from Node, and Node would take, had they come from the worker.
+      // Messages that the worker would answer if they came from Node, and Node would accept from the worker.
       void peer.send([encode({ id: 1, method: "status", params: {} })]).catch(() => undefined);
       const calls = Array.from({ length: 20 }, async () => await worker.call("status", {}));
       expect(await rejection(peer.receive())).toMatchObject({ code: "EAGAIN" });

@@ -29,7 +29,7 @@ describe("a worker's life", () => {
     expect(await worker.ping()).toEqual({ busy: null });
     const error = await rejection(worker.call("release", { handles: [{ id: 99, generation: worker.generation }] }));
     expect(error).toBeInstanceOf(StaleHandleError);
-    // As when a dictionary and a model were loaded into a worker each.
+    // As if a dictionary and a model were loaded into separate workers.
     const others = { handles: [{ id: 1, generation: worker.generation + 1 }] };
     expect(await rejection(worker.call("release", others))).toMatchObject({
       code: "stale_handle",
@@ -77,7 +77,7 @@ describe("a worker's life", () => {
     const error = await rejection(startFake("wrong-version"));
     expect(error).toBeInstanceOf(ProtocolMismatchError);
     expect(error.message).toContain("speaks protocol 0123456789abcdef");
-    // This is a checkout; a package has nothing to be built from.
+    // This is a checkout; a package has no sources to build from.
     expect(error).toMatchObject({ code: "protocol_mismatch", hint: expect.stringContaining("`npm run build`") });
     expect(ofOneVersion(false)).toMatch(/^Reinstall dictlearn/);
   });

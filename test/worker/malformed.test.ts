@@ -16,7 +16,7 @@ import { python } from "../support.ts";
 const FRAMES = 10_000;
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 
-/** Frames that are no message, or one that nobody should have sent; every kind comes up again and again. */
+/** Frames that are not a message, or an illegal one; every kind appears repeatedly. */
 const malformed = (random: () => number): Uint8Array[] => {
   const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T;
   const noise = (length: number) => Uint8Array.from({ length }, () => Math.floor(random() * 256));
@@ -37,7 +37,7 @@ const malformed = (random: () => number): Uint8Array[] => {
     case 4:
       return [packr.pack(pick(VALUES))];
     case 5:
-      // Thousands of lists in each other.
+      // Thousands of nested lists.
       return [Uint8Array.from({ length: Math.floor(random() * 5000) }, () => 0x91)];
     default:
       return [packr.pack({ v: pick(VALUES), id: pick(VALUES), method: pick(VALUES), params: pick(VALUES) })];
@@ -72,7 +72,7 @@ const VALUES = [
 ];
 const PARAMS = [...VALUES, { handles: [{ id: 1, generation: 9 }] }, { path: "/nowhere" }, { id: "1" }, { id: -7 }];
 
-/** A worker of our own, so that the bytes on its sockets are ours. */
+/** A separate worker, so that we control the bytes on its sockets. */
 const startBare = async () => {
   const folder = mkdtempSync(join(tmpdir(), "dictlearn-test-"));
   const bind = async (name: string) => {
@@ -95,7 +95,7 @@ const startBare = async () => {
   return { data, control, child };
 };
 
-/** Sends, and reads all answers up to the one to `id`; says how many errors were among them. */
+/** Sends, and reads all answers up to the one to `id`; returns the number of errors among them. */
 const ask = async (socket: Dealer, method: string, params: unknown, id: number): Promise<number> => {
   await socket.send([encode({ id, method, params })]);
   for (let errors = 0; ; ) {

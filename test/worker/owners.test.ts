@@ -1,4 +1,4 @@
-// Whoever makes an object in the worker releases it: after each entry the worker holds what it held before, however it ends.
+// The creator of an object in the worker releases it: after each entry the worker holds the same objects as before.
 
 import { cpSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -40,7 +40,7 @@ afterAll(async () => await worker.close());
 
 const objects = async (of: Worker): Promise<Record<string, number>> => (await of.call("status", {})).objects;
 
-/** Runs something, and returns what it failed with; the worker must hold the same objects before and after. */
+/** Runs something and returns its failure; the worker must hold the same objects before and after. */
 const clean = async (work: () => Promise<unknown>, of = worker): Promise<unknown> => {
   const before = await objects(of);
   const failure = await work().then(
@@ -51,7 +51,7 @@ const clean = async (work: () => Promise<unknown>, of = worker): Promise<unknown
   return failure;
 };
 
-/** What is found first, the loss or the weights in a checkpoint or a state. */
+/** The first to be found: the loss, or the weights in a checkpoint or a state. */
 const notFinite = { code: expect.stringMatching(/^non_finite/) };
 const aborted = (): AbortSignal => AbortSignal.abort();
 
@@ -115,7 +115,7 @@ describe("eight trainings in one worker", () => {
         resident.push((await worker.call("status", {})).resident_bytes);
       }
     });
-    // Weights and moments of one are 51 MB. What a library takes for itself, it takes in the first two.
+    // Weights and moments of one are 51 MB. Libraries allocate their own memory in the first two.
     const [, second = 0] = resident;
     const grown = (resident.at(-1) ?? 0) - second;
     expect(grown, resident.map((bytes) => `${Math.round(bytes / 1e6)} MB`).join(", ")).toBeLessThan(6 * 5e6);
@@ -127,7 +127,7 @@ const fail = (): never => {
 };
 const fails = { name: "RangeError", message: "of the script" };
 
-/** Aborts when so many steps are done. */
+/** Aborts after this many steps. */
 const until = (last: number): Pick<TrainSAEOptions, "signal" | "onEvent"> => {
   const controller = new AbortController();
   return {
@@ -187,7 +187,7 @@ describe.each(SOURCES)("a Trainer on %s", (_, open) => {
     ["an abort", () => own(async (trainer) => await trainer.step({ ...LOOP, signal: aborted() })), undefined],
   ])("leaves nothing after %s", async (name, work, failure) => {
     const found = await clean(work);
-    // Rows from text are computed when the first step asks for them; those of a file are there.
+    // Rows from text are computed when the first step requests them; rows of a file already exist.
     if (name === "an abort") return;
     if (failure === undefined) expect(found).toBeUndefined();
     else expect(found).toMatchObject(failure as object);

@@ -1,7 +1,7 @@
 """Kills the worker or its parent right before a chosen rename, once: Python imports this before anything else.
 
 DICTLEARN_FAULT: JSON {"name": regular expression of the file's name, "nth": which one, "victim": "worker" or "node",
-"marker": a file that says that it has happened}.
+"marker": a file created once it has happened}.
 """
 
 import json
@@ -23,7 +23,7 @@ def replace(self, target):
         if seen == FAULT["nth"]:
             open(FAULT["marker"], "x").close()
             os.kill(os.getpid() if FAULT["victim"] == "worker" else os.getppid(), signal.SIGKILL)
-            # The parent's death is ours too; until then nothing must happen.
+            # We die with the parent; until then nothing must happen.
             signal.pause()
     return rename(self, target)
 

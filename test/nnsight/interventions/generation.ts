@@ -7,7 +7,7 @@ const TOKENS = 10;
 const asTensor = async ({ model }: Subject, ids: readonly number[]) =>
   await model.trace(PROMPT, (t) => [t.tensor({ data: BigInt64Array.from(ids, BigInt), shape: [ids.length] }).save()]);
 
-/** Generations whose course is changed at every token. The ids that were drawn tell of the bits of all logits. */
+/** Generations with an intervention at every token. The drawn ids depend on the bits of all logits. */
 export const generation: readonly Intervention[] = [
   {
     name: "a vector added at every token that is generated",
@@ -63,7 +63,7 @@ return ids[:, -10:].flatten()`,
         maxNewTokens: TOKENS,
         minNewTokens: TOKENS,
         intervene: (t) => {
-          // Not in the order in which the model comes by.
+          // Not in the order of the forward pass.
           const logits = t.logits.save();
           const site = t.at(layer(0)).output;
           const before = site.position(-1).save();

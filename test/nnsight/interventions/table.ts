@@ -1,13 +1,13 @@
 import type { AutoEncoder } from "../../../src/dictionary/index.ts";
 import type { LanguageModel, SavedTensor } from "../../../src/nnsight/index.ts";
 
-/** The model that a row runs on, and where its parts are called what. */
+/** The model that a row runs on, and the paths of its parts. */
 export interface Subject {
   readonly model: LanguageModel;
-  /** Of activations of the second MLP. */
+  /** Width of the second MLP's activations. */
   readonly sae: AutoEncoder;
   readonly width: number;
-  /** Of one attention head. */
+  /** Width of one attention head. */
   readonly headWidth: number;
   readonly layer: (index: number) => string;
   readonly attention: (index: number) => string;
@@ -15,7 +15,7 @@ export interface Subject {
   readonly heads: (index: number) => string;
 }
 
-/** One intervention, twice: as a script has it, and as the body of a Python function that uses nnsight directly. */
+/** One intervention, twice: as in a script, and as the body of a Python function that uses nnsight directly. */
 export interface Intervention {
   readonly name: string;
   readonly typescript: (subject: Subject) => Promise<readonly SavedTensor[]>;
@@ -26,5 +26,5 @@ export interface Intervention {
 export const PROMPT = "The cat sat on the mat";
 export const OTHER = "A dog ran";
 
-/** What both sides write by hand: (width), and different at each place. */
+/** The vector that both sides add: (width), different at each index. */
 export const vector = (width: number): number[] => Array.from({ length: width }, (_, index) => ((index % 7) - 3) / 4);

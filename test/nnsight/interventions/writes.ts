@@ -1,6 +1,6 @@
 import { type Intervention, OTHER, PROMPT, vector } from "./table.ts";
 
-/** Traces that change the model's course. */
+/** Traces that change the model's computation. */
 export const writes: readonly Intervention[] = [
   {
     name: "an MLP set to zero",
