@@ -17,7 +17,7 @@ interface Build {
   readonly report: (progress: SetupProgress) => void;
 }
 
-/** Settings of the user's shell that would lead pip away from the new environment; the rest of pip's hold. */
+/** Settings of the user's shell that would make pip install outside the new environment; pip's other settings apply. */
 const ENVIRONMENT = {
   PYTHONUNBUFFERED: "1",
   PYTHONSAFEPATH: "1",
@@ -32,10 +32,11 @@ const INSTALLED_EVERY_MS = 500;
 const KEPT_LINES = 40;
 
 /**
- * Makes the environment from nothing, in its final place, since a virtual environment cannot be moved. The marker goes first
- * and comes last, so that whatever happens in between leaves a folder that nobody uses and the next set-up replaces.
+ * Creates the environment from scratch, in its final place, since a virtual environment cannot be moved. The marker is
+ * removed first and written last, so an interrupted build leaves a folder that nothing uses and the next setup
+ * replaces.
  *
- * @throws {EnvironmentError} venv or pip failed, or what they made cannot be imported.
+ * @throws {EnvironmentError} venv or pip failed, or the result cannot be imported.
  * @throws {CancelledError} `signal` fired.
  */
 export const buildEnvironment = async (build: Build): Promise<void> => {
@@ -69,7 +70,7 @@ const installPins = async ({ folder, places, signal, report }: Build, total: num
     const progress = output.read(line);
     if (progress === undefined) return;
     report(progress);
-    // While it unpacks, pip says nothing for a minute: count what has arrived.
+    // While it unpacks, pip prints nothing for a minute: count the installed packages.
     if (progress.stage === "Installing") watch ??= setInterval(() => void countInstalled(), INSTALLED_EVERY_MS);
   };
   const countInstalled = async (): Promise<void> => {
@@ -77,7 +78,7 @@ const installPins = async ({ folder, places, signal, report }: Build, total: num
     if (watch !== undefined) report({ stage: "Installing", detail: `${total} packages`, done, total });
   };
   try {
-    // Bytecode is written by the first import, for the modules that are used: compiling all of torch takes longer.
+    // The first import writes bytecode, for the modules in use: compiling all of torch takes longer.
     const args = [
       "-m",
       "pip",
@@ -102,7 +103,7 @@ const installPins = async ({ folder, places, signal, report }: Build, total: num
   }
 };
 
-/** How many of the packages are there. */
+/** Number of packages already installed. */
 const installed = async (folder: string, names: readonly string[]): Promise<number> => {
   const lib = join(folder, "lib");
   try {

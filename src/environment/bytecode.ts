@@ -2,9 +2,9 @@ import { dirname, join } from "node:path";
 import { isReady } from "./managed.ts";
 
 /**
- * The variables with which Python keeps the compiled modules of a managed environment, in a folder of that environment, although
- * the shell's PYTHONDONTWRITEBYTECODE says that it should not, as container images like to: pip has compiled nothing there, and
- * each start would compile everything, for 7 s. No other folder is written to. Empty where the shell says nothing.
+ * The variables that make Python keep the compiled modules of a managed environment, in a folder of that environment,
+ * even if the shell sets PYTHONDONTWRITEBYTECODE, as container images often do: pip has compiled nothing there, and
+ * each start would compile everything, for 7 s. No other folder is written to. Empty where the shell does not set it.
  */
 export const keepBytecode = (folder: string): NodeJS.ProcessEnv =>
   process.env.PYTHONDONTWRITEBYTECODE

@@ -5,20 +5,20 @@ import prettyBytes from "pretty-bytes";
 import type { Findings } from "./inspect.ts";
 import { ignoredVariables } from "./shell-variables.ts";
 
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Check {
   readonly name: string;
   readonly ok: boolean;
   readonly value: string;
-  /** What to do about it, when it is not in order. */
+  /** The remedy, if the check failed. */
   readonly fix?: string;
 }
 
 const LEAST_NODE: readonly [major: number, minor: number] = [20, 19];
-/** Bytes below which not even the smallest run is likely to succeed. */
+/** Bytes below which even the smallest run will probably fail. */
 const LEAST_MEMORY = 1e9;
 export const LEAST_DISK = 1e9;
-/** Bytes that the environment needs while it is made. */
+/** Bytes that the environment needs during creation. */
 export const SETUP_DISK = 3e9;
 export const REPAIR = "Run `dictlearn setup --repair`.";
 
@@ -40,7 +40,9 @@ export const zeromqCheck = async (): Promise<Check> => {
   }
 };
 
-/** Every package of the worker: importable or not, and whether it is the version that dictlearn is tested with. */
+/**
+ * Every package of the worker: whether it can be imported, and whether it is the version that dictlearn is tested with.
+ */
 export const packageChecks = (found: Findings, pins: ReadonlyMap<string, string>, managed: boolean): Check[] =>
   Object.entries(found.packages).map(([name, { version, error }]) => {
     const pin = pins.get(name);
@@ -54,7 +56,7 @@ export const packageChecks = (found: Findings, pins: ReadonlyMap<string, string>
     return { name, ok: true, value: `${version}${build}${differs ? ` (tested with ${pin})` : ""}` };
   });
 
-/** The GPUs; none is in order, a driver that cannot be asked is not. */
+/** The GPUs; no GPU is fine, a driver that does not answer is not. */
 export const deviceCheck = ({ devices, cuda_error: error }: Findings): Check => {
   const name = "CUDA devices";
   if (error !== null) {
@@ -72,7 +74,7 @@ export const deviceCheck = ({ devices, cuda_error: error }: Findings): Check => 
   return { name, ok: true, value: value.join("; ") || "none, the CPU is used" };
 };
 
-/** What the shell says to another Python than ours, and whether the worker hears it; always in order. */
+/** The shell's variables for other Pythons, and whether the worker sees them; always passes. */
 export const variablesCheck = (managed: boolean): Check => {
   const names = ignoredVariables();
   const what = managed ? "the managed environment ignores" : "this Python runs with";
@@ -87,13 +89,13 @@ export const memoryCheck = (): Check => {
   return { name: "free memory", ok, value: prettyBytes(free), ...(ok ? {} : { fix }) };
 };
 
-/** The space that is left where `folder` is, or will be; `least` in bytes. */
+/** The space left where `folder` is, or will be; `least` in bytes. */
 export const diskCheck = async (name: string, folder: string, least: number): Promise<Check> => {
   let free: number | undefined;
   for (let each = folder; free === undefined; each = dirname(each)) {
     free = await statfs(each).then(
       ({ bavail, bsize }) => bavail * bsize,
-      // Not made yet: its parent will tell. The root is always there, unless nothing can be asked at all.
+      // Not created yet: check its parent. The root always exists, unless all queries fail.
       () => (each === dirname(each) ? Number.NaN : undefined),
     );
   }

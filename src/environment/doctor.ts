@@ -17,7 +17,7 @@ import { findBroken, findReady, isReady } from "./managed.ts";
 import { defaultPlaces, environmentFolder, interpreterIn, type Places, pins } from "./places.ts";
 import { checkChosen, chosenPython, findBasePython } from "./python.ts";
 
-/** The machine and the worker's environment as they are; memory in bytes. */
+/** The current machine and worker environment; memory in bytes. */
 export interface Diagnosis {
   readonly ok: boolean;
   /** The interpreter that the worker uses; null when there is none yet. */
@@ -27,7 +27,7 @@ export interface Diagnosis {
   readonly checks: readonly Check[];
 }
 
-/** Looks at everything a run needs, and installs nothing. */
+/** Checks everything that a run needs, and installs nothing. */
 export const diagnose = async (
   options: { readonly python?: string | undefined } = {},
   places: Places = defaultPlaces(),
@@ -65,7 +65,7 @@ export const diagnose = async (
   return { ok: checks.every(({ ok }) => ok), python, versions, devices, checks };
 };
 
-/** The interpreter that a run would use, without making it. */
+/** The interpreter that a run would use, without creating it. */
 const locate = async (
   python: string | undefined,
   places: Places,
@@ -87,7 +87,7 @@ const locate = async (
       broken === undefined
         ? "the managed environment does not exist yet"
         : `the environment in ${broken} is half made or broken`;
-    // Setting up would fail without one, and then it is the better thing to say.
+    // Setup would fail without one, so this is the better message.
     await findBasePython();
     return { python: null, managed: true, check: { name, ok: false, value, fix: "Run `dictlearn setup`." } };
   } catch (error) {

@@ -12,14 +12,14 @@ const findings = z.object({
   devices: z.array(z.object({ name: z.string(), kind: z.string(), total_bytes: z.number(), free_bytes: z.number() })),
 });
 
-/** What `dictlearn_worker.doctor` says about its interpreter; memory in bytes. */
+/** The report of `dictlearn_worker.doctor` about its interpreter; memory in bytes. */
 export type Findings = z.infer<typeof findings>;
 
-/** Importing everything from a cold disk takes a while. */
+/** Importing everything from a cold disk cache is slow. */
 const TIMEOUT_MS = 180_000;
 
 /**
- * Lets the interpreter look at itself, in one process that imports everything: some seconds.
+ * Makes the interpreter inspect itself, in one process that imports everything; takes some seconds.
  *
  * @throws {EnvironmentError} It ended without an answer.
  */

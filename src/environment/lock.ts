@@ -5,21 +5,21 @@ import { CancelledError, DictlearnError, EnvironmentError } from "../errors.ts";
 import { makeFolder } from "../make-folder.ts";
 import { reasonOf } from "../system-errors.ts";
 
-/** A lock whose owner has not touched it for so long belongs to a process that was killed. */
+/** A lock that its owner has not touched for this long belongs to a killed process. */
 const STALE_MS = 15_000;
 const UPDATE_MS = 3_000;
 const POLL_MS = 300;
 
 /** The lock of a folder, held until it is disposed of. */
 export interface FolderLock extends AsyncDisposable {
-  /** Whether somebody else held it first. */
+  /** Whether another process held it first. */
   readonly waited: boolean;
   /** Fires when another process took the lock, because this one slept (a closed lid) for longer than STALE_MS. */
   readonly lost: AbortSignal;
 }
 
 /**
- * Locks a folder, which need not exist, among all processes of the machine, by a lock beside it.
+ * Locks a folder, which need not exist, among all processes of the machine, by a lock next to it.
  *
  * @throws {EnvironmentError} The lock cannot be written. @throws {CancelledError} `signal` fired while waiting.
  */
@@ -33,7 +33,7 @@ export const lockFolder = async (folder: string, signal: AbortSignal, onWait: ()
       makeFolder(dirname(folder));
       const release = await lock(folder, options);
       const unlock = async (): Promise<void> => {
-        // Not ours any more: nothing to release.
+        // This process no longer owns it: nothing to release.
         if (!lost.signal.aborted) await release();
       };
       return { waited, lost: lost.signal, [Symbol.asyncDispose]: unlock };

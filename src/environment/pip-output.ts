@@ -1,4 +1,4 @@
-/** One step of setting up. `done` and `total` count packages; `total` is 0 where nothing can be counted. */
+/** One step of the setup. `done` and `total` count packages; `total` is 0 where there is nothing to count. */
 export interface SetupProgress {
   readonly stage: "Waiting" | "Creating" | "Resolving" | "Downloading" | "Installing" | "Checking" | "Ready" | "Failed";
   readonly detail: string;
@@ -19,7 +19,7 @@ export class PipOutput {
     this.#total = total;
   }
 
-  /** What a line tells about the progress; undefined for a line that tells nothing. */
+  /** The progress in a line; undefined for other lines. */
   read(line: string): SetupProgress | undefined {
     const text = line.trim();
     if (text === "") return undefined;
@@ -38,7 +38,7 @@ export class PipOutput {
     return undefined;
   }
 
-  /** Why pip failed, as the rest of a sentence, and what to do about it. */
+  /** Why pip failed, as the rest of a sentence, and the remedy. */
   failure(): { reason: string; hint: string } {
     const all = this.#errors.join(" ");
     if (/No space left on device|Errno 28|Disk quota exceeded/.test(`${all} ${this.#last}`)) {
@@ -62,7 +62,7 @@ export class PipOutput {
 
   #file(file: string, rest: string): SetupProgress | undefined {
     const name = file.split("/").at(-1) ?? file;
-    // Only a package's description was fetched; the package follows.
+    // Only a package's metadata was fetched; the package follows.
     if (name.endsWith(".metadata")) return undefined;
     const [distribution = name, version = ""] = name.split("-");
     const size = /\([^)]*[kMG]?B\)/.exec(rest)?.[0] ?? "";

@@ -10,13 +10,13 @@ interface Requirement {
   readonly package: string;
 }
 
-/** Where environments are kept and what goes into them; tests put their own in its place. */
+/** Where environments are stored and what they contain; tests substitute their own. */
 export interface Places {
-  /** The cache folder; environments are made in `environments/` below it. */
+  /** The cache folder; environments are created in its subfolder `environments/`. */
   readonly cache: string;
   /** The file of pins, one `name==version` a line. */
   readonly requirements: string;
-  /** What must be importable afterwards. */
+  /** Modules that must be importable afterwards. */
   readonly modules: readonly Requirement[];
 }
 
@@ -25,7 +25,7 @@ export const pythonFolder = fileURLToPath(new URL("../../py_worker", import.meta
 
 const NAMES = "torch nnsight transformers accelerate gguf datasets pyarrow zstandard msgspec safetensors numpy psutil";
 
-/** What the worker imports itself. */
+/** Modules that the worker imports directly. */
 const MODULES: readonly Requirement[] = [
   ...NAMES.split(" ").map((name) => ({ module: name, package: name })),
   { module: "zmq", package: "pyzmq" },
@@ -43,8 +43,8 @@ export const defaultPlaces = (): Places => ({
 });
 
 /**
- * The folder of the environment for a minor version of Python such as `3.12`: other pins or another Python make another
- * folder, so that versions of dictlearn do not disturb each other.
+ * The folder of the environment for a minor version of Python such as `3.12`: different pins or Pythons use different
+ * folders, so that versions of dictlearn do not disturb each other.
  */
 export const environmentFolder = ({ cache, requirements }: Places, minor: string): string => {
   const hash = createHash("sha256").update(readFileSync(requirements)).update(minor).digest("hex");

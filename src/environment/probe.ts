@@ -5,25 +5,27 @@ import { execa } from "execa";
 /** Major and minor version, such as `[3, 12]`. */
 export type PythonVersion = readonly [major: number, minor: number];
 
-/** What an interpreter says about itself. */
+/** An interpreter's description of itself. */
 export interface Interpreter {
-  /** Its path, as it was asked for. */
+  /** Its path, as requested. */
   readonly path: string;
-  /** All of its version, such as `3.12.1`. */
+  /** Its full version, such as `3.12.1`. */
   readonly version: string;
   readonly minor: PythonVersion;
-  /** Modules of those asked for that cannot be imported. */
+  /** Requested modules that cannot be imported. */
   readonly missing: readonly string[];
 }
 
-/** The interpreter could not be run, or is no Python. */
+/** The interpreter could not run, or is not Python. */
 export interface Unusable {
   readonly path: string;
   readonly reason: string;
   readonly cause?: unknown;
 }
 
-/** Runs under any Python 3 and imports nothing heavy. A folder without code (no `origin`) is no module. */
+/**
+ * Runs under any Python 3 and imports nothing large. A folder without code (no `origin`) does not count as a module.
+ */
 const PROBE = `
 import importlib.util, json, sys
 def missing(name):
@@ -38,7 +40,7 @@ const PROBE_TIMEOUT_MS = 20_000;
 
 /**
  * Asks an interpreter for its version and which of `modules` it lacks, in some 30 ms and without importing them.
- * `variables`: changes to this process's; it is asked under those with which it will run.
+ * `variables`: changes to this process's variables, the same as the interpreter will run with.
  */
 export const probe = async (
   path: string,
@@ -49,7 +51,7 @@ export const probe = async (
     reject: false,
     stdin: "ignore",
     timeout: PROBE_TIMEOUT_MS,
-    // The folder that the user happens to be in must not look like a module.
+    // The user's current folder must not be found as a module.
     env: { ...variables, PYTHONSAFEPATH: "1" },
   });
   if (result.timedOut) return { path, reason: "does not answer" };
@@ -80,7 +82,7 @@ export const onPath = (name: string): string[] => {
   return [...new Set(folders.map((folder) => resolve(folder, name)))].filter(isExecutable);
 };
 
-/** An executable from what a person typed: a path, a virtual environment's folder, or a name on PATH; absolute. */
+/** An executable from user input: a path, a virtual environment's folder, or a name on PATH; absolute. */
 export const findExecutable = (typed: string): string | undefined => {
   if (!typed.includes("/")) {
     const [first] = onPath(typed);

@@ -1,14 +1,14 @@
 import cliProgress from "cli-progress";
 import type { SetupProgress } from "./pip-output.ts";
 
-/** A line is printed for each new stage, and otherwise no more often than this. */
+/** Minimum interval between printed lines, except for a new stage. */
 const LINE_EVERY_MS = 5_000;
 
 type Output = NodeJS.WritableStream & { readonly isTTY?: boolean };
 
 /**
- * An observer for `ensureEnvironment` that shows the progress: a bar on a terminal, plain lines now and then elsewhere. It
- * shows nothing until there is something to show, and ends by itself with the stages `Ready` and `Failed`.
+ * An observer for `ensureEnvironment` that shows the progress: a bar on a terminal, occasional plain lines elsewhere.
+ * It shows nothing before the first progress, and ends by itself with the stages `Ready` and `Failed`.
  */
 export const setupProgress = (output: Output = process.stderr): ((progress: SetupProgress) => void) => {
   let show: ((progress: SetupProgress) => void) | undefined;
@@ -50,7 +50,7 @@ const lines = (output: Output): ((progress: SetupProgress) => void) => {
   let at = 0;
   return ({ stage, detail, done, total }) => {
     const now = performance.now();
-    // pip goes back and forth between these two: one stage, for a reader.
+    // pip alternates between these two: show them as one stage.
     const same = stage === last || (isFetching(stage) && isFetching(last));
     if (same && now - at < LINE_EVERY_MS) return;
     last = stage;

@@ -4,8 +4,8 @@ import type { PythonEnvironment } from "./setup.ts";
 import { withoutIgnored } from "./shell-variables.ts";
 
 /**
- * What a Python that runs `dictlearn_worker` is started with, on top of this process's variables. The managed environment
- * runs as it was made: nothing of another Python reaches it. A Python of the user's own runs as the shell says.
+ * Variables for a Python that runs `dictlearn_worker`, on top of this process's. The managed environment runs isolated:
+ * no settings for another Python reach it. The user's own Python runs with the shell's variables.
  */
 export const pythonVariables = ({ python, managed }: PythonEnvironment): NodeJS.ProcessEnv => {
   const inherited = managed ? undefined : process.env.PYTHONPATH;
@@ -13,7 +13,7 @@ export const pythonVariables = ({ python, managed }: PythonEnvironment): NodeJS.
     ...(managed ? withoutIgnored() : {}),
     ...bytecodeVariables(python),
     PYTHONPATH: inherited ? `${pythonFolder}:${inherited}` : pythonFolder,
-    // A file of the user that is called like a package must not stand in for it.
+    // A user's file named like a package must not shadow it.
     PYTHONSAFEPATH: "1",
   };
 };

@@ -11,7 +11,7 @@ import {
 } from "./probe.ts";
 import { withoutIgnored } from "./shell-variables.ts";
 
-/** Versions that all pinned packages exist for, the preferred ones first. */
+/** Versions that all pinned packages support, preferred ones first. */
 export const ALLOWED: readonly PythonVersion[] = [
   [3, 13],
   [3, 12],
@@ -24,7 +24,7 @@ const NAMES = [...ALLOWED.map(([major, minor]) => `python${major}.${minor}`), "p
 const isAllowed = ([major, minor]: PythonVersion): boolean =>
   ALLOWED.some((version) => version[0] === major && version[1] === minor);
 
-/** The interpreter that the user chose, and by what: `--python`, or the variable DICTLEARN_PYTHON. */
+/** The interpreter that the user chose, and how: `--python`, or the variable DICTLEARN_PYTHON. */
 export const chosenPython = (python: string | undefined): { path: string; by: string } | undefined => {
   if (python !== undefined && python !== "") return { path: python, by: "--python" };
   const variable = process.env.DICTLEARN_PYTHON;
@@ -32,7 +32,8 @@ export const chosenPython = (python: string | undefined): { path: string; by: st
 };
 
 /**
- * The absolute path of an interpreter of the user's own, once it is known to have what the worker needs. Nothing is installed.
+ * The absolute path of the user's own interpreter, once checked for everything that the worker needs. Nothing is
+ * installed.
  *
  * @throws {EnvironmentError} It does not exist, does not start, has the wrong version, or lacks modules (all are named).
  */
@@ -80,14 +81,14 @@ export const checkChosen = async (
 const listed = (names: readonly string[]): string =>
   names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 
-/** What making a virtual environment needs; Debian ships both apart from its Python. */
+/** Modules needed to create a virtual environment; Debian ships both separately from Python. */
 const VENV_MODULES = ["venv", "ensurepip"];
 
 /**
- * A Python that an environment can be made from: DICTLEARN_BASE_PYTHON and nothing else when it is set, otherwise the first
- * on PATH whose version is allowed.
+ * A Python that an environment can be created from: DICTLEARN_BASE_PYTHON if set, otherwise the first on PATH whose
+ * version is allowed.
  *
- * @throws {EnvironmentError} There is none; the message names what was looked at.
+ * @throws {EnvironmentError} There is none; the message names the candidates checked.
  */
 export const findBasePython = async (): Promise<Interpreter> => {
   const given = process.env.DICTLEARN_BASE_PYTHON;
@@ -112,7 +113,7 @@ export const findBasePython = async (): Promise<Interpreter> => {
   });
 };
 
-/** Lazily, so that nothing behind the first good one is looked up. */
+/** Lazily, so that nothing after the first valid one is looked up. */
 function* candidates(): Generator<string> {
   const seen = new Set<string>();
   for (const path of NAMES.flatMap(onPath)) {

@@ -8,14 +8,14 @@ import { defaultPlaces, environmentFolder, interpreterIn, type Places } from "./
 import { checkChosen, chosenPython, findBasePython } from "./python.ts";
 
 export interface EnvironmentOptions {
-  /** An interpreter of the user's own; without one DICTLEARN_PYTHON, and without that the managed environment. */
+  /** The user's own interpreter; defaults to DICTLEARN_PYTHON, then to the managed environment. */
   readonly python?: string | undefined;
-  /** Called only when something has to be made, or waited for; the last call's stage is `Ready` or `Failed`. */
+  /** Called only when setup has to create something or wait; the last call's stage is `Ready` or `Failed`. */
   readonly onProgress?: ((progress: SetupProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Make the managed environment anew, whatever its state. */
+  /** Create the managed environment again, whatever its state. */
   readonly repair?: boolean | undefined;
-  /** Look into a finished environment too, and make it anew when something is missing; costs a short process. */
+  /** Check a finished environment too, and create it again if something is missing; costs a short process. */
   readonly verify?: boolean | undefined;
 }
 
@@ -30,15 +30,15 @@ const OPTIONS = optionsOf<EnvironmentOptions>({
 /** The interpreter that the worker runs in. */
 export interface PythonEnvironment {
   readonly python: string;
-  /** Whether dictlearn made the environment, and so may change it. */
+  /** Whether dictlearn created the environment, and so may change it. */
   readonly managed: boolean;
 }
 
 /**
- * The worker's Python: the user's own, checked, or the managed environment, which is made first when it is not there. Two
- * processes may call this at once: one makes it and the other waits. An environment that is there costs two stats.
+ * The worker's Python: the user's own, checked, or the managed environment, which is created first if missing. Two
+ * processes may call this at once: one creates it and the other waits. An existing environment costs two stats.
  *
- * @throws {EnvironmentError} No usable Python, or the set-up failed; what was begun is made anew the next time.
+ * @throws {EnvironmentError} No usable Python, or the setup failed; the next call starts from scratch.
  * @throws {CancelledError} `signal` fired.
  */
 export const ensureEnvironment = async (
@@ -53,13 +53,13 @@ export const ensureEnvironment = async (
 };
 
 const ensureManaged = async (options: EnvironmentOptions, places: Places): Promise<string> => {
-  // Which Python an explicit base is can only be asked of itself.
+  // Only an explicit base itself can tell its version.
   const found = process.env.DICTLEARN_BASE_PYTHON ? undefined : findReady(places);
   if (found !== undefined && (await isGood(found, options, places))) return found;
   const base = await findBasePython();
   const folder = environmentFolder(places, base.minor.join("."));
   if (found === undefined && isReady(folder) && (await isGood(folder, options, places))) return folder;
-  // It will not do, and must not be found again before the one that is made now.
+  // It is unusable, and must not be found before the new one.
   if (found !== undefined) await removeMarker(found);
 
   let stage: SetupProgress["stage"] | undefined;
@@ -72,7 +72,7 @@ const ensureManaged = async (options: EnvironmentOptions, places: Places): Promi
     const onWait = () =>
       report({ stage: "Waiting", detail: "for another process that makes the environment", done: 0, total: 0 });
     await using lock = await lockFolder(folder, signal, onWait);
-    // Whoever was waited for has made what was asked for here too.
+    // The process waited for has created the requested environment.
     const alreadyMade = isReady(folder) && (lock.waited || (await isGood(folder, options, places)));
     if (!alreadyMade) {
       const either = AbortSignal.any([signal, lock.lost]);

@@ -1,6 +1,8 @@
-/** What stands in the shell for one Python of the user's and would lead another to its packages, or change how it runs. */
+/**
+ * Shell variables meant for one of the user's Pythons that would make another load its packages, or change how it runs.
+ */
 const LEADS_AWAY = /^PYTHON|^(VIRTUAL_ENV|CONDA_PREFIX|CONDA_DEFAULT_ENV|__PYVENV_LAUNCHER__)$/;
-/** These change no result and no package; `bytecodeVariables` has a rule for the first two. */
+/** These change no results and no packages; `bytecodeVariables` handles the first two. */
 const HARMLESS = new Set([
   "PYTHONDONTWRITEBYTECODE",
   "PYTHONPYCACHEPREFIX",
@@ -10,7 +12,7 @@ const HARMLESS = new Set([
   "PYTHONNOUSERSITE",
 ]);
 
-/** The variables of this process that the managed environment is neither made nor run with, sorted. */
+/** The variables of this process that are removed when the managed environment is created and run, sorted. */
 export const ignoredVariables = (): string[] =>
   Object.keys(process.env)
     .filter((name) => process.env[name] !== "" && LEADS_AWAY.test(name) && !HARMLESS.has(name))

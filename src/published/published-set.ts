@@ -1,10 +1,10 @@
-/** The columns of the authors' tables, in their order; `PUBLISHED_COLUMNS` says what each one is. */
+/** The columns of the authors' tables, in their order; `PUBLISHED_COLUMNS` defines each one. */
 const PUBLISHED_COLUMN_NAMES = ["mse_loss", "l1_loss", "l0", "alive", "loss_recovered"] as const;
 export type PublishedColumn = (typeof PUBLISHED_COLUMN_NAMES)[number];
 
 /** One row of the authors' tables, with its three decimals. */
 export type PublishedStatistics = {
-  /** As printed: the root of the mean over rows and coordinates, although its name says otherwise. */
+  /** As printed: the root of the mean over rows and coordinates, despite its name. */
   readonly mse_loss: number;
   /** Mean over rows of the sum of features. */
   readonly l1_loss: number;
@@ -18,7 +18,7 @@ export type PublishedStatistics = {
   readonly corrected_mean_square_error?: number;
 };
 
-/** What a set was trained with; null is what its authors do not state. */
+/** The training settings of a set; null where its authors do not state them. */
 export interface PublishedHyperparameters {
   readonly lr: number | null;
   /** The rate in the authors' example of a training, which need not be the set's. */
@@ -28,11 +28,11 @@ export interface PublishedHyperparameters {
   readonly resample_steps: number | null;
   /** Steps in its config.json. */
   readonly steps: number | null;
-  /** About how many of them were run, where that is another number. */
+  /** Roughly how many of them were run, if different. */
   readonly steps_run: number | null;
   readonly out_batch_size: number | null;
   readonly ctx_len: number | null;
-  /** Tokens it was trained on, about. */
+  /** Approximate number of training tokens. */
   readonly tokens: number;
   /** True where the numbers were inferred from scripts of the time and not stated by the authors. */
   readonly inferred: boolean;
@@ -42,24 +42,24 @@ export interface PublishedHyperparameters {
 export interface PublishedDictionary {
   /** The set's name, `0_8192`. */
   readonly set: string;
-  /** The name of the place in the model, as folders have it: `mlp_out_layer3`, `attn_out_layer0`, `embed`. */
+  /** The name of the place in the model, as in folder names: `mlp_out_layer3`, `attn_out_layer0`, `embed`. */
   readonly site: string;
   /** null for the embedding. */
   readonly layer: number | null;
-  /** The module in today's transformers that it reads, `gpt_neox.layers.3.mlp`. */
+  /** The module that it reads, as named in current transformers, `gpt_neox.layers.3.mlp`. */
   readonly submodule: string;
   readonly io: "out";
-  /** Where it lies below a mirror's or a download's top folder: `pythia-70m-deduped/mlp_out_layer3/0_8192`. */
+  /** Its path below a mirror's or a download's top folder: `pythia-70m-deduped/mlp_out_layer3/0_8192`. */
   readonly folder: string;
   /** d, the width of the activations. */
   readonly activation_dim: number;
   /** m, the number of features. */
   readonly dictionary_size: number;
-  /** What the authors measured; null where they published nothing. */
+  /** The authors' measurements; null where they published none. */
   readonly statistics: PublishedStatistics | null;
 }
 
-/** Where a set's files are: each on its own below a web server's index pages, or all of them in one zip. */
+/** Where a set's files are: separate files below a web server's index pages, or all in one zip. */
 type PublishedSource =
   | { readonly kind: "folders"; readonly url: string }
   | {
@@ -79,11 +79,11 @@ export interface PublishedSet {
   readonly name: string;
   /** Hub id of the model. */
   readonly model: string;
-  /** Of the text that was trained on; the authors' sample of it is not known. */
+  /** Source of the training text; the authors' sample of it is unknown. */
   readonly text: string;
   readonly source: PublishedSource;
   readonly hyperparameters: PublishedHyperparameters;
-  /** Bytes of one `ae.pt`, about: four parameters of float32. */
+  /** Approximate bytes of one `ae.pt`: four parameters of float32. */
   readonly ae_bytes: number;
   /** In the order of the model. */
   readonly dictionaries: readonly PublishedDictionary[];

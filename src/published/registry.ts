@@ -12,7 +12,7 @@ export const sitesKind = kinds.listOf(
 );
 const SET = kinds.having<PublishedSet>("a set, as publishedSet gives", "name", "dictionaries");
 
-/** What a column of the authors' tables is, and under which name `dictlearn evaluate` has the same number. */
+/** The definition of a column of the authors' tables, and the name of the same number in `dictlearn evaluate`. */
 export const PUBLISHED_COLUMNS: Readonly<
   Record<
     PublishedColumn,
@@ -59,7 +59,7 @@ export const publishedSet = (name: string): PublishedSet => {
   return setNamed(name, PUBLISHED_SETS);
 };
 
-/** The same among other sets than the released ones. */
+/** The same among custom sets. */
 export const setNamed = <T extends { readonly name: string }>(name: string, sets: readonly T[]): T => {
   const found = sets.find((set) => set.name === name);
   if (found !== undefined) return found;
@@ -100,9 +100,9 @@ export const publishedAt = (folder: string): PublishedDictionary | undefined => 
 const isAt = ({ site, layer }: PublishedDictionary, wanted: string): boolean =>
   site === wanted || (layer !== null && String(layer) === wanted);
 
-/** How far a name may be from a known one to be taken for a slip. */
+/** Maximum distance from a known name at which a name counts as a typo. */
 const FARTHEST = 4;
-/** How many names a hint lists. */
+/** Maximum number of names in a hint. */
 const MOST = 8;
 
 const suggestion = (name: string, known: readonly string[]): string => {

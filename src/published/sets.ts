@@ -12,7 +12,7 @@ const ACTIVATION_DIM = 512;
 const TEXT = "The Pile";
 const MIRROR = "https://baulab.us/u/smarks/autoencoders/";
 
-/** The kinds of sites: how a folder is called, and the module whose output was read. */
+/** The kinds of sites: the folder's name, and the module whose output was read. */
 const SITES = {
   embed: { site: () => "embed", submodule: () => "gpt_neox.embed_in" },
   attention: { site: (n: number) => `attn_out_layer${n}`, submodule: (n: number) => `gpt_neox.layers.${n}.attention` },
@@ -62,7 +62,7 @@ const statistics = (
 const mlpSet = (set: string, dictionary_size: number, rows: readonly PublishedStatistics[]): PublishedDictionary[] =>
   rows.map((row, layer) => dictionary("mlp", layer, { set, dictionary_size, statistics: row }));
 
-/** What the authors say of both sets of December 2023. Their learning rate and warm-up are not known. */
+/** The authors' statements about both sets of December 2023. Their learning rate and warm-up are unknown. */
 const FIRST: PublishedHyperparameters = {
   lr: null,
   lr_in_example: 3e-4,
@@ -103,9 +103,9 @@ const LATER = { set: "10_32768", dictionary_size: 32_768 };
 /**
  * The released dictionaries for pythia-70m-deduped, as far as their authors (S. Marks and A. Mueller) state it.
  *
- * Source: README of saprmarks/dictionary_learning, commit ddac948 (2023-12-04), for the first two sets and their tables; the
- * hub repository saprmarks/pythia-70m-deduped-saes for the third. The third's hyperparameters are inferred from two public
- * scripts of the time. Submodules are named as in today's transformers.
+ * Source: README of saprmarks/dictionary_learning, commit ddac948 (2023-12-04), for the first two sets and their
+ * tables; the hub repository saprmarks/pythia-70m-deduped-saes for the third. The third's hyperparameters are inferred
+ * from two public scripts of the time. Submodules are named as in current transformers.
  */
 export const PUBLISHED_SETS: readonly PublishedSet[] = [
   {

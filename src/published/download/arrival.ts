@@ -5,10 +5,10 @@ import { publishedShapes } from "../registry.ts";
 import type { WantedFile } from "./wanted.ts";
 
 /**
- * Looks at a file that has arrived under `path`: a config must be a JSON object, weights the four tensors of the dictionary
- * in their shapes. No code in the file runs.
+ * Checks a downloaded file at `path`: a config must be a JSON object, weights the dictionary's four tensors with their
+ * shapes. No code in the file runs.
  *
- * @throws {DictlearnError} `not_a_dictionary`, naming what is wrong.
+ * @throws {DictlearnError} `not_a_dictionary`, naming the error.
  */
 export const checkArrival = async (file: WantedFile, path: string, worker: () => Promise<Worker>): Promise<void> => {
   if (file.kind === "config") checkConfig(file.name, path);

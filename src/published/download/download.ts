@@ -30,8 +30,8 @@ const SET = kinds.that(
 );
 
 /**
- * Brings released dictionaries over, each file whole or not at all: it is looked at (size, checksum where one is known, names
- * and shapes of the tensors) before it gets its name. What is there already is looked at and left; what was cut off goes on.
+ * Downloads released dictionaries, each file atomically: it is checked (size, checksum if known, names and shapes of
+ * the tensors) before it gets its name. Existing files are checked and kept; interrupted downloads resume.
  *
  * @throws {DictlearnError} `not_found`, `download`, `wrong_size`, `wrong_checksum`, `bad_zip`, `not_a_dictionary`, …
  */

@@ -5,18 +5,18 @@ import type { Origin, PartFile } from "./part-file.ts";
 export interface FetchOptions {
   readonly patience: Patience;
   readonly signal?: AbortSignal | undefined;
-  /** Throws when the size that the server states cannot be right. */
+  /** Throws if the size that the server states is impossible. */
   readonly checkSize: (bytes: number) => void;
-  /** Told how many bytes are there, and how many there will be, if the server says so. */
+  /** Called with the bytes received and the total, if the server states it. */
   readonly onBytes: (done: number, total: number | undefined) => void;
 }
 
 /**
- * Brings a file over into `part`. A connection that breaks is taken up where it broke, in this call or a later one, as long
- * as the server says that the file is still the same (If-Range with its ETag or date).
+ * Downloads a file into `part`. A broken connection resumes where it broke, in this call or a later one, if the server
+ * confirms that the file is unchanged (If-Range with its ETag or date).
  */
 export const fetchFile = async (url: string, part: PartFile, options: FetchOptions): Promise<void> => {
-  // Only what was never there before is progress: a server that lets nothing be continued sends the beginning again.
+  // Only new bytes count as progress: a server without range support sends the beginning again.
   let farthest = part.size;
   let before = farthest;
   const onBytes = (done: number, total: number | undefined): void => {
@@ -37,7 +37,7 @@ const fetchRest = async (url: string, part: PartFile, { signal, checkSize, onByt
   const rest = origin !== undefined && there > 0;
   const response = await get(url, rest ? { range: `bytes=${there}-`, "if-range": origin.validator } : {}, signal);
   if (response.statusCode === 416) {
-    // There is nothing behind what is there: whether that is all of it, nobody said.
+    // The server has no further bytes, but did not confirm that the part is complete.
     await response.body.dump();
     part.discard();
     throw new TemporaryError(`${url} has no such part as was asked for`);
@@ -45,11 +45,11 @@ const fetchRest = async (url: string, part: PartFile, { signal, checkSize, onByt
   const size = sizeOf(response);
   if (size !== undefined) checkSize(size);
   if (response.statusCode !== 206) {
-    // All of it: because nothing was there, or because the file has changed since.
+    // The full file: because there was no part, or because the file has changed since.
     there = 0;
     part.begin({ url, validator: validatorOf(response), size: size ?? null });
   } else if (startOf(response) !== there || isAnother(response, origin)) {
-    // Some servers overlook If-Range, and would send the end of a file that is no longer the one that was begun.
+    // Some servers ignore If-Range, and would send the end of a file that has changed since.
     part.discard();
     throw new TemporaryError(`${url} sent another part than was asked for`);
   }
@@ -69,7 +69,7 @@ const header = ({ headers }: Response, name: string): string | undefined => {
   return typeof value === "string" ? value : undefined;
 };
 
-/** Size of the whole file, whatever part of it is sent. */
+/** Size of the full file, whatever part of it is sent. */
 const sizeOf = (response: Response): number | undefined => {
   const stated =
     response.statusCode === 206
@@ -78,7 +78,7 @@ const sizeOf = (response: Response): number | undefined => {
   return stated === undefined ? undefined : Number(stated);
 };
 
-/** Whether a part belongs to another version of the file than the one that was begun. */
+/** Whether a part belongs to another version of the file than the existing part. */
 const isAnother = (response: Response, origin: Origin | undefined): boolean => {
   const [validator, size] = [validatorOf(response), sizeOf(response)];
   const { validator: begun, size: whole = null } = origin ?? {};
@@ -88,7 +88,7 @@ const isAnother = (response: Response, origin: Origin | undefined): boolean => {
 const startOf = (response: Response): number =>
   Number(/^bytes (\d+)-/.exec(header(response, "content-range") ?? "")?.[1] ?? Number.NaN);
 
-/** What says that a file is the same as before: a strong ETag, or else its date. */
+/** The validator of a file: a strong ETag, or else its date. */
 const validatorOf = (response: Response): string | undefined => {
   const etag = header(response, "etag");
   return etag?.startsWith('"') === true ? etag : header(response, "last-modified");

@@ -9,7 +9,7 @@ import { checkSize, requireWeights, type WantedFile, wantedFile } from "./wanted
 /** Few enough for a university's server. */
 const CONNECTIONS = 3;
 
-/** From a place where each file is on its own. */
+/** From a source with separate files. */
 export const fromFolders = async (download: SetDownload): Promise<readonly DownloadedFile[]> => {
   const { mirror, to, signal, checkpoints = false } = download.means;
   const files: WantedFile[] = [];
@@ -23,7 +23,7 @@ export const fromFolders = async (download: SetDownload): Promise<readonly Downl
   download.requireSpace(absent.reduce((sum, { bytes }) => sum + bytes, 0));
   download.expect(files);
 
-  // The first failure stops the others; what they have so far stays for the next time.
+  // The first failure stops the others; their partial files stay for the next time.
   const stop = new AbortController();
   const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   const limit = pLimit(CONNECTIONS);

@@ -11,7 +11,7 @@ import { eachEntry, sha256 } from "./zip.ts";
 
 type Zip = Extract<PublishedSet["source"], { kind: "zip" }>;
 
-/** From one zip, which is brought over first, and unpacked. */
+/** From one zip, which is downloaded first, then unpacked. */
 export const fromZip = async (download: SetDownload, source: Zip): Promise<readonly DownloadedFile[]> => {
   const { to, mirror, signal } = download.means;
   const present = await presentOfZip(download);
@@ -44,7 +44,7 @@ export const fromZip = async (download: SetDownload, source: Zip): Promise<reado
   return files;
 };
 
-/** All that is wanted of a zip, if it is there already; checkpoints are only known to the zip. */
+/** The wanted files of a zip, if all exist already; only the zip knows which checkpoints there are. */
 const presentOfZip = async (download: SetDownload): Promise<readonly DownloadedFile[] | undefined> => {
   const { to, checkpoints = false } = download.means;
   const files = download.dictionaries.flatMap((dictionary) => wantedFile(dictionary, "ae.pt", to) ?? []);
@@ -52,7 +52,7 @@ const presentOfZip = async (download: SetDownload): Promise<readonly DownloadedF
   return await Promise.all(files.map(async (file) => await download.lookAt(file)));
 };
 
-/** Unpacks what is wanted, and nothing else. */
+/** Unpacks only the wanted files. */
 const unpack = async (
   download: SetDownload,
   zip: string,

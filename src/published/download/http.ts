@@ -4,17 +4,17 @@ import { Agent, type Dispatcher, interceptors, request } from "undici";
 import { CancelledError, DictlearnError } from "../../errors.ts";
 import { version } from "../../version.ts";
 
-/** How a server is asked again after a failure. */
+/** How requests are retried after a failure. */
 export interface Patience {
-  /** Failures in a row, without a byte in between, before it is given up. */
+  /** Consecutive failures, without a byte in between, before giving up. */
   readonly retries: number;
-  /** Milliseconds before the first new try; each further one waits twice as long. */
+  /** Milliseconds before the first retry; each further one waits twice as long. */
   readonly pause: number;
 }
 
 export type Response = Dispatcher.ResponseData;
 
-/** A server's refusal that may be gone after a while; `wait` is what it asked for, in milliseconds. */
+/** A temporary refusal by a server; `wait` is the delay that it requested, in milliseconds. */
 export class TemporaryError extends Error {
   readonly wait: number;
   constructor(message: string, wait = 0) {
@@ -23,13 +23,13 @@ export class TemporaryError extends Error {
   }
 }
 
-/** Refusals that are worth another try. */
+/** Refusals worth a retry. */
 const TEMPORARY = new Set([408, 425, 429, 500, 502, 503, 504]);
-/** A server that wants to be left alone for longer is left alone. */
+/** If a server requests a longer delay, the download gives up. */
 const LONGEST_WAIT_MS = 120_000;
 const HEADERS = { "user-agent": `dictlearn/${version}` };
 
-/** Node's own connections, with redirects followed, as the hub sends to another server. */
+/** Node's own connections, following redirects, since the hub redirects to another server. */
 const dispatcher = new Agent({ connect: { timeout: 20_000 }, headersTimeout: 60_000, bodyTimeout: 60_000 }).compose(
   interceptors.redirect({ maxRedirections: 5 }),
 );
@@ -37,7 +37,7 @@ const dispatcher = new Agent({ connect: { timeout: 20_000 }, headersTimeout: 60_
 /**
  * One GET request. The caller reads the body.
  *
- * @throws {TemporaryError} for what may be gone after a while, {DictlearnError} `download` for what will not.
+ * @throws {TemporaryError} for temporary failures, {DictlearnError} `download` for permanent ones.
  */
 export const get = async (url: string, headers: Record<string, string>, signal?: AbortSignal): Promise<Response> => {
   const options = { dispatcher, headers: { ...HEADERS, ...headers }, ...(signal === undefined ? {} : { signal }) };
@@ -53,7 +53,10 @@ export const get = async (url: string, headers: Record<string, string>, signal?:
   });
 };
 
-/** Tries again what failed for the moment. `progressed` says whether bytes came since it was asked last: then it was no failure in a row. */
+/**
+ * Retries temporary failures. `progressed` tells whether bytes arrived since its last call: then the failure was not
+ * consecutive.
+ */
 export const patiently = async <T>(
   attempt: () => Promise<T>,
   { retries, pause }: Patience,
@@ -84,7 +87,7 @@ export const patiently = async <T>(
   }
 };
 
-/** Errors of the connection, as undici and Node name them. */
+/** Connection errors, by their names in undici and Node. */
 const CONNECTION =
   /^(UND_ERR_(SOCKET|CONNECT_TIMEOUT|HEADERS_TIMEOUT|BODY_TIMEOUT|RES_CONTENT_LENGTH_MISMATCH)|ECONNRESET|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|ENETUNREACH|EHOSTUNREACH|HPE_[A-Z_]+)$/;
 

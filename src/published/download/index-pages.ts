@@ -2,10 +2,10 @@ import { Parser } from "htmlparser2";
 import { DictlearnError } from "../../errors.ts";
 import { get, type Patience, patiently } from "./http.ts";
 
-/** A page of links is small; what is larger is no page of links. */
+/** An index page is small; anything larger is something else. */
 const LARGEST_PAGE = 4 * 2 ** 20;
 
-/** What a web server's page about a folder lists: names of files, and of folders with a slash at their ends. */
+/** The entries on a web server's index page of a folder: names of files, and of folders with a trailing slash. */
 export const listFolder = async (
   url: string,
   patience: Patience,
@@ -44,7 +44,7 @@ const noList = (url: string, why: string): DictlearnError =>
   });
 
 /**
- * The name that a link stands for, if it leads directly below the folder; links for sorting, up and elsewhere do not.
+ * The name in a link, if it points directly into the folder; links for sorting, to the parent or elsewhere do not.
  *
  * @throws {DictlearnError} `unsafe_name` where the name would leave the folder on the disk.
  */

@@ -2,7 +2,7 @@ import { ensureEnvironment } from "../../environment/index.ts";
 import { Worker } from "../../worker/index.ts";
 import type { DownloadOptions } from "./set-download.ts";
 
-/** The worker that looks at weights, started when it is first needed. */
+/** The worker that checks weights, started on first use. */
 export class Inspector implements AsyncDisposable {
   readonly #options: Pick<DownloadOptions, "worker" | "python">;
   #started: Promise<Worker> | undefined;

@@ -15,26 +15,26 @@ interface Transfer {
   readonly onBytes: (done: number, total: number | undefined) => void;
 }
 
-/** A place with files: a web server, or a local folder. */
+/** A source of files: a web server, or a local folder. */
 export interface Mirror {
   /** For messages. */
   readonly name: string;
-  /** Names of a dictionary's files below its folder, those of its checkpoints if they are wanted; empty if it is not there. */
+  /** Names of the files in a dictionary's folder, including checkpoints if wanted; empty if it does not exist. */
   list(
     dictionary: PublishedDictionary,
     options: { readonly checkpoints: boolean; readonly patience: Patience; readonly signal?: AbortSignal | undefined },
   ): Promise<readonly string[]>;
-  /** Brings the file of that path below the top folder over. */
+  /** Downloads the file at that path below the top folder. */
   bring(path: string, part: PartFile, transfer: Transfer): Promise<void>;
-  /** The path of a file on this machine, if it need not be brought over. */
+  /** The path of a file on this machine, if no download is needed. */
   local(path: string): string | undefined;
 }
 
 /**
- * The place to take a set from: where its authors put it, or `mirror`, a URL or a local folder that has the same layout (or
- * the zip itself, for a set that is one).
+ * The source of a set: the authors' server, or `mirror`, a URL or a local folder that has the same layout (or the zip
+ * itself, for a set that is one).
  *
- * @throws {ConfigError} when a local mirror is not there.
+ * @throws {ConfigError} when a local mirror does not exist.
  */
 export const mirrorOf = (set: PublishedSet, mirror: string | undefined): Mirror => {
   if (mirror === undefined) return webMirror(authorsPlace(set));

@@ -5,18 +5,18 @@ import { z } from "zod";
 import { cannotWrite } from "../../checkpoint/index.ts";
 import { syncFolder } from "../../checkpoint/sync-folder.ts";
 
-/** What a part is a part of. A part of another version of the file must not be continued. */
+/** The file that a part belongs to. A part of another version of the file must not be resumed. */
 const Origin = z.object({ url: z.string(), validator: z.string(), size: z.nullable(z.number()) });
 export type Origin = z.output<typeof Origin>;
 
 /**
- * A file that is not there yet: its bytes gather under a hidden name beside it, which no command takes for a dictionary, and
- * it gets its own name when it is whole and was looked at.
+ * A file in progress: its bytes are collected under a hidden name next to it, which no command takes for a dictionary,
+ * and it gets its own name when it is complete and checked.
  */
 export class PartFile {
-  /** Where it is to be. */
+  /** Its final path. */
   readonly target: string;
-  /** Where its bytes are meanwhile; with the target's ending, so that it can be looked at like the target. */
+  /** Its temporary path; with the target's extension, so that it can be checked like the target. */
   readonly path: string;
   readonly #origin: string;
 
@@ -27,12 +27,12 @@ export class PartFile {
     this.#origin = `${this.path}.json`;
   }
 
-  /** Bytes that are there. */
+  /** Bytes received. */
   get size(): number {
     return existsSync(this.path) ? statSync(this.path).size : 0;
   }
 
-  /** What the bytes that are there came from, if they can be continued. */
+  /** The origin of the bytes received, if they can be resumed. */
   origin(url: string): Origin | undefined {
     try {
       const origin = Origin.parse(JSON.parse(readFileSync(this.#origin, "utf8")));
@@ -42,7 +42,7 @@ export class PartFile {
     }
   }
 
-  /** Forgets what is there, and notes what the bytes to come belong to; without a validator they could not be continued. */
+  /** Discards the bytes, and records the origin of the next ones; without a validator they could not be resumed. */
   begin(origin: { url: string; validator: string | undefined; size: number | null }): void {
     try {
       rmSync(this.#origin, { force: true });
@@ -71,7 +71,7 @@ export class PartFile {
     }
   }
 
-  /** Gives it its name. */
+  /** Gives it its final name. */
   commit(): void {
     try {
       renameSync(this.path, this.target);
@@ -82,7 +82,7 @@ export class PartFile {
     }
   }
 
-  /** Throws away what is there: it turned out to be wrong. */
+  /** Deletes the part: it is invalid. */
   discard(): void {
     rmSync(this.path, { force: true });
     rmSync(this.#origin, { force: true });

@@ -11,15 +11,15 @@ import type { PartFile } from "./part-file.ts";
 import { checkSize, type WantedFile } from "./wanted.ts";
 
 export interface DownloadOptions {
-  /** The folder to put them into, as `pythia-70m-deduped/mlp_out_layer3/0_8192/ae.pt` and so on. */
+  /** The folder to download into, as `pythia-70m-deduped/mlp_out_layer3/0_8192/ae.pt` and so on. */
   readonly to: string;
-  /** Layers or sites (`3`, `attn_out_layer3`, `embed`); all of the set unless given. */
+  /** Layers or sites (`3`, `attn_out_layer3`, `embed`); the full set by default. */
   readonly layers?: readonly (string | number)[];
-  /** Whether the checkpoints of the training come too. */
+  /** Whether to download the training checkpoints too. */
   readonly checkpoints?: boolean;
-  /** Another place than the authors': a URL, or a local folder. */
+  /** A source other than the authors' server: a URL, or a local folder. */
   readonly mirror?: string | undefined;
-  /** A worker that looks at the weights; without one, one is started when the first have arrived. */
+  /** A worker that checks the weights; without one, one is started when the first have arrived. */
   readonly worker?: Worker;
   readonly python?: string | undefined;
   readonly patience?: Patience;
@@ -28,21 +28,21 @@ export interface DownloadOptions {
 }
 
 export interface DownloadProgress {
-  /** What is being done. */
+  /** The current activity. */
   readonly stage: "Looking" | "Downloading" | "Checking" | "Unpacking";
-  /** The file at hand. */
+  /** The current file. */
   readonly name: string;
-  /** Bytes that are there, and about how many there will be. */
+  /** Bytes received, and roughly the total. */
   readonly done: number;
   readonly total: number;
-  /** Bytes that came over in this call: of a rate, they are what counts. */
+  /** Bytes received in this call: the basis of a rate. */
   readonly fetched: number;
 }
 
 export interface DownloadedFile {
   readonly path: string;
   readonly bytes: number;
-  /** Whether it was there before. */
+  /** Whether it existed before. */
   readonly present: boolean;
 }
 
@@ -53,13 +53,13 @@ interface Means extends Omit<DownloadOptions, "mirror"> {
 
 const PATIENCE: Patience = { retries: 5, pause: 1000 };
 
-/** One set on its way: what is done with each file, wherever it comes from. */
+/** The download of one set: the handling of each file, whatever its source. */
 export class SetDownload {
   readonly set: PublishedSet;
   readonly dictionaries: readonly PublishedDictionary[];
   readonly means: Means;
   readonly patience: Patience;
-  /** Bytes of each file that are there, and that there will be. */
+  /** Bytes received of each file, and its total. */
   readonly #bytes = new Map<string, { done: number; total: number }>();
   #fetched = 0;
 
@@ -70,12 +70,12 @@ export class SetDownload {
     this.patience = means.patience ?? PATIENCE;
   }
 
-  /** Says what will come, so that progress is a share of all of it. */
+  /** Announces the expected files, so that progress is a share of the total. */
   expect(files: readonly WantedFile[]): void {
     for (const { name, bytes } of files) this.#bytes.set(name, { done: 0, total: bytes });
   }
 
-  /** Looks at what has arrived, and gives it its name. What is wrong is thrown away, so that the next try starts anew. */
+  /** Checks a received file and gives it its name. Deletes an invalid one, so that the next try starts from scratch. */
   async arrive(file: WantedFile, part: PartFile): Promise<DownloadedFile> {
     try {
       checkSize(file, part.size, file.name);
@@ -89,7 +89,7 @@ export class SetDownload {
     return { path: file.target, bytes, present: false };
   }
 
-  /** Looks at what was there before. */
+  /** Checks a file that existed before. */
   async lookAt(file: WantedFile): Promise<DownloadedFile> {
     const { size } = statSync(file.target);
     try {
@@ -107,7 +107,7 @@ export class SetDownload {
     return { path: file.target, bytes: size, present: true };
   }
 
-  /** Throws `does_not_fit` when the folder's disk has not so many bytes left. */
+  /** Throws `does_not_fit` when the folder's disk has fewer bytes left. */
   requireSpace(bytes: number): void {
     const { bavail, bsize } = statfsSync(this.means.to);
     if (bytes <= bavail * bsize) return;
@@ -117,9 +117,9 @@ export class SetDownload {
     );
   }
 
-  /** What hears of the bytes of one file. */
+  /** The progress callback for the bytes of one file. */
   watch(stage: DownloadProgress["stage"], name: string, expected: number) {
-    // The first report is of what an earlier call brought over.
+    // The first report covers the bytes from an earlier call.
     let before: number | undefined;
     return (done: number, total = expected): void => {
       if (stage === "Downloading") this.#fetched += Math.max(0, done - (before ?? done));

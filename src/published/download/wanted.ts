@@ -4,23 +4,23 @@ import { DictlearnError } from "../../errors.ts";
 import type { PublishedDictionary, PublishedSet } from "../published-set.ts";
 import { publishedShapes } from "../registry.ts";
 
-/** A file that is to come over. */
+/** A file to download. */
 export interface WantedFile {
   readonly dictionary: PublishedDictionary;
   /** Its path below a mirror's top folder and below the download's: `pythia-70m-deduped/mlp_out_layer3/0_8192/ae.pt`. */
   readonly name: string;
-  /** Where it goes. */
+  /** Its target path. */
   readonly target: string;
   readonly kind: "weights" | "config";
-  /** About how large it is: for weights that of their float32 numbers. */
+  /** Its approximate size: for weights, the size of their float32 numbers. */
   readonly bytes: number;
 }
 
 const FLOAT32_BYTES = 4;
-/** What PyTorch adds to the numbers, and more than a config has. */
+/** Allowance for PyTorch's overhead, and more than the size of a config. */
 const OVERHEAD = 2 ** 20;
 
-/** The file of that name below a dictionary's folder; undefined for one that is no dictionary's. */
+/** The file of that name below a dictionary's folder; undefined for one that does not belong to a dictionary. */
 export const wantedFile = (dictionary: PublishedDictionary, file: string, to: string): WantedFile | undefined => {
   const kind = file === "config.json" ? "config" : isWeights(file) ? "weights" : undefined;
   if (kind === undefined) return undefined;

@@ -3,11 +3,11 @@ import { createReadStream } from "node:fs";
 import yauzl, { type Entry, type ZipFile } from "yauzl";
 import { DictlearnError } from "../../errors.ts";
 
-/** A file in a zip that is wanted. */
+/** A wanted file in a zip. */
 export interface ZipEntry {
   /** Its name in the zip. */
   readonly name: string;
-  /** Its size, as the zip states it; a stream that does not have it fails. */
+  /** Its size, as the zip states it; a stream of another size fails. */
   readonly bytes: number;
   readonly open: () => Promise<AsyncIterable<Uint8Array>>;
 }
@@ -59,7 +59,7 @@ const openEntry = async (zip: ZipFile, entry: Entry, path: string): Promise<Asyn
     });
   });
 
-/** A stream whose errors say which zip is wrong. */
+/** A stream whose errors name the damaged zip. */
 async function* named(stream: AsyncIterable<Uint8Array>, path: string): AsyncGenerator<Uint8Array> {
   try {
     yield* stream;

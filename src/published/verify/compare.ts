@@ -5,25 +5,25 @@ import { PUBLISHED_COLUMNS } from "../registry.ts";
 /** A column of the authors' tables, or their later correction of one. */
 export type VerifiedColumn = PublishedColumn | "corrected_mean_square_error";
 
-/** One published number beside what was measured. */
+/** One published number with the measured one. */
 export interface VerifiedNumber {
   readonly column: VerifiedColumn;
-  /** As the table has it. */
+  /** As in the table. */
   readonly title: string;
-  /** What it is, whatever the title says. */
+  /** Its definition, whatever the title says. */
   readonly formula: string;
   /** The same number's name in `dictlearn evaluate`. */
   readonly statistic: StatisticName | "alive";
   readonly published: number;
   /** NaN where it is not defined. */
   readonly measured: number;
-  /** 95 % confidence interval of what was measured; null where there are fewer than two contexts. */
+  /** 95% confidence interval of the measured number; null where there are fewer than two contexts. */
   readonly interval: Interval | null;
   /** measured − published. */
   readonly difference: number;
   /** The difference in units of half the interval's width; null where that is 0 or unknown. */
   readonly in_intervals: number | null;
-  /** How large the difference may be: half a unit of the last printed digit, and `HALF_WIDTHS` of half the interval's width. */
+  /** The allowed difference: half a unit of the last printed digit, and `HALF_WIDTHS` of half the interval's width. */
   readonly tolerance: number;
   readonly agrees: boolean;
 }
@@ -31,12 +31,12 @@ export interface VerifiedNumber {
 /** The tables are printed with three decimals. */
 const HALF_A_UNIT = 0.5e-3;
 /**
- * The interval tells what this sample is off by. The authors' numbers come from a sample too, of a size that is not known: as
- * large as this one, say, so that two equal dictionaries differ by √2 times as much. And a table has thirty numbers, of which
- * none may fall out by chance: 2.5 halves of a 95 % interval are 3.5 standard deviations of such a difference.
+ * The interval gives the sampling error of this sample. The authors' numbers come from a sample too, of unknown size:
+ * we assume the same size, so two equal dictionaries differ by √2 times as much. And a table has thirty numbers, none
+ * of which may fail by chance: 2.5 halves of a 95% interval are 3.5 standard deviations of such a difference.
  */
 const HALF_WIDTHS = 2.5;
-/** Published numbers are decimal fractions, which floats only come near to. */
+/** Published numbers are decimal fractions, which floats only approximate. */
 const SLACK = 1e-9;
 
 const COLUMNS: Readonly<Record<VerifiedColumn, Pick<VerifiedNumber, "title" | "formula" | "statistic">>> = {
@@ -60,7 +60,7 @@ export const compareStatistics = (
     return [{ column, ...COLUMNS[column], ...compareNumbers(stated, { value, interval }) }];
   });
 
-/** Whether a rounded number of one sample and a measured one of another can be of the same dictionary. */
+/** Whether a rounded number from one sample and a measured one from another can describe the same dictionary. */
 export const compareNumbers = (
   published: number,
   { value, interval }: { readonly value: number; readonly interval: Interval | null },

@@ -4,8 +4,8 @@ import { type DictionaryOnDisk, dictionariesAt } from "../../evaluate/targets.ts
 import type { PublishedDictionary } from "../published-set.ts";
 
 /**
- * The files of a published dictionary in `directory`, released or trained anew; undefined where there are none.
- * `alone`: the folder is known to hold no other set, so that a folder named after the site alone is this one's.
+ * The files of a published dictionary in `directory`, released or trained again; undefined where there are none.
+ * `alone`: the folder is known to hold no other set, so a folder named only after the site belongs to this one.
  */
 export const findDictionary = (
   directory: string,

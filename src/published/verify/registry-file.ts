@@ -23,7 +23,7 @@ const Dictionary = z.object({
   statistics: Statistics.nullable(),
 });
 
-/** The shape of a `PublishedSet`, of which the keys for downloading may be there and are not read. */
+/** The shape of a `PublishedSet`; keys for downloading are allowed and ignored. */
 const File = z.object({
   sets: z.array(
     z.object({
@@ -37,9 +37,9 @@ const File = z.object({
 });
 
 /**
- * Sets of one's own, from a JSON file: `{"sets": [...]}` with sets in the form of `PUBLISHED_SETS`.
+ * Custom sets from a JSON file: `{"sets": [...]}` with sets in the form of `PUBLISHED_SETS`.
  *
- * @throws {ConfigError} There is no such file, or it is not of that form.
+ * @throws {ConfigError} There is no such file, or it is invalid.
  */
 export const readRegistry = (path: string): readonly StatedSet[] => {
   if (!existsSync(path)) throw new ConfigError(`There is no file ${path}.`, { hint: "Name a registry in JSON." });

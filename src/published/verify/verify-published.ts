@@ -15,23 +15,23 @@ import { findDictionary } from "./find.ts";
 import type { StatedSet } from "./stated-set.ts";
 
 export interface VerifyOptions {
-  /** Only this set; otherwise every one that has published statistics. */
+  /** Only this set; otherwise every set with published statistics. */
   readonly set?: string | undefined;
-  /** Only these layers or sites; otherwise all of the set. */
+  /** Only these layers or sites; otherwise the full set. */
   readonly layers?: readonly (string | number)[] | undefined;
-  /** Other sets than the released ones. */
+  /** Custom sets instead of the released ones. */
   readonly sets?: readonly StatedSet[] | undefined;
-  /** What shall hold instead: another place of the model, other text, more contexts. */
+  /** Overrides: another place in the model, other text, more contexts. */
   readonly choices?: Omit<
     EvaluationChoices,
     "submodule" | "io" | "activations" | "out_batch_size" | "frequency_tokens"
   >;
   readonly device?: string;
-  /** A worker to compute in; without one, a worker is started and closed again. */
+  /** A worker to compute in; without one, a worker is started and closed at the end. */
   readonly worker?: Worker;
   readonly python?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Which dictionary is at work, and how far. */
+  /** Progress: the current dictionary, and how far it is. */
   readonly onProgress?: (progress: { name: string; stage: string; done: number; total: number }) => void;
 }
 
@@ -53,14 +53,14 @@ const OPTIONS = optionsOf<VerifyOptions>({
   onProgress: kinds.callback(),
 });
 
-/** One dictionary of a set, measured where it belongs. */
+/** One dictionary of a set, measured at its site. */
 export interface VerifiedDictionary {
   readonly set: string;
   readonly site: string;
   readonly layer: number | null;
   /** Its weights. */
   readonly weights: string;
-  /** On which model and text. */
+  /** The model and text of the measurement. */
   readonly subject: EvaluationSubject;
   readonly contexts: number;
   readonly tokens: number;
@@ -69,23 +69,23 @@ export interface VerifiedDictionary {
 }
 
 export interface Verification {
-  /** Whether every number of every dictionary does; false where one is missing. */
+  /** Whether every number of every dictionary agrees; false where one is missing. */
   readonly agrees: boolean;
   readonly dictionaries: readonly VerifiedDictionary[];
-  /** Dictionaries that were asked for (the set's, or those of `layers`) and are not there, as `set/site`. */
+  /** Requested dictionaries (the set's, or those of `layers`) that are missing, as `set/site`. */
   readonly missing: readonly string[];
-  /** What cannot be known, and so may be why numbers differ; sentences. */
+  /** Unknowns that may explain differences; sentences. */
   readonly unknown: readonly string[];
 }
 
-/** The copy of the Pile that can still be downloaded. */
+/** The copy of the Pile that is still available. */
 const PILE = "monology/pile-uncopyrighted";
 const CONTEXT_LENGTH = 128;
-/** On how many tokens the published shares of alive features were found. */
+/** Number of tokens that the published shares of alive features are counted on. */
 const ALIVE_TOKENS = 8192;
 /**
- * The authors' sampling, in a size that a laptop holds: 8192 rows drawn from 3072 contexts are hardly three of each, so more
- * of them change little. The reference runs the head too: as many logits as contexts go through at once.
+ * The authors' sampling, in a size that fits a laptop: 8192 rows drawn from 3072 contexts are under three of each, so
+ * more contexts change little. The reference runs the head too: as many logits as contexts run at once.
  */
 const SAMPLING = { n_ctxs: 3072, in_batch_size: 32 } as const;
 
@@ -97,15 +97,15 @@ interface Task {
 }
 
 /**
- * Evaluates the dictionaries of published sets that lie in `directory`, released or trained anew, each at the place in the
- * model that the registry names, and compares with what was published. A released dictionary is evaluated on the Pile from
- * the hub, one of a run on the text that its run reserved, unless `choices.data` names other text. Writes nothing.
- * Unless `choices.compat` says otherwise, released dictionaries are measured on the authors' sampling, `ddac948`.
- * docs/statistics.md says when numbers agree.
+ * Evaluates the dictionaries of published sets in `directory`, released or trained again, each at the place in the
+ * model that the registry names, and compares the results with the published numbers. A released dictionary is
+ * evaluated on the Pile from the hub, one of a run on the text that its run reserved, unless `choices.data` names other
+ * text. Writes nothing. Unless `choices.compat` says otherwise, released dictionaries are measured on the authors'
+ * sampling, `ddac948`. docs/statistics.md says when numbers agree.
  *
- * @throws {ConfigError} There is no such set or layer, or nothing was published of it.
- * @throws {DictlearnError} `no_dictionaries` where the folder has none of them, `wrong_size` where one has another number of
- * features than the published one, and what evaluation throws.
+ * @throws {ConfigError} There is no such set or layer, or it has no published numbers.
+ * @throws {DictlearnError} `no_dictionaries` where the folder has none of them, `wrong_size` where one has a different
+ *   number of features than the published one, and the errors of evaluation.
  */
 export const verifyPublished = async (directory: string, options: VerifyOptions = {}): Promise<Verification> => {
   checkArguments("verifyPublished", { directory: [directory, kinds.name("the path of a folder, as a text")] });
@@ -130,7 +130,7 @@ export const verifyPublished = async (directory: string, options: VerifyOptions 
   }
 };
 
-/** What there is to compare, and what is not there. */
+/** The dictionaries to compare, and those that are missing. */
 const findTasks = (
   directory: string,
   { set: name, layers = [], sets = PUBLISHED_SETS }: VerifyOptions,
@@ -151,7 +151,7 @@ const findTasks = (
       else found.push({ set, dictionary, statistics, disk });
     }
     tasks.push(...found);
-    // Of several sets, those of which nothing is there were not asked for.
+    // With several sets, a set without any dictionaries counts as not requested.
     if (found.length > 0) missing.push(...absent);
   }
   if (stated === 0) {
@@ -171,7 +171,7 @@ const noDictionaries = (directory: string, sets: readonly StatedSet[]): Dictlear
   });
 };
 
-/** Where the registry says that a dictionary belongs, and the text that it was not trained on, as far as that is known. */
+/** A dictionary's site according to the registry, and text that it was not trained on, as far as known. */
 const planned = (
   { set, dictionary, disk }: Task,
   choices: NonNullable<VerifyOptions["choices"]>,
@@ -193,11 +193,11 @@ const planned = (
       data: choices.data ?? (reserved ? undefined : PILE),
       submodule: dictionary.submodule,
       io: dictionary.io,
-      // The registry knows better than files of 2023.
+      // The registry overrides files from 2023.
       transfer: true,
       compat,
       alive_tokens: aliveTokens,
-      // They are not compared, so no token more is read for them.
+      // They are not compared, so no extra tokens are read for them.
       frequency_tokens: aliveTokens,
     },
   };
