@@ -21,6 +21,8 @@ const MISTAKES: ReadonlySet<string> = new Set([
   "no_unembedding",
   "model_forward",
   "no_logits",
+  "cannot_generate",
+  "no_losses",
   // Text and rows.
   "no_such_file",
   "no_text",
@@ -35,6 +37,8 @@ const MISTAKES: ReadonlySet<string> = new Set([
   "no_activations",
   "repeated_module",
   "non_finite_rows",
+  "no_chat_template",
+  "unknown_token",
   // Dictionaries and their folders.
   "no_dictionaries",
   "not_a_dictionary",

@@ -41,7 +41,7 @@ it("a pad token without a row in the embedding pads, is named before the run, an
   const dry = await dictlearn(["train", writeConfig(run).file, "--dry-run"]);
   expect(dry.stdout).toMatch(notice);
   const refused = await dictlearn(["train", writeConfig(run).file]);
-  expect(refused.exitCode).toBe(1);
+  expect(refused.exitCode).toBe(2);
   expect(refused.stderr).toMatch(/dictlearn: The text .*\[PAD\].* holds the token '\[PAD\]' with the id 264/);
   expect(refused.stderr).not.toMatch(/Traceback|IndexError/);
 });

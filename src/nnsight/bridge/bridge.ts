@@ -138,7 +138,7 @@ export class Bridge implements AsyncDisposable {
    *
    * @throws {RemoteError} `wrong_kind` for anything but a tensor.
    */
-  async tensor(of: object): Promise<SavedTensor> {
+  async tensor(of: unknown): Promise<SavedTensor> {
     await using made = hasRef(of) ? undefined : await this.handle(of as PythonProxy);
     const tensor = hasRef(of) ? of.ref : (made as Handle).ref;
     const program = [{ op: "held", id: 0, tensor } as const, { op: "save", input: 0 } as const];
