@@ -1,7 +1,7 @@
 /**
- * The codes of mistakes in what the user gave: a command, a config, a file, a folder, a model. Whoever gives the same again
- * gets the same again, so the exit code is 2. Everything else is a failure of the machine, the network, the numbers or this
- * program, whose exit code is 1. The code alone decides, whether TypeScript or the worker found the mistake.
+ * The codes of mistakes in the user's input: a command, a config, a file, a folder, a model. The same input fails
+ * again, so the exit code is 2. Everything else is a failure of the machine, the network, the numbers or this program,
+ * with exit code 1. Only the code decides, whether TypeScript or the worker found the mistake.
  */
 const MISTAKES: ReadonlySet<string> = new Set([
   // The command and the config.
@@ -55,16 +55,16 @@ const MISTAKES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Every failure that dictlearn reports on purpose. `message` is one sentence that says what was wrong and where;
- * `hint` is one sentence that says what to do about it. Anything else that is thrown is a defect.
+ * Every failure that dictlearn reports on purpose. `message` is one sentence on what is wrong and where; `hint` is one
+ * sentence on what to do. Any other exception is a bug.
  */
 export class DictlearnError extends Error {
   override readonly name: string = "DictlearnError";
   /** A short, stable identifier that programs can match on. */
   readonly code: string;
-  /** What the user can do about it, in one sentence. */
+  /** The remedy for the user, in one sentence. */
   readonly hint: string | undefined;
-  /** 2 for a mistake in what the user gave, 1 for everything else; follows from `code`. */
+  /** 2 for a mistake in the user's input, 1 for everything else; follows from `code`. */
   get exitCode(): 1 | 2 {
     return MISTAKES.has(this.code) ? 2 : 1;
   }

@@ -3,14 +3,14 @@ import { dirname, resolve } from "node:path";
 import { ConfigError, DictlearnError } from "./errors.ts";
 import { errorCode, reasonOf } from "./system-errors.ts";
 
-/** Linux's numbers of file systems that hold no files of anybody's: proc, sysfs, cgroup. */
+/** Linux's numbers of file systems without user files: proc, sysfs, cgroup. */
 const NO_DISKS = new Set([0x9fa0, 0x62656572, 0x27e0eb, 0x63677270]);
 /** Another folder of the same disk would not help. */
 const OF_THE_MACHINE = new Set(["ENOSPC", "EDQUOT", "EIO"]);
 
 /**
- * Throws when `path` is nothing that could be written or made, as a file or a folder with the folders above it: hours of work
- * are not to end there. Nothing is touched.
+ * Throws if `path` cannot be written or created, as a file or a folder with its parents: hours of work must not be lost
+ * there. Changes nothing.
  */
 export const requirePlace = (path: string): void => {
   try {
@@ -28,8 +28,8 @@ export const requirePlace = (path: string): void => {
 };
 
 /**
- * Makes a folder and those above it, one by one: Node's own way never ends below /proc. Returns the topmost one that was made.
- * Throws `no_place`, or `cannot_write` on a full or broken disk.
+ * Creates a folder and its parents, one by one: Node's recursive mkdir never ends below /proc. Returns the topmost one
+ * created. Throws `no_place`, or `cannot_write` on a full or broken disk.
  */
 export const makeFolder = (path: string): string | undefined => {
   requirePlace(path);
@@ -47,7 +47,7 @@ const make = (path: string): string | undefined => {
     mkdirSync(path);
     return made ?? path;
   } catch (error) {
-    // Another process made it in between.
+    // Another process created it in between.
     if (errorCode(error) !== "EEXIST" || !isFolder(path)) throw error;
     return made;
   }
@@ -55,7 +55,7 @@ const make = (path: string): string | undefined => {
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
-/** The nearest of `path` and what is above it that is there. A link to nothing is there too, and in the way. */
+/** The nearest existing one of `path` and its parents. A dangling link exists too, and is in the way. */
 const nearest = (path: string): string => {
   try {
     lstatSync(path);

@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
 
-/** The path without links and detours, so that one file has one name; what is not on the disk, such as a hub id, stays. */
+/** The canonical path, so that one file has one name; anything not on disk, such as a hub id, is unchanged. */
 export const realPath = (path: string): string => {
   try {
     return realpathSync(path);

@@ -1,12 +1,15 @@
 import { createHash } from "node:crypto";
 import { Handle, type Worker } from "./worker/index.ts";
 
-/** What randomness is for. Text: the order of documents. Buffer: the order of rows. Dictionary: first weights and resampling. */
+/**
+ * The purposes of randomness. Text: the order of documents. Buffer: the order of rows. Dictionary: first weights and
+ * resampling.
+ */
 export type Purpose = "text" | "buffer" | "dictionary" | "bootstrap" | "report";
 
 /**
- * The seed of one purpose: 48 bits of SHA-256 of both, so that no two purposes share a random stream. Everybody derives here,
- * so that one seed means the same in a config and in a script.
+ * The seed of one purpose: 48 bits of SHA-256 of both, so that no two purposes share a random stream. All seeds are
+ * derived here, so that one seed means the same in a config and in a script.
  */
 export const deriveSeed = (seed: number, purpose: Purpose): number =>
   createHash("sha256").update(`${seed}/${purpose}`).digest().readUIntBE(0, 6);

@@ -1,3 +1,3 @@
-/** A path as a shell takes it: in quotes where it holds anything but harmless characters. For commands that people copy. */
+/** A path quoted for a shell, if it has anything but safe characters. For commands that users copy. */
 export const shellQuoted = (path: string): string =>
   /^[\w./:@%+,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;

@@ -2,16 +2,16 @@ import { readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The path of a file that comes with the package, the same from `src/` and from `dist/`. */
+/** The path of a file that ships with the package, the same from `src/` and from `dist/`. */
 const inPackage = (file: string): string => fileURLToPath(new URL(`../${file}`, import.meta.url));
 
-/** The same as somebody in this folder would write it. */
+/** The same path as a user in this folder would write it. */
 export const shipped = (file: string): string => {
   const near = relative(process.cwd(), inPackage(file));
   return near.startsWith("..") ? inPackage(file) : near;
 };
 
-/** The names of the configs that come with the package: `quickstart`, `pythia-70m-deduped/0_8192`, … */
+/** The names of the configs that ship with the package: `quickstart`, `pythia-70m-deduped/0_8192`, … */
 export const recipes = (): string[] =>
   readdirSync(inPackage("configs"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".yaml"))

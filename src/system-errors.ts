@@ -13,7 +13,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: "its name is too long",
 };
 
-/** Why the operating system refused, in words that follow a colon. */
+/** The operating system's reason for an error, as the text after a colon. */
 export const reasonOf = (cause: unknown): string =>
   REASONS[errorCode(cause) ?? ""] ?? (cause instanceof Error ? cause.message : String(cause));
 

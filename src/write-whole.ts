@@ -2,9 +2,9 @@ import { writeFileSync } from "node:fs";
 import writeFileAtomic from "write-file-atomic";
 
 /**
- * Writes a file whole or not at all: to a temporary name, to the disk, and renamed. Rejects with the system's error.
+ * Writes a file atomically: to a temporary file, synced to disk, then renamed. Rejects with the system's error.
  *
- * Node writes it, since write-file-atomic takes a part that fits on a full disk for the whole.
+ * Uses Node directly, since write-file-atomic takes a partial write on a full disk for a complete one.
  */
 export const writeWhole = async (path: string, data: string | Uint8Array): Promise<void> => {
   await writeFileAtomic(path, "", { tmpfileCreated: (temporary) => writeFileSync(temporary, data) });

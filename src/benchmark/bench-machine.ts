@@ -11,14 +11,14 @@ import { measurePeak, type Peak, type Precision } from "./peak.ts";
 import { RepeatedRows } from "./repeated-rows.ts";
 import { clock, repeat, type Timing } from "./timing.ts";
 
-/** What to measure, and who is told. */
+/** The machine to measure, and the progress callback. */
 export interface BenchOptions {
   /** `auto`, `cpu`, `cuda` or `cuda:N`. */
   readonly device?: string;
-  /** Seconds that this program and the worker took to start, where that is known. */
+  /** Seconds that this program and the worker took to start, if known. */
   readonly startSeconds?: number;
   readonly signal?: AbortSignal;
-  /** `done` of `total` measurements are made; what comes next is `stage`. */
+  /** `done` of `total` measurements are finished; `stage` is the next one. */
   readonly onProgress?: (progress: { stage: string; done: number; total: number }) => void;
 }
 
@@ -30,7 +30,7 @@ const OPTIONS = optionsOf<BenchOptions>({
 });
 const WORKER = kinds.worker();
 
-/** Throws a `ConfigError` for what is no worker, and for options that are none or of the wrong kind. */
+/** Throws a `ConfigError` for an invalid worker, and for missing or invalid options. */
 export const checkBench = (caller: string, worker: Worker, options: BenchOptions): void => {
   checkArguments(caller, { worker: [worker, WORKER] });
   checkOptions(OPTIONS, options, caller);
@@ -42,26 +42,26 @@ export interface MeasuredStep {
   readonly width: number;
   readonly size: number;
   readonly batch: number;
-  /** Active features of a row; null: as many as in a fresh dictionary, about half of them. */
+  /** Active features per row; null: as in a fresh dictionary, about half of them. */
   readonly l0: number | null;
   readonly step: Timing;
-  /** Of the peak at this precision: by the products that are really computed. */
+  /** Share of the peak at this precision, by the products actually computed. */
   readonly share_of_peak: number;
 }
 
-/** What a machine can do. Times are seconds. */
+/** A machine's performance. Times are seconds. */
 export interface MachineBenchmark {
   readonly device: string;
   /** The name of the GPU, or `cpu`. */
   readonly kind: string;
-  /** Threads of the worker's products on the CPU. */
+  /** Threads for the worker's products on the CPU. */
   readonly threads: number;
   readonly versions: Readonly<Record<string, string>>;
   readonly start: number | null;
-  /** One call of the worker in which nothing is computed, there and back. */
+  /** Round trip of one call to the worker that computes nothing. */
   readonly call: Timing;
   readonly peaks: readonly Peak[];
-  /** One draw of `batch` of `rows` rows in the CPU's memory, and the bytes of the rows that it copies in a second. */
+  /** One draw of `batch` of `rows` rows in the CPU's memory, and the bytes that it copies per second. */
   readonly draw: {
     readonly rows: number;
     readonly batch: number;
@@ -74,15 +74,15 @@ export interface MachineBenchmark {
 
 const WIDTH = 512;
 const SIZE = 8192;
-/** Rows of a step: on a GPU as many as in the published runs. */
+/** Rows of a step: on a GPU, as in the published runs. */
 const BATCH = { cpu: 1024, cuda: 8192 };
 const DRAW_BATCH = 8192;
-/** Far more than any cache holds: 1 GiB of rows, or a quarter of what is free. */
+/** Far larger than any cache: 1 GiB of rows, or a quarter of the free memory. */
 const MOST_ROWS = 2 ** 19;
 const BYTES_PER_ROW = WIDTH * 4;
 
 /**
- * Measures a machine in less than a minute on two cores: products of matrices, a call, a draw, and steps of a dictionary of
+ * Measures a machine in less than a minute on two cores: matrix products, a call, a draw, and steps of a dictionary of
  * 8192 features on rows of 512 standard normal numbers.
  */
 export const benchMachine = async (worker: Worker, options: BenchOptions = {}): Promise<MachineBenchmark> => {
@@ -158,7 +158,7 @@ const stepsAt = async (
   const { worker } = held;
   const batch = BATCH[device === "cpu" ? "cpu" : "cuda"];
   const autocast = precision === "bfloat16" ? precision : null;
-  // A config of the same kind as a run's; the rows come from here and not from the file that it names.
+  // A config like a run's; the rows come from here and not from the file that it names.
   const run = resolveRun(
     parseConfig({
       activations: "rows",
@@ -184,5 +184,5 @@ const stepsAt = async (
   ];
 };
 
-/** On a CPU only active pairs are worked on behind the encoder: once for the decoding, and in each of three gradients. */
+/** On a CPU only active pairs are computed after the encoder: once for decoding, and in each of three gradients. */
 const sparseFlops = (batch: number, l0: number): number => 2 * batch * SIZE * WIDTH + 4 * 2 * batch * l0 * WIDTH;

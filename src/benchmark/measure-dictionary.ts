@@ -5,20 +5,20 @@ import { Scope } from "../worker/index.ts";
 import { type MeasureOptions, measureSteps, type StepsTiming } from "./measure-steps.ts";
 import type { RepeatedRows } from "./repeated-rows.ts";
 
-/** What was measured of one dictionary of a run. */
+/** The measurements of one dictionary of a run. */
 export interface DictionaryTiming extends StepsTiming {
-  /** What the rates of the steps added up to when the dictionary got sparse in a trial; null: it did not. */
+  /** Sum of the steps' learning rates when the dictionary became sparse in a trial; null: it did not. */
   readonly dense_until: number | null;
 }
 
-/** The trial: small batches, so that it is short, and no more of them than this. Looked at after every few steps. */
+/** The trial: small batches, to keep it short, and at most this many. Checked every few steps. */
 const TRIAL = { rows: 256, steps: 200, every: 5, seconds: 12 };
 /** Share of active features at which a dictionary counts as sparse: steps cost about half way between dense and trained. */
 const SPARSE_SHARE = 1 / 16;
-/** How much faster sparse steps must be than dense ones for it to matter when they begin. */
+/** How much faster sparse steps must be than dense ones for their start to matter. */
 const WORTH_A_TRIAL = 0.9;
 
-/** Measures the steps of a dictionary, and where it makes a difference, how soon it gets sparse. */
+/** Measures the steps of a dictionary, and where it matters, how soon it becomes sparse. */
 export const measureDictionary = async (
   rows: RepeatedRows,
   dictionary: ResolvedDictionary,
@@ -30,9 +30,9 @@ export const measureDictionary = async (
 };
 
 /**
- * The run's own first steps, on smaller batches and without the slow beginning of the warm-up, until few features are
- * active; answers with the sum of the rates until then. Adam's steps are as long as the rate, whatever the gradient, so
- * that sum says more than the number of steps.
+ * The run's own first steps, on smaller batches and without the slow start of the warm-up, until few features are
+ * active; returns the sum of the rates until then. Adam's steps are as long as the rate, whatever the gradient, so that
+ * sum is more informative than the number of steps.
  */
 const tryOut = async (
   rows: RepeatedRows,

@@ -1,10 +1,10 @@
 import type { RepeatedRows } from "./repeated-rows.ts";
 import { clock, repeat, type Timing } from "./timing.ts";
 
-/** Draws of one message, so that the call itself does not count. */
+/** Draws per message, so that the call itself has little weight. */
 const DRAWS = 4;
 
-/** Seconds of one draw of a batch when nothing else runs: its gather, in a run, is done while a step is taken. */
+/** Seconds of one draw of a batch when nothing else runs: in a run, its gather overlaps with a step. */
 export const measureDraw = async (rows: RepeatedRows, signal?: AbortSignal): Promise<Timing> => {
   const { worker, ref } = rows.source;
   const some = async (): Promise<number> => {

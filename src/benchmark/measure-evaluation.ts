@@ -8,15 +8,15 @@ import { Scope } from "../worker/index.ts";
 import type { MeasureOptions } from "./measure-steps.ts";
 import { clock } from "./timing.ts";
 
-/** What the evaluation at the end of a run takes, in seconds. */
+/** The time of the evaluation at the end of a run, in seconds. */
 export interface EvaluationTiming {
   /** One context in both passes. */
   readonly context: number;
-  /** Contexts that were measured. */
+  /** Contexts measured. */
   readonly contexts: number;
 }
 
-/** Contexts that go through the model at once, there and here. */
+/** Contexts run through the model at once, in the run and here. */
 const CONTEXTS = 8;
 
 /** Evaluates a fresh dictionary, the run's first, on a few contexts; null where the run has no evaluation or no text for it. */
@@ -38,7 +38,7 @@ export const measureEvaluation = async (
   const [trainee] = await createTrainees(source, [first], { ...options, scope });
   if (trainee === undefined) return null;
   const { dictionary } = trainee;
-  // A run has no optimiser any more when it evaluates.
+  // When a run evaluates, it has already freed the optimiser.
   await trainee[Symbol.asyncDispose]();
   const few = { ...plan.options, aliveTokens: 1, frequencyTokens: 1, signal: options.signal };
   const at = { model: source.languageModel, submodule, io, data: plan.data };

@@ -5,29 +5,29 @@ import { DictlearnError } from "../errors.ts";
 import { OutOfMemoryError } from "../worker/index.ts";
 import { clock } from "./timing.ts";
 
-/** What filling a buffer takes, in seconds. */
+/** The time to fill a buffer, in seconds. */
 export interface HarvestTiming {
   /** One row, from text to the buffer. */
   readonly row: number;
-  /** What the first pass takes besides: the text is opened, the model gets warm. */
+  /** The extra time of the first pass, which opens the text and warms up the model. */
   readonly first: number;
   /** One shuffle of the full buffer. */
   readonly shuffle: number;
   readonly rows: number;
-  /** Contexts that went through the model at once. */
+  /** Contexts run through the model at once. */
   readonly contexts: number;
 }
 
 /** Contexts of the first pass, which opens the text and warms up. */
 const FIRST_CONTEXTS = 8;
-/** Seconds that one pass should not go beyond, and that all passes should come to. */
+/** Maximum seconds for one pass, and target for all passes. */
 const PASS_SECONDS = 5;
 const BUDGET_SECONDS = 8;
 const LEAST_PASSES = 2;
 
 /**
- * Runs some of the run's own text through the model, as the run does, and leaves the buffer full. Rows are copies of
- * those that were computed. Throws a `DictlearnError` with code `no_tokens` where the text holds none.
+ * Runs some of the run's own text through the model, as the run does, and leaves the buffer full. Repeats the computed
+ * rows to fill it. Throws a `DictlearnError` with code `no_tokens` if the text has none.
  */
 export const measureHarvest = async (
   source: ActivationBuffer,
@@ -71,7 +71,7 @@ export const measureHarvest = async (
     last = await pass();
     if (last.rows > 0) passes.push(last);
   }
-  // A text may have ended in the first pass.
+  // The text may have ended in the first pass.
   if (passes.length === 0) passes.push(first);
   if (sum("rows") === 0) throw noTokens();
   await worker.call("bench.rows", { source: ref, rows: "all" });
@@ -86,7 +86,7 @@ interface Pass {
   readonly exhausted: boolean;
 }
 
-/** As many contexts as the run takes at once, or as fit a few seconds. */
+/** As many contexts as the run uses at once, or as fit a few seconds. */
 const passContexts = (first: number, seconds: number, { in_batch_size, n_ctxs }: RunConfig["buffer"]): number =>
   Math.max(first, Math.min(in_batch_size, n_ctxs, Math.floor((first * PASS_SECONDS) / seconds)));
 

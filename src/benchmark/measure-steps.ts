@@ -12,11 +12,11 @@ import { clock, type Patience, repeat, type Timing } from "./timing.ts";
 export interface StepsTiming {
   /** Of a fresh dictionary. */
   readonly dense: Timing;
-  /** Of one with as few active features as a trained one has. */
+  /** Of a dictionary with as few active features as a trained one. */
   readonly sparse: Timing;
-  /** Active features of a row in the sparse steps. */
+  /** Active features per row in the sparse steps. */
   readonly l0: number;
-  /** One look at the metrics, of a fresh dictionary. */
+  /** One computation of the metrics, of a fresh dictionary. */
   readonly metrics: Timing;
 }
 
@@ -28,14 +28,14 @@ export interface MeasureOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Active features of a row once a dictionary is trained, or fewer where that would be more than this share of all. */
+/** Active features per row of a trained dictionary, or fewer where that would exceed this share of all. */
 const TRAINED_L0 = 100;
 const TRAINED_SHARE = 1 / 32;
-/** A rate so small that the share of active features stays what it is. */
+/** A rate so small that the share of active features stays constant. */
 const STILL = 1e-9;
 /** Messages in flight, as in the loop. */
 const WINDOW_DEPTH = 4;
-/** Seconds that one measurement of steps should come to, at least. */
+/** Minimum seconds of one measurement of steps. */
 const SAMPLE_SECONDS = 0.1;
 const STEPS: Patience = { least: 3, most: 15, budget: 2 };
 const METRICS: Patience = { least: 2, most: 5, budget: 0.5 };
@@ -58,7 +58,7 @@ export const measureSteps = async (
   const dense = await repeat(stepsOf(rows, fresh, STILL), { ...STEPS, signal });
   const look = async () => await worker.call("train.metrics", metricsParams(source, fresh, 0));
   const metrics = await repeat(async () => await clock(look), { ...METRICS, signal });
-  // The optimiser may keep a copy of the weights, so there is another one for those that follow.
+  // The optimiser may keep a copy of the weights, so the new weights need a new one.
   await fresh[Symbol.asyncDispose]();
   const wanted = Math.min(TRAINED_L0, autoencoder.shape.size * TRAINED_SHARE);
   const params = { dictionary: autoencoder.ref, source: source.ref, site, scale, l0: wanted };
@@ -70,7 +70,7 @@ export const measureSteps = async (
   return { dense, sparse, l0, metrics };
 };
 
-/** Takes steps as the loop does, a few messages ahead, for some time; answers with the seconds of one step. */
+/** Takes steps as the loop does, a few messages ahead, for some time; returns the seconds of one step. */
 const stepsOf = (rows: RepeatedRows, trainee: Trainee, lr: number): (() => Promise<number>) => {
   const { source } = rows;
   const most = Math.min(

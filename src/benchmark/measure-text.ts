@@ -4,12 +4,12 @@ import type { RunConfig } from "../config/index.ts";
 import type { LanguageModel } from "../nnsight/index.ts";
 import { TextStream, textSource } from "../text/index.ts";
 
-/** Seconds after which a text counts as one without end. */
+/** Seconds after which a text counts as endless. */
 const PATIENCE_SECONDS = 10;
 
 /**
- * The rows that the training text holds, where that is found out in a few seconds: it is tokenised, but not run through the
- * model. null: it holds more than `enough`, or more than there was time to read.
+ * Number of rows in the training text, if it can be counted in a few seconds: the text is tokenised, but not run
+ * through the model. null: more than `enough`, or more than there was time to read.
  */
 export const rowsOfText = async (
   model: LanguageModel,

@@ -2,10 +2,10 @@ import type { RunConfig } from "../config/index.ts";
 import type { Worker } from "../worker/index.ts";
 import { type Timing, timingOf } from "./timing.ts";
 
-/** How the factors of a product of matrices are rounded. `tf32`: float32 numbers with 10 bits of mantissa, on CUDA. */
+/** How the factors of a matrix product are rounded. `tf32`: float32 numbers with 10 bits of mantissa, on CUDA. */
 export type Precision = "float32" | "tf32" | "bfloat16" | "float64";
 
-/** The rate at which a device multiplies large square matrices: the most that a run can hope for. */
+/** The rate at which a device multiplies large square matrices: the upper limit for a run. */
 export interface Peak {
   readonly precision: Precision;
   /** Rows and columns of each matrix. */
@@ -16,12 +16,12 @@ export interface Peak {
   readonly flops_per_second: number;
 }
 
-/** What the products of a run's steps are rounded to. */
+/** The rounding of the products in a run's steps. */
 export const precisionOf = ({ dtype, autocast, tf32 }: RunConfig, device: string): Precision =>
   autocast ?? (dtype === "float32" && tf32 && device.startsWith("cuda") ? "tf32" : dtype);
 
 const REPETITIONS = 7;
-/** So large that a device is busy, so small that it is a matter of a second. */
+/** Large enough to keep a device busy, small enough to take about a second. */
 const SIZES = { cpu: 2048, cuda: 8192 };
 
 /** Measures products on one device. Sets `tf32` for the worker's whole process. */

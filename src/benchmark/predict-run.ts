@@ -26,44 +26,50 @@ import { countRun, type PredictedTime, predictTime, type RunCounts } from "./pre
 import { RepeatedRows } from "./repeated-rows.ts";
 import type { Timing } from "./timing.ts";
 
-/** One dictionary's steps, as they were measured. Dictionaries of one kind share a measurement. */
+/** The measured steps of one dictionary. Similar dictionaries share a measurement. */
 export interface MeasuredDictionary extends DictionaryTiming {
   readonly name: string;
-  /** Of the device's peak, that a dense step reaches. */
+  /** Share of the device's peak that a dense step reaches. */
   readonly share_of_peak: number;
 }
 
-/** How long a run takes on this machine, what that was computed from, and what was left out. Times are seconds. */
+/**
+ * The predicted time of a run on this machine, the measurements that it is computed from, and the omissions. Times are
+ * seconds.
+ */
 export interface RunPrediction extends PredictedTime {
   readonly device: string;
-  /** False where the run ends with its text, whose length is not known: then all of it is for a million tokens, without start and evaluation. */
+  /**
+   * False where the run ends with its text, whose length is unknown: then all times are for a million tokens, without
+   * start and evaluation.
+   */
   readonly whole: boolean;
   readonly steps: number;
-  /** Rows that are trained on. */
+  /** Rows to train on. */
   readonly tokens: number;
   readonly counts: RunCounts;
   readonly measured: {
     readonly peak: Peak;
     readonly start: number;
-    /** Rows that the text holds, where it ends before the run does; null: enough, or too many to be counted. */
+    /** Rows in the text, if it ends before the run does; null: enough, or too many to count. */
     readonly text: number | null;
-    /** `share_of_peak`: the model's products alone. null: the rows are cached. */
+    /** `share_of_peak`: only the model's products. null: the rows are cached. */
     readonly harvest: (HarvestTiming & { readonly share_of_peak: number }) | null;
     /** One draw of a batch, on its own. */
     readonly draw: Timing;
     readonly dictionaries: readonly MeasuredDictionary[];
     readonly evaluation: EvaluationTiming | null;
   };
-  /** What the time does not include, each a phrase. */
+  /** Parts that the time does not include, each a phrase. */
   readonly left_out: readonly string[];
 }
 
 const TOKENS_WITHOUT_END = 1_000_000;
 
 /**
- * Measures the pieces of a run on this machine and predicts its time. Its model reads some of its own text, a batch is drawn
- * from a buffer of its size, and a step of every kind of dictionary is taken, dense and sparse. Nothing is written but the
- * model's cache. Throws as the run would where it cannot begin, a lack of memory or disk included.
+ * Measures the pieces of a run on this machine and predicts its time. Runs its model on some of its text, draws a batch
+ * from a buffer of its size, and takes dense and sparse steps of every kind of dictionary. Writes only the model's
+ * cache. Throws as the run would if it cannot start, including for lack of memory or disk.
  */
 export const predictRun = async (
   run: ResolvedRun,
@@ -147,7 +153,7 @@ const measureRun = async (
   });
 };
 
-/** What decides how long the steps of a dictionary take, besides the batch. */
+/** The settings, apart from the batch, that decide the time of a dictionary's steps. */
 const kindOf = ({ dictionary_size, train }: ResolvedDictionary, { input, output }: Widths): string => {
   const { adam_arithmetic, fired, sparsity, reconstruction_loss, log_steps } = train;
   return JSON.stringify([
@@ -162,7 +168,7 @@ const kindOf = ({ dictionary_size, train }: ResolvedDictionary, { input, output 
   ]);
 };
 
-/** Counts the measurements; their number is known once the rows' widths are. */
+/** Counts the measurements; their total is known once the rows' widths are. */
 const stages = ({ onProgress }: BenchOptions, dictionaries: number) => {
   let done = 0;
   return (stage: string): void => {
@@ -186,13 +192,13 @@ const harvestOf = async (
   return { ...timing, share_of_peak: share(perRow, timing.row, peak) };
 };
 
-/** Batches that the run draws unless its text ends first; Infinity: it goes on until then. */
+/** Batches that the run draws unless its text ends first; Infinity: it continues until then. */
 const batchesOf = ({ dictionaries }: ResolvedRun, source: RunSource): number => {
   const longest = Math.max(...dictionaries.map(({ train }) => train.steps ?? Number.POSITIVE_INFINITY));
   return source instanceof CachedRows ? Math.min(longest, source.length) : longest;
 };
 
-/** Rows of text that so many batches take, those that stay in the buffer included. */
+/** Rows of text needed for this many batches, including those left in the buffer. */
 const neededRows = (batches: number, { buffer }: RunConfig): number =>
   Number.isFinite(batches) ? rowsAppended(batches, bufferShape(buffer)) : Number.POSITIVE_INFINITY;
 

@@ -1,28 +1,28 @@
 import { type BufferShape, type BufferWork, bufferWork } from "../buffer/index.ts";
 import { learningRate, type ScheduleSettings } from "../train/schedules.ts";
 
-/** Seconds: the likely number, and between which others it lies. */
+/** Seconds: the likely number, with its lower and upper bound. */
 export interface SecondsRange {
   readonly likely: number;
   /** As if few features had been active from the first step on. */
   readonly low: number;
-  /** As if the dictionaries never got sparse. */
+  /** As if the dictionaries never became sparse. */
   readonly high: number;
 }
 
-/** What was measured of one dictionary. */
+/** The measurements of one dictionary. */
 interface DictionaryPieces {
-  /** Seconds of one step with its draw, as many features active as in a fresh dictionary. */
+  /** Seconds of one step with its draw, with as many active features as in a fresh dictionary. */
   readonly dense: number;
   /** The same with few active features. */
   readonly sparse: number;
-  /** Seconds of one look at the metrics. */
+  /** Seconds of one computation of the metrics. */
   readonly metrics: number;
 }
 
-/** What was measured of a run, in seconds. */
+/** The measurements of a run, in seconds. */
 export interface Pieces {
-  /** Until there are rows to train on: the program, the worker, the model, the text. */
+  /** Startup until there are rows to train on: the program, the worker, the model, the text. */
   readonly start: number;
   /** One row through the model and into the buffer, and one shuffle of a full buffer; null: the rows are cached. */
   readonly harvest: { readonly row: number; readonly shuffle: number } | null;
@@ -34,15 +34,15 @@ export interface Pieces {
   readonly evaluation: { readonly context: number; readonly read: number } | null;
 }
 
-/** How often a run does what was measured. */
+/** How often a run repeats each measured operation. */
 export interface RunCounts {
-  /** Batches that are drawn. */
+  /** Batches drawn. */
   readonly batches: number;
   /** null: the rows are cached. */
   readonly buffer: BufferWork | null;
   /** In the config's order. `dense_steps`: the likely number. */
   readonly dictionaries: readonly { readonly steps: number; readonly dense_steps: number; readonly logged: number }[];
-  /** Contexts of one dictionary's evaluation: those that are measured, and further ones that are only read. */
+  /** Contexts of one dictionary's evaluation: those measured, and further ones only read. */
   readonly evaluation: { readonly measured: number; readonly read: number } | null;
 }
 
@@ -54,7 +54,7 @@ export interface PredictedPart {
   readonly seconds: SecondsRange;
 }
 
-/** How long a run takes, part by part. */
+/** The time of a run, part by part. */
 export interface PredictedTime {
   readonly seconds: SecondsRange;
   readonly parts: readonly PredictedPart[];
@@ -63,10 +63,10 @@ export interface PredictedTime {
 }
 
 /**
- * Adds up what was measured, as often as the run does it:
+ * Adds up the measurements, each times the number of its repetitions in the run:
  *
  * start + rows · row + refreshes · shuffle + batches · draw + Σ over dictionaries of (steps · (step − draw) + logged ·
- * metrics + evaluation), where a step is a dense one at first and then a sparse one. One draw serves all dictionaries.
+ * metrics + evaluation), where steps are dense at first, then sparse. One draw serves all dictionaries.
  */
 export const predictTime = (pieces: Pieces, counts: RunCounts): PredictedTime => {
   const steps = { likely: 0, low: 0, high: 0 };
@@ -113,19 +113,19 @@ const fixed = (seconds: number): SecondsRange => ({ likely: seconds, low: second
 
 const part = (name: PartName, seconds: number): PredictedPart => ({ name, seconds: fixed(seconds) });
 
-/** What decides how often a run does things. */
+/** The inputs that decide how often a run repeats each operation. */
 export interface CountsInput {
-  /** Batches that the run draws if its text does not end before. */
+  /** Batches that the run draws if its text does not end earlier. */
   readonly batches: number;
   /** null: the rows are cached. */
   readonly shape: BufferShape | null;
-  /** Rows that the text holds; null: enough. */
+  /** Rows in the text; null: enough. */
   readonly available: number | null;
   readonly dictionaries: readonly {
     readonly steps: number | null;
     readonly log_steps: number | null;
     readonly schedule: ScheduleSettings;
-    /** What the learning rates of all steps add up to when the dictionary gets sparse; null: it was not seen to. */
+    /** Sum of the learning rates of all steps until the dictionary becomes sparse; null: it did not in the trial. */
     readonly dense_until: number | null;
   }[];
   /** The keys of the config's `evaluation`. */
@@ -137,7 +137,7 @@ export interface CountsInput {
   } | null;
 }
 
-/** How often a run does things, where every context is full. */
+/** How often a run repeats each operation, if every context is full. */
 export const countRun = ({ available, shape, dictionaries, evaluation, ...most }: CountsInput): RunCounts => {
   const work = shape === null ? null : bufferWork(most.batches, shape, available ?? undefined);
   const batches = work?.batches ?? most.batches;
@@ -156,7 +156,7 @@ export const countRun = ({ available, shape, dictionaries, evaluation, ...most }
   };
 };
 
-/** Both passes read the contexts that are measured; the first reads on until there are tokens enough. */
+/** Both passes read the measured contexts; the first continues until it has enough tokens. */
 const evaluationCounts = ({
   contexts,
   alive_tokens,
@@ -167,7 +167,7 @@ const evaluationCounts = ({
   read: Math.max(0, Math.ceil(Math.max(alive_tokens, frequency_tokens) / ctx_len) - contexts),
 });
 
-/** Steps until the rates add up to `until`; all of them where it is null or never reached. Resampling is not looked at. */
+/** Steps until the rates add up to `until`; all of them where it is null or never reached. Ignores resampling. */
 export const denseSteps = (steps: number, schedule: ScheduleSettings, until: number | null): number => {
   if (until === null) return steps;
   let sum = 0;

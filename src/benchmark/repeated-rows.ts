@@ -1,6 +1,6 @@
 import type { HeldRows } from "../buffer/index.ts";
 
-/** Rows that are drawn over and over again, as if a full buffer never ran out. */
+/** Rows that are drawn repeatedly, as if a full buffer never ran out. */
 export class RepeatedRows {
   readonly source: HeldRows;
   #left: number[] = [];
@@ -9,7 +9,7 @@ export class RepeatedRows {
     this.source = source;
   }
 
-  /** Makes `count` batches ready to be taken, or as many as there are rows for. Not to be timed. */
+  /** Prepares `count` batches, or as many as there are rows for. Keep it out of the timing. */
   async ready(count: number): Promise<void> {
     if (this.#left.length >= count) return;
     const { worker, ref, batchRows } = this.source;
@@ -18,7 +18,7 @@ export class RepeatedRows {
     this.#left = batches > 0 ? Array.from({ length: batches }, () => batchRows) : [rows];
   }
 
-  /** The sizes of the next batches: at most `count`, none where no more are ready. The caller draws them. */
+  /** The sizes of the next batches: at most `count`, none if no more are ready. The caller draws them. */
   take(count: number): number[] {
     return this.#left.splice(0, count);
   }

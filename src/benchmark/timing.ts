@@ -1,6 +1,6 @@
 import { CancelledError } from "../errors.ts";
 
-/** Seconds of one thing that was measured several times. */
+/** Seconds of one operation, measured several times. */
 export interface Timing {
   /** The median. */
   readonly seconds: number;
@@ -9,9 +9,9 @@ export interface Timing {
   readonly repetitions: number;
 }
 
-/** How long to go on measuring. */
+/** How long to continue measuring. */
 export interface Patience {
-  /** Repetitions that there must be; one will do where one alone takes longer than `budget`. */
+  /** Minimum repetitions; one is enough if it takes longer than `budget`. */
   readonly least: number;
   readonly most: number;
   /** Seconds after which `least` repetitions are enough. */
@@ -27,7 +27,7 @@ export const clock = async (work: () => Promise<unknown>): Promise<number> => {
 };
 
 /**
- * Measures once to warm up and then again and again. `measure` returns seconds: of what it does, or of a part of it. Throws
+ * Measures once to warm up, then repeatedly. `measure` returns the seconds of its work, or of a part of it. Throws
  * `CancelledError` when the signal fires.
  */
 export const repeat = async (measure: () => Promise<number>, patience: Patience): Promise<Timing> => {
@@ -47,7 +47,7 @@ export const repeat = async (measure: () => Promise<number>, patience: Patience)
   return timingOf(found);
 };
 
-/** The median of some seconds, and between which values the others lie. */
+/** The median of some seconds, and the range of the others. */
 export const timingOf = (seconds: readonly number[]): Timing => {
   const sorted = [...seconds].sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);

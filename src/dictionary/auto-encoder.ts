@@ -10,9 +10,9 @@ import { fromFrame, type Matrix, type MatrixInput, toFrame } from "./matrix.ts";
 export type Dtype = "float32" | "float64" | "bfloat16";
 
 export interface AutoEncoderShape {
-  /** Width of the rows that are encoded. */
+  /** Width of the encoded rows. */
   readonly inputWidth: number;
-  /** Width of the rows that are reconstructed; the same, except for `in_to_out`. */
+  /** Width of the reconstructed rows; the same, except for `in_to_out`. */
   readonly outputWidth: number;
   /** Number of features. */
   readonly size: number;
@@ -46,16 +46,16 @@ interface NewDictionary {
 }
 
 /**
- * The standard dictionary: f = ReLU(W_enc (x − b) + b_enc), x̂ = W_dec f + b, the columns of W_dec of norm 1.
- * Its tensors stay in the worker; `encode`, `decode` and `forward` bring numbers over when a script asks for them.
- * Source: Bricken et al. 2023; parameters named as in dictionary_learning ddac948.
+ * The standard dictionary: f = ReLU(W_enc (x − b) + b_enc), x̂ = W_dec f + b, the columns of W_dec of norm 1. Its
+ * tensors stay in the worker; `encode`, `decode` and `forward` transfer numbers on request. Source: Bricken et al.
+ * 2023; parameters named as in dictionary_learning ddac948.
  */
 export class AutoEncoder implements AsyncDisposable {
   readonly worker: Worker;
   readonly shape: AutoEncoderShape;
   /** `cpu`, `cuda:0`. */
   readonly device: string;
-  /** Where it was trained, as far as its files or its buffer say; null where they say nothing of it. */
+  /** Where it was trained, as far as its files or its buffer say; null where they do not say. */
   readonly origin: DictionaryOrigin | null;
   readonly #handle: Handle;
   readonly #ownsWorker: boolean;
@@ -91,7 +91,7 @@ export class AutoEncoder implements AsyncDisposable {
   }
 
   /**
-   * Loads a dictionary from a folder or a file of weights in any format of `docs/formats.md`, an `ae.pt` for example.
+   * Loads a dictionary from a folder or a file of weights in any format of `docs/formats.md`, for example an `ae.pt`.
    *
    * @throws {DictlearnError} `no_such_file`, `not_a_dictionary` or `not_representable`, in one sentence.
    */
@@ -131,7 +131,7 @@ export class AutoEncoder implements AsyncDisposable {
     return fromFrame(result.rows, frames);
   }
 
-  /** Reconstructions of rows, and the features behind them. */
+  /** Reconstructions of rows, and their features. */
   async forward(rows: MatrixInput): Promise<{ reconstruction: Matrix; features: Matrix }> {
     const { ref, frame } = toFrame(rows, { caller: "forward", what: "rows", width: this.shape.inputWidth });
     const params = { dictionary: this.ref, rows: ref };
@@ -139,13 +139,16 @@ export class AutoEncoder implements AsyncDisposable {
     return { reconstruction: fromFrame(result.rows, frames), features: fromFrame(result.features, frames) };
   }
 
-  /** Writes the weights as a PyTorch state_dict, atomically. Refuses weights that are not finite. */
+  /** Writes the weights as a PyTorch state_dict, atomically. Refuses non-finite weights. */
   async save(path: string): Promise<void> {
     checkArguments("AutoEncoder.save", { path: [path, kinds.name("the path of a file, as a text")] });
     await this.worker.call("dictionary.save", { dictionary: this.ref, path, bias_scale: 1 });
   }
 
-  /** Frees the dictionary, and ends the Python that was started for it. What `await using` does at the end of its block. */
+  /**
+   * Frees the dictionary, and ends the Python process that was started for it. `await using` calls it at the end of its
+   * block.
+   */
   async close(): Promise<void> {
     if (this.#ownsWorker) await this.worker.close();
     else await this.#handle.release();

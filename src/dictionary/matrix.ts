@@ -2,10 +2,10 @@ import { ConfigError } from "../errors.ts";
 import { checkArguments, checkOptions, isPlain, kinds, optionsOf, shown } from "../options/index.ts";
 import type { Params } from "../protocol/index.ts";
 
-/** Rows of numbers, as scripts write them: nested arrays, or a flat typed array with its shape. */
+/** Rows of numbers in a script's form: nested arrays, or a flat typed array with its shape. */
 export type MatrixInput = readonly (readonly number[])[] | Matrix;
 
-/** A row-major matrix of float32 or float64 numbers that came from, or goes to, the worker. */
+/** A row-major matrix of float32 or float64 numbers received from, or sent to, the worker. */
 export interface Matrix {
   readonly data: Float32Array | Float64Array;
   /** [rows, columns]. */
@@ -14,7 +14,7 @@ export interface Matrix {
 
 type TensorFrame = Params<"dictionary.encode">["rows"];
 
-/** A matrix as a raw frame, and the reference to it that goes into the envelope. */
+/** A matrix as a raw frame, and the reference to it in the envelope. */
 export const toFrame = (
   input: MatrixInput,
   { caller, what, width }: { readonly caller: string; readonly what: string; readonly width: number },
@@ -39,7 +39,7 @@ export const toFrame = (
   return { ref: { frame: 0, shape: [...shape], dtype }, frame };
 };
 
-/** A raw frame of the worker as a matrix; the bytes are copied, so that they are aligned and ours. */
+/** A raw frame of the worker as a matrix; the bytes are copied, so that they are aligned and owned. */
 export const fromFrame = (ref: TensorFrame, frames: readonly Uint8Array[]): Matrix => {
   const frame = frames[ref.frame];
   const [rows, columns] = ref.shape;
@@ -50,7 +50,7 @@ export const fromFrame = (ref: TensorFrame, frames: readonly Uint8Array[]): Matr
 
 const isMatrix = (input: MatrixInput): input is Matrix => isPlain(input) && "data" in input;
 
-/** Throws a `ConfigError` for what is no matrix. */
+/** Throws a `ConfigError` for an invalid matrix. */
 const checked = (matrix: Matrix, caller: string, what: string): Matrix => {
   checkOptions(MATRIX, matrix, `${caller}'s ${what}`);
   return matrix;

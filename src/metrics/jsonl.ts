@@ -5,11 +5,11 @@ import type { RunEvent } from "../train/events.ts";
 import type { TrainingClock } from "./training-clock.ts";
 
 /**
- * `metrics.jsonl`: one object per logged step, and one per event. Everything but `seconds` and the two `_per_second`
- * fields is the same in every run of a config, resumed ones included: only a resume that is not exact leaves a line. NaN and
- * the infinities, which JSON lacks, become null.
+ * `metrics.jsonl`: one object per logged step, and one per event. Everything except `seconds` and the two `_per_second`
+ * fields is the same in every run of a config, including resumed ones: only a resume that is not exact adds a line. NaN
+ * and the infinities, which JSON lacks, become null.
  *
- * `seconds` are those of training up to this line, in all processes that the run took; the rates are those of the present one
+ * `seconds` counts the training up to this line, in all processes of the run; the rates are those of the current one
  * (see `TrainingClock`).
  */
 export class JsonlSink implements Disposable {
@@ -43,7 +43,7 @@ export class JsonlSink implements Disposable {
     return this.#bytes;
   }
 
-  /** Settles when everything that was written is on the disk. */
+  /** Settles when all written lines are on disk. */
   async sync(): Promise<void> {
     await promisify(fsync)(this.#file);
   }
@@ -80,7 +80,7 @@ export class JsonlSink implements Disposable {
   #write(line: object): void {
     try {
       const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
-      // A full disk may take a part of it.
+      // A full disk may accept a part of it.
       for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done);
       this.#bytes += bytes.length;
     } catch (error) {

@@ -1,21 +1,23 @@
-/** Where a training stood when this process, or its present worker, resumed it: steps, rows and seconds of training. */
+/**
+ * The position of a training when this process, or its current worker, resumed it: steps, rows and seconds of training.
+ */
 export interface TrainedBefore {
   readonly step: number;
   readonly tokens: number;
   readonly seconds: number;
 }
 
-/** How long a training has taken, and how fast it is. */
+/** The time and speed of a training. */
 export interface TrainingTime {
-  /** Seconds of training in all processes so far; what was lost with a worker or a process does not count. */
+  /** Seconds of training in all processes so far; work lost with a worker or a process does not count. */
   readonly seconds: number;
   readonly steps_per_second: number;
   readonly tokens_per_second: number;
 }
 
 /**
- * The time that a training takes. A resumed training continues to count where its state was saved. Rates are of what was done
- * since: neither a pause nor the speed of another machine is in them.
+ * Measures the time of a training. A resumed training continues the count from its saved state. Rates cover only the
+ * work since then: they include neither a pause nor the speed of another machine.
  */
 export class TrainingClock {
   readonly #before: TrainedBefore;

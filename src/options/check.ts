@@ -3,10 +3,10 @@ import { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import { allowed, deepest, shown } from "./issues.ts";
 
-/** One entry for each key of the options `T`, so that a key that is added to one of the two is missed in the other. */
+/** One entry for each key of the options `T`, so that the compiler reports a key that only one of the two has. */
 export type OptionShape<T> = { readonly [K in keyof Required<T>]: z.ZodType };
 
-/** Keys of the options `T`: each is left out or undefined, or what its kind says; `required` ones have to be given. */
+/** Keys of the options `T`: each is omitted, undefined or of its kind; `required` ones must be given. */
 export const optionsOf = <T>(shape: OptionShape<T>, required: readonly (keyof T)[] = []): z.ZodObject =>
   z.strictObject(
     Object.fromEntries(
@@ -17,7 +17,7 @@ export const optionsOf = <T>(shape: OptionShape<T>, required: readonly (keyof T)
     ),
   );
 
-/** What is wrong with what a script gave, in one sentence, and what would be right. */
+/** An error in a script's options, in one sentence, and the valid form. */
 export interface Mistake {
   readonly message: string;
   readonly hint: string | undefined;
@@ -25,7 +25,7 @@ export interface Mistake {
 
 /**
  * The first mistake in the options of `caller`: an unknown key, with the nearest one, or a value of the wrong kind.
- * undefined: there is none. Scripts in plain JavaScript give anything.
+ * undefined: there is none. Plain JavaScript can pass anything.
  */
 export const mistakeIn = (schema: z.ZodObject, options: unknown, caller: string): Mistake | undefined => {
   const keys = Object.keys(schema.shape);
@@ -35,7 +35,7 @@ export const mistakeIn = (schema: z.ZodObject, options: unknown, caller: string)
   }
   const parsed = schema.safeParse(options);
   const issues = parsed.success ? [] : parsed.error.issues;
-  // A key that is misspelt is the reason why another one is missing.
+  // A misspelt key explains why another one is missing.
   const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? deepest(issues);
   if (issue === undefined) return undefined;
   if (issue.code === "unrecognized_keys") {
@@ -89,14 +89,14 @@ const wrong = (what: string, { value, words }: { value: unknown; words: string }
     ? `${what} is missing; it must be ${words}.`
     : `${what} is ${shown(value)}, but must be ${words}.`;
 
-/** An object literal, whatever realm it is from; no list, promise or object of a class. */
+/** An object literal from any realm; not a list, promise or instance of a class. */
 export const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> => {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 };
 
-/** Keys of the group of options at a path. */
+/** Keys of the option group at a path. */
 const keysAt = (schema: z.ZodObject, path: readonly PropertyKey[]): string[] => {
   let node: z.ZodType = schema;
   for (const part of path) {
@@ -109,7 +109,7 @@ const keysAt = (schema: z.ZodObject, path: readonly PropertyKey[]): string[] => 
 const bare = (kind: z.ZodType): z.ZodType =>
   kind instanceof z.ZodOptional || kind instanceof z.ZodNullable ? bare(kind.unwrap() as z.ZodType) : kind;
 
-/** What Python, torch and other libraries call ours. */
+/** Names of dictlearn's options in Python, torch and other libraries. */
 const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
   start: ["from"],
   begin: ["from"],
@@ -142,7 +142,7 @@ const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
   onlog: ["onMetrics"],
 };
 
-/** The key that an unknown one stands for: written in another way, called by another library's name, or a slip. */
+/** The key that an unknown one stands for: another spelling, another library's name, or a typo. */
 export const nearestKey = (unknown: string, keys: readonly string[]): string | undefined => {
   const bareOf = (key: string) => key.replaceAll(/[^A-Za-z0-9]/g, "").toLowerCase();
   const lettersOf = (key: string) => Array.from(key).sort().join("");

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 
-/** A union's own issue says little; the branch that came furthest says what was meant. */
+/** A union's own issue is vague; the branch that matched furthest shows what was meant. */
 export const deepest = (issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined => {
   const [issue] = issues;
   if (issue?.code !== "invalid_union") return issue;
@@ -10,7 +10,7 @@ export const deepest = (issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue |
   return { ...issue, message: branches.map((branch) => allowed(branch)).join(" or ") };
 };
 
-/** What would have been right, as "a whole number" in "… but allowed is a whole number". */
+/** The allowed value, as "a whole number" in "… but allowed is a whole number". */
 export const allowed = (issue: z.core.$ZodIssue): string => {
   switch (issue.code) {
     case "invalid_type":
@@ -39,9 +39,9 @@ const TYPES: Readonly<Record<string, string>> = {
 
 const LONGEST = 60;
 
-/** A value in a message: numbers, texts and short lists themselves, and of everything else what it is. */
+/** A value in a message: numbers, texts and short lists themselves, the type of everything else. */
 export const shown = (value: unknown): string => {
-  // JSON has no NaN and no infinity, which are what a mistaken number may be.
+  // JSON has no NaN or infinity, which an invalid number may be.
   if (value === undefined || value === null || typeof value === "number" || typeof value === "boolean") {
     return String(value);
   }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** Whatever passes `test`; `words` are the end of "… but must be". */
+/** Any value that passes `test`; `words` are the end of "… but must be". */
 export const that = <T>(words: string, test: (value: unknown) => boolean) => z.custom<T>(test, words);
 
 export const whole = (least: number) =>
@@ -18,7 +18,7 @@ export const atLeastZero = () =>
 
 export const flag = () => that<boolean>("true or false", (value) => typeof value === "boolean");
 export const text = () => that<string>("a text", (value) => typeof value === "string");
-/** A text that is not empty, such as a path. */
+/** A non-empty text, such as a path. */
 export const name = (words = "a text that is not empty") =>
   that<string>(words, (value) => typeof value === "string" && value !== "");
 export const oneOf = <const T extends string | null>(...values: readonly T[]) =>
@@ -29,7 +29,7 @@ export const signal = () => that<AbortSignal>("an AbortSignal", (value) => value
 /** An object of one of this library's classes. */
 export const made = <T>(kind: { readonly prototype: T }, words: string) =>
   that<T>(words, (value) => value instanceof (kind as abstract new () => T));
-/** An object of which a few members are used. */
+/** An object with a few members that are used. */
 export const having = <T>(words: string, ...keys: readonly (keyof T & string)[]) =>
   that<T>(words, (value) => typeof value === "object" && value !== null && keys.every((key) => key in value));
 
@@ -37,7 +37,7 @@ export const listOf = (words: string, test: (value: unknown) => boolean) =>
   that<readonly unknown[]>(`a list of ${words}`, (value) => Array.isArray(value) && value.every(test));
 
 export const dtype = () => oneOf("float32", "float64", "bfloat16");
-/** Whether the machine has it is found out by the worker. */
+/** The worker checks whether the machine has it. */
 export const device = () =>
   that<string>(
     '"auto", "cpu", "cuda" or "cuda:N"',
@@ -49,5 +49,5 @@ export const seed = () =>
     (value) => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= 2 ** 47,
   );
 
-/** A `Worker`, by what is used of it: the class itself is out of reach from here. */
+/** A `Worker`, by the members used: the class itself cannot be imported here. */
 export const worker = () => having<Record<"call" | "info", unknown>>("a Worker, as Worker.start gives", "call", "info");

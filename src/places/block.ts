@@ -1,6 +1,6 @@
 /**
- * Where decoder blocks lie in the models of the Hugging Face hub, by the names of their modules. Where a model has several
- * lists of numbered modules (an encoder, a vision tower), the first of these that it has is the one.
+ * Paths of decoder blocks in models on the Hugging Face hub, by module names. If a model has several lists of numbered
+ * modules (an encoder, a vision tower), the first match counts.
  */
 const BLOCK_LISTS = [
   "gpt_neox.layers",
@@ -16,7 +16,7 @@ const LAST_NORMS = ["gpt_neox.final_layer_norm", "model.norm", "model.final_laye
 /** BLOOM's, whose attention and MLP return the residual stream with their own output added. */
 const ADDS_RESIDUAL_INSIDE = "transformer.word_embeddings_layernorm";
 
-/** The modules of a model, by the parts that they play. */
+/** The modules of a model, by role. */
 export class ModelParts {
   readonly #paths: ReadonlySet<string>;
   readonly #list: string | undefined;
@@ -43,7 +43,7 @@ export class ModelParts {
     return this.#list !== undefined && this.has(path) ? new Block(this, path) : undefined;
   }
 
-  /** The blocks before and after the one at a path: they share a tensor with it. */
+  /** The blocks before and after the one at a path, which share a tensor with it. */
   besides(path: string): { readonly before: string | undefined; readonly after: string | undefined } {
     const found = /^(.+)\.(\d+)$/.exec(path);
     const at = (number: number) => {
@@ -75,12 +75,12 @@ export class Block {
   get mlp(): string | undefined {
     return this.#first("mlp", "ffn", "feed_forward", "block_sparse_moe");
   }
-  /** The matrix that takes the heads' outputs together. */
+  /** The matrix that combines the heads' outputs. */
   get attentionOutput(): string | undefined {
     const names = ["dense", "o_proj", "c_proj", "out_proj", "attention.out_proj"];
     return this.attention && this.#below(this.attention, names);
   }
-  /** The first matrix of the MLP, of a gated one the gate's. */
+  /** The first matrix of the MLP; in a gated MLP, the gate's. */
   get mlpInput(): string | undefined {
     const names = ["dense_h_to_4h", "c_fc", "fc_in", "fc1", "gate_proj", "up_proj"];
     return this.#below(this.mlp ?? this.path, names);
@@ -94,14 +94,14 @@ export class Block {
   }
   get mlpNorm(): string | undefined {
     const own = this.#first("pre_feedforward_layernorm", "ln_2", "norm_2", "final_layer_norm");
-    // With a norm after the MLP too, this one comes after the attention.
+    // If the MLP also has a norm after it, this one comes after the attention.
     return own ?? (this.#first("post_feedforward_layernorm") ? undefined : this.#first("post_attention_layernorm"));
   }
-  /** Gemma 2's and 3's name of the norm before the MLP. */
+  /** The name in Gemma 2 and 3 of the norm before the MLP. */
   get gemmaNorm(): string | undefined {
     return this.#first("pre_feedforward_layernorm");
   }
-  /** Norms between a part's output and the residual stream, as Gemma 2 and OLMo 2 have them. */
+  /** Norms between a part's output and the residual stream, as in Gemma 2 and OLMo 2. */
   get normAfterAttention(): string | undefined {
     const after = this.#first("post_feedforward_layernorm") && this.#first("post_attention_layernorm");
     return after ?? this.#first("post_self_attn_layernorm");
@@ -109,7 +109,7 @@ export class Block {
   get normAfterMlp(): string | undefined {
     return this.#first("post_feedforward_layernorm", "post_mlp_layernorm");
   }
-  /** Whether attention and MLP certainly read one after the other: of GPT-NeoX's blocks nearly all do so side by side. */
+  /** Whether attention and MLP certainly read one after the other: in GPT-NeoX's blocks, nearly all run in parallel. */
   get isSequential(): boolean {
     return !this.path.startsWith("gpt_neox.");
   }
@@ -122,7 +122,7 @@ export class Block {
   }
 }
 
-/** The list of numbered modules that is not inside of another one, where there is just one. */
+/** The list of numbered modules that is not inside another one, if there is exactly one. */
 const onlyList = (modules: readonly string[]): string | undefined => {
   const lists = modules.flatMap((path) => {
     const list = /^([^\d]+)\.0$/.exec(path)?.[1];

@@ -1,21 +1,25 @@
 import type { Provenance } from "../checkpoint/formats/format.ts";
 
-/** Where the layers of the model families are whose modules TransformerLens names alike. */
+/** Paths of the layers in the model families whose modules TransformerLens names alike. */
 const LAYERS = /^(?:gpt_neox\.layers|model\.layers|transformer\.h)\.(\d+)(?:\.(mlp|attention|self_attn|attn))?$/;
-/** Of the models with `model.layers`, those without a norm behind the MLP and the attention, which TransformerLens would include. */
+/**
+ * The models with `model.layers` that have no norm after the MLP and the attention, which TransformerLens would
+ * include.
+ */
 const NO_NORM_BEHIND = /smollm|llama|qwen|mistral/i;
 /** BLOOM's MLP returns the residual stream with its own output added. */
 const ADDS_RESIDUAL = /bloom/i;
 
-/** TransformerLens's name of what a dictionary reads, and of what it reconstructs where that is something else. */
+/** TransformerLens's name of a dictionary's input, and of its target if that differs. */
 export interface HookNames {
   readonly hookName: string;
   readonly hookNameOut?: string | undefined;
 }
 
 /**
- * The names of the places that `submodule` and `io` stand for: TransformerLens's where they certainly are the same tensors,
- * or else the module's own path with `.hook_in` or `.hook_out`, as TransformerLens's bridge calls a module's two sides.
+ * The names of the places that `submodule` and `io` stand for: TransformerLens's where they certainly are the same
+ * tensors, or else the module's path with `.hook_in` or `.hook_out`, as TransformerLens's bridge names a module's two
+ * sides.
  */
 export const hookNames = ({
   submodule,

@@ -1,23 +1,23 @@
 import { withoutCall } from "../nnsight/module-path.ts";
 import { type Block, ModelParts } from "./block.ts";
 
-/** One side of a module: what it takes, or what it returns. */
+/** One side of a module: its input or its output. */
 export interface ModuleSide {
   readonly submodule: string;
   readonly side: "in" | "out";
 }
 
-/** What a name stands for in a model. */
+/** The meaning of a name in a model. */
 export type Named =
-  /** A module, of which the name says no side. */
+  /** A module whose side the name does not state. */
   | { readonly module: string }
-  /** One tensor, by all module sides that hold it; the usual one first. `unlessRms`: it does so in LayerNorms only. */
+  /** One tensor, by all module sides that hold it; the usual one first. `unlessRms`: holds only in LayerNorms. */
   | { readonly sides: readonly ModuleSide[]; readonly unlessRms?: boolean };
 
 /**
- * What a name means in a model with these modules: a path, with the number of a call (`layers.3#2`) or without, also written `layers[3].mlp` or shortened to an end that one module
- * alone has; a TransformerLens hook, `blocks.3.hook_resid_post`; `PATH.hook_in` and `PATH.hook_out`; or dictionary_learning's
- * `resid_post_layer_3`. null: none of these.
+ * The meaning of a name in a model with these modules: a path, with or without the number of a call (`layers.3#2`),
+ * also written `layers[3].mlp` or shortened to a unique suffix; a TransformerLens hook, `blocks.3.hook_resid_post`;
+ * `PATH.hook_in` and `PATH.hook_out`; or dictionary_learning's `resid_post_layer_3`. null: none of these.
  */
 export const named = (text: string, modules: readonly string[], layer?: number): Named | null => {
   const name = text.replaceAll(/\[(\d+)\]/g, ".$1").replace(/^\./, "");
@@ -35,7 +35,7 @@ export const named = (text: string, modules: readonly string[], layer?: number):
 const modulePath = (name: string, modules: readonly string[]): string | undefined => {
   const known = [name, name.replace(/^model\./, "")].find((each) => each !== "" && modules.includes(each));
   if (known !== undefined) return known;
-  // sparsify leaves out what its base model is called: `layers.3.mlp`.
+  // sparsify omits the name of the base model: `layers.3.mlp`.
   const ends = /\d/.test(name) ? modules.filter((path) => path.endsWith(`.${name}`)) : [];
   return ends.length === 1 ? ends[0] : undefined;
 };
@@ -46,7 +46,7 @@ interface Tensor {
 }
 
 const ofHook = (name: string, parts: ModelParts): Tensor | null => {
-  // Gemma's embeddings are scaled in TransformerLens, and behind the module here.
+  // TransformerLens's hook_embed includes the scale of Gemma's embeddings; here the scale comes after the module.
   const scaled = parts.block(0)?.gemmaNorm !== undefined;
   if (name === "hook_embed") return outputOf(scaled ? undefined : parts.embedding);
   if (name === "hook_pos_embed") return outputOf(parts.has("transformer.wpe") ? "transformer.wpe" : undefined);
@@ -64,9 +64,10 @@ const inputOf = (submodule: string | undefined): Tensor => ({ sides: input(submo
 const outputOf = (submodule: string | undefined): Tensor => ({ sides: output(submodule) });
 
 /**
- * TransformerLens's hooks of a block, where a module takes or returns the same tensor. Its `hook_normalized` has the norm's
- * weights in it for the LayerNorms of versions 1 and 2; version 3, and RMSNorms of all, hook before the weights.
- * Source: TransformerLens 2.15 and 3.9, `components/transformer_block.py`, `abstract_attention.py`, `layer_norm.py`, `rms_norm.py`.
+ * TransformerLens's hooks of a block whose tensor is a module's input or output. Its `hook_normalized` includes the
+ * norm's weights for the LayerNorms of versions 1 and 2; version 3, and RMSNorms in all versions, hook before the
+ * weights. Source: TransformerLens 2.15 and 3.9, `components/transformer_block.py`, `abstract_attention.py`,
+ * `layer_norm.py`, `rms_norm.py`.
  */
 const HOOKS: Readonly<Record<string, (block: Block, parts: ModelParts) => Tensor>> = {
   hook_resid_pre: ({ path }, parts) => ({ sides: [...input(path), ...output(parts.besides(path).before)] }),
@@ -79,7 +80,7 @@ const HOOKS: Readonly<Record<string, (block: Block, parts: ModelParts) => Tensor
       : { sides: [...(parts.addsResidualInside ? [] : output(block.attention)), ...output(block.attentionOutput)] },
   hook_mlp_out: (block, parts) => {
     if (block.normAfterMlp) return outputOf(block.normAfterMlp);
-    // MPT's, like BLOOM's, returns the residual stream.
+    // MPT's MLP, like BLOOM's, returns the residual stream.
     const whole = parts.addsResidualInside || block.mlp?.endsWith(".ffn") ? undefined : block.mlp;
     return { sides: [...output(whole), ...output(block.mlpOutput)] };
   },

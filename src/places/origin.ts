@@ -3,31 +3,31 @@ import type { SiteSpec } from "../nnsight/site.ts";
 import { ModelParts } from "./block.ts";
 import { type ModuleSide, type Named, named } from "./module-sides.ts";
 
-/** Where a dictionary was trained, in the words of whoever wrote it down; what is not known is not there. */
+/** Where a dictionary was trained, in the source's own terms; unknown parts are missing. */
 export interface DictionaryOrigin {
   readonly model?: string | undefined;
   /** A module's path, or another library's name of a place. */
   readonly submodule?: string | undefined;
-  /** The place that it reconstructs, where that has a name of its own. */
+  /** The place that it reconstructs, if it has a separate name. */
   readonly submodule_out?: string | undefined;
   readonly io?: SiteSpec["io"] | undefined;
   readonly layer?: number | undefined;
-  /** Who says so: a file, or an option. */
+  /** The source: a file, or an option. */
   readonly stated_in?: string | undefined;
 }
 
-/** What places are resolved against. */
+/** The model that places are resolved against. */
 export interface ModelModules {
   /** For messages. */
   readonly path: string;
   readonly modules: readonly string[];
-  /** Whether a module is an RMSNorm; asked only where that matters. */
+  /** Whether a module is an RMSNorm; called only where that matters. */
   readonly isRms?: ((submodule: string) => Promise<boolean>) | undefined;
 }
 
 /**
- * The module of a model that an origin means, and what of it. Throws a `ConfigError` with code `unknown_place` for a name that
- * means nothing here, or a tensor that no module takes or returns.
+ * The module of a model, and the part of it, that an origin means. Throws a `ConfigError` with code `unknown_place` for
+ * an unknown name, or a tensor that is no module's input or output.
  */
 export const siteOf = async (origin: DictionaryOrigin, model: ModelModules): Promise<SiteSpec> => {
   const { submodule = "", submodule_out, io, layer } = origin;
@@ -52,7 +52,7 @@ export const siteOf = async (origin: DictionaryOrigin, model: ModelModules): Pro
   return { submodule: side.submodule, io: side.side };
 };
 
-/** From one tensor to another: the module that takes the one and returns the other. */
+/** From one tensor to another: the module whose input is the first and whose output is the second. */
 const stretched = (origin: DictionaryOrigin, model: ModelModules, read: readonly ModuleSide[]): SiteSpec => {
   const { submodule = "", submodule_out } = origin;
   const written = submodule_out === undefined ? null : named(submodule_out, model.modules, origin.layer);
@@ -81,13 +81,13 @@ const unknownPlace = (
     { code: "unknown_place", hint: "Name the module with --submodule and --io (submodule and io in a script)." },
   );
 
-/** How to put a dictionary where it was not trained. */
+/** How to use a dictionary at a place where it was not trained. */
 const TRANSFER = "--transfer, or transfer: true in a script";
 
 /**
- * Throws a `DictlearnError` with code `other_place` where a dictionary is put to a place that is certainly not the one it was
- * trained on; an origin that says too little, or nothing that is known in this model, fits everywhere. With `io: in` or `out`
- * alone what it reads is compared, otherwise what it writes too.
+ * Throws a `DictlearnError` with code `other_place` if a dictionary is used at a place that is certainly not the one it
+ * was trained on; an incomplete origin, or one unknown in this model, fits everywhere. With `io: in` or `out`, only the
+ * input is compared, otherwise the output too.
  */
 export const requireOwnPlace = (
   origin: DictionaryOrigin | null | undefined,
@@ -102,7 +102,10 @@ export const requireOwnPlace = (
   });
 };
 
-/** Why a site is not the place of an origin, in one sentence; null where it is, or may be. `reads`: whatever is written. */
+/**
+ * Why a site is not the place of an origin, in one sentence; null where it is, or may be. `reads`: compare only the
+ * input.
+ */
 export const otherPlace = (
   origin: DictionaryOrigin | null | undefined,
   site: SiteSpec,
@@ -137,7 +140,7 @@ const siteText = (site: SiteSpec, read?: ModuleSide): string => {
 const described = (side: ModuleSide | undefined): string =>
   `the ${side?.side === "in" ? "input" : "output"} of ${side?.submodule}`;
 
-/** Whether two sides hold one tensor: a block takes what the one before it returned. */
+/** Whether two sides hold the same tensor: a block's input is the previous block's output. */
 const sameSide = (one: ModuleSide, other: ModuleSide, modules: readonly string[]): boolean => {
   if (one.submodule === other.submodule && one.side === other.side) return true;
   if (one.side === other.side) return false;

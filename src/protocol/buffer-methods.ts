@@ -6,7 +6,7 @@ import { Dtype, FoundFile, Handle, int, Site, SiteWidths, TensorFrame } from "./
 export const bufferMethods = {
   /**
    * Preallocates `rows` rows for every site. `randperm-each`: each draw permutes all unread rows; `shuffled`:
-   * `buffer.shuffle` does once for all. `keep_contexts`: remember the tokens of the rows held, for `state.save`.
+   * `buffer.shuffle` permutes them once. `keep_contexts`: remember the tokens of the rows held, for `state.save`.
    */
   "buffer.create": method(
     {
@@ -22,9 +22,9 @@ export const bufferMethods = {
     { source: Handle },
   ),
   /**
-   * Runs up to `n_contexts` contexts through the model, once for all sites, and stores the rows in free slots.
-   * forward: stop behind the last site that is read (`partial`), or run all of the model and its head (`full`).
-   * `starved`: a pushed stream has too few documents yet, nothing was run. `exhausted`: no context is left.
+   * Runs up to `n_contexts` contexts through the model, once for all sites, and stores the rows in free slots. forward:
+   * stop after the last site that is read (`partial`), or run the full model with its head (`full`). `starved`: a
+   * pushed stream has too few documents yet, nothing ran. `exhausted`: no context is left.
    */
   "buffer.append": method(
     {
@@ -40,7 +40,9 @@ export const bufferMethods = {
   ),
   /** One permutation of the unread rows; the following draws take them in that order. */
   "buffer.shuffle": method({ source: Handle }, {}),
-  /** Opens cached rows: `inputs` (and `targets`) of [batches, batch, d] or [rows, d]. All values are checked to be finite. */
+  /**
+   * Opens cached rows: `inputs` (and `targets`) of [batches, batch, d] or [rows, d]. Checks that all values are finite.
+   */
   "rows.open": method(
     { path: z.string(), out_batch_size: int(), dtype: Dtype, device: z.string() },
     { source: Handle, batches: z.array(int()), widths: SiteWidths, paired: z.boolean(), files: z.array(FoundFile) },

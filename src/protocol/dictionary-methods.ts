@@ -11,14 +11,14 @@ export const dictionaryMethods = {
     { input_width: int(), output_width: int(), size: int(), dtype: Dtype, device: z.string(), generator: Handle },
     { dictionary: Handle },
   ),
-  /** Names, shapes and dtypes of a file's tensors, and the text that a safetensors file carries. Runs no code in it. */
+  /** Names, shapes and dtypes of a file's tensors, and the metadata text of a safetensors file. Runs no code in it. */
   "tensors.list": method(
     { path: z.string(), container: Container },
     { tensors: z.array(TensorInfo), metadata: z.record(z.string(), z.string()) },
   ),
   /**
-   * A dictionary from a file whose tensors are named and laid out as `layout` says. `unfolded` names the file in which
-   * `dictionary.write` kept the biases that it folded together. `input_bias` says whether there is one of its own.
+   * A dictionary from a file whose tensors have the names and layout of `layout`. `unfolded` names the file in which
+   * `dictionary.write` kept the biases that it folded together. `input_bias` tells whether there is a separate one.
    */
   "dictionary.read": method(
     {
@@ -39,7 +39,7 @@ export const dictionaryMethods = {
   ),
   /**
    * The reverse, atomically; refuses non-finite weights. Where the layout has no place for an input bias, it is folded
-   * into the encoder's, and both go to `unfolded` as they were.
+   * into the encoder's, and both are kept unchanged in `unfolded`.
    */
   "dictionary.write": method(
     {
@@ -58,7 +58,7 @@ export const dictionaryMethods = {
   "dictionary.encode": method({ dictionary: Handle, rows: TensorFrame }, { features: TensorFrame }),
   "dictionary.decode": method({ dictionary: Handle, features: TensorFrame }, { rows: TensorFrame }),
   "dictionary.forward": method({ dictionary: Handle, rows: TensorFrame }, { rows: TensorFrame, features: TensorFrame }),
-  /** What the weights alone say. A feature is silent when its encoder row is zero and its bias is not above zero. */
+  /** Facts from the weights alone. A feature is silent if its encoder row is zero and its bias is not positive. */
   "dictionary.examine": method(
     { dictionary: Handle },
     {
@@ -70,13 +70,13 @@ export const dictionaryMethods = {
       non_finite: z.array(int()),
       silent: z.array(int()),
       without_effect: z.array(int()),
-      /** Features whose encoder row another one has too. */
+      /** Features with the same encoder row as another one. */
       shared_rows: z.array(int()),
     },
   ),
   /**
-   * Means over the batches of a source: what a loss does to the encoder's scale. With e = y − ŷ and v = W_dec f:
-   * `alignment` is E[e·v] / d, `unit_alignment` E[e·v / |e|], `l1` E[Σf].
+   * Means over the batches of a source: the gradient of a loss with respect to the encoder's scale. With e = y − ŷ and
+   * v = W_dec f: `alignment` is E[e·v] / d, `unit_alignment` E[e·v / |e|], `l1` E[Σf].
    */
   "dictionary.balance": method(
     { dictionary: Handle, source: Handle, rows: z.array(int()) },

@@ -4,7 +4,10 @@ import { FeatureContext, float, Handle, int, LossSums, RowSums, Site, TensorFram
 
 /** The methods of evaluation, on the `data` channel. */
 export const evaluateMethods = {
-  /** Sums over the rows of a dictionary at a site: the mean target, and how often each feature fired. `model` null: rows come from a source. */
+  /**
+   * Sums over the rows of a dictionary at a site: the mean target, and how often each feature fired. `model` null: rows
+   * of a source.
+   */
   "evaluate.open": method(
     { dictionary: Handle, model: z.nullable(Handle), site: z.nullable(Site) },
     { evaluation: Handle },
@@ -17,7 +20,7 @@ export const evaluateMethods = {
     { evaluation: Handle, contexts: Handle, n_contexts: int(), mean_contexts: int(), count_rows: z.array(int()) },
     { contexts: int(), rows: int(), exhausted: z.boolean(), starved: z.boolean() },
   ),
-  /** The same for groups of `groups[i]` rows from a source; `draw` false takes the batch that was drawn last again. */
+  /** The same for groups of `groups[i]` rows from a source; with `draw` false, the last batch is used again. */
   "evaluate.gather_rows": method(
     { evaluation: Handle, source: Handle, groups: z.array(int()), draw: z.boolean(), count_rows: z.array(int()) },
     {},
@@ -25,8 +28,8 @@ export const evaluateMethods = {
   /** For the i-th count: rows [features] on which each feature fired, and how many groups (contexts) each fired in. */
   "evaluate.firings": method({ evaluation: Handle, count: int() }, { rows: TensorFrame, groups: TensorFrame }),
   /**
-   * Runs up to `n_contexts` contexts through the whole model: untouched, with the reconstruction in the site's place, with
-   * zeros and with the mean target. `replace`: only the kept positions, or all of them (the reference's). `losses: false`
+   * Runs up to `n_contexts` contexts through the full model: unchanged, with the reconstruction at the site, with zeros
+   * and with the mean target. `replace`: only the kept positions, or all of them (the reference's). `losses: false`
    * runs the model only as far as the site.
    */
   "evaluate.contexts": method(
@@ -45,8 +48,8 @@ export const evaluateMethods = {
     { rows: RowSums },
   ),
   /**
-   * For each of `features` the contexts of the next batch whose highest activation is above its floor, at most `most` of
-   * them, highest first.
+   * For each of `features`, the contexts of the next batch whose highest activation is above its floor, at most `most`
+   * of them, highest first.
    */
   "evaluate.top_contexts": method(
     {

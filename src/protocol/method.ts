@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** One method of the worker: what it takes and what it answers. Events travel as `Progress`. */
+/** One method of the worker: its parameters and its result. Events are sent as `Progress`. */
 export interface Method {
   readonly params: z.ZodObject;
   readonly result: z.ZodObject;

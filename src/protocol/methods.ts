@@ -14,8 +14,8 @@ import { trainMethods } from "./train-methods.ts";
 import { int } from "./types.ts";
 
 /**
- * The methods of the `data` channel, which run one after the other on the thread that owns torch, by what they are about: a
- * module of the worker's package `protocol` each.
+ * The methods of the `data` channel, which run one by one on the thread that owns torch, grouped by subject: one module
+ * each of the worker's package `protocol`.
  */
 export const dataGroups = {
   process: processMethods,
@@ -31,7 +31,7 @@ export const dataGroups = {
   bench: benchMethods,
 } satisfies Record<string, Record<string, Method>>;
 
-/** The methods of the `control` channel, answered by a thread of its own while torch is busy. */
+/** The methods of the `control` channel, answered by a separate thread while torch is busy. */
 export const controlMethods = {
   ping: method({}, { busy: z.nullable(z.string()) }),
   cancel: method({ id: int() }, {}),

@@ -6,7 +6,7 @@ const Device = z
   .object({ name: z.string(), kind: z.string(), total_bytes: int(), free_bytes: int() })
   .meta({ id: "Device" });
 
-/** The process itself and what lives in it, on the `data` channel. */
+/** The process itself and its objects, on the `data` channel. */
 export const processMethods = {
   hello: method(
     { schema_hash: z.string(), generation: int() },
@@ -20,8 +20,8 @@ export const processMethods = {
     },
   ),
   /**
-   * Sets what holds for the whole process. tf32: CUDA's matrix products may round float32 to 10 bits of mantissa.
-   * deterministic: an operation without a deterministic kernel is an error.
+   * Sets process-wide options. tf32: CUDA's matrix products may round float32 to 10 bits of mantissa. deterministic: an
+   * operation without a deterministic kernel is an error.
    */
   configure: method({ tf32: z.boolean(), deterministic: z.boolean() }, {}),
   /** Frees worker-side objects; unknown ids are an error. */
@@ -31,7 +31,7 @@ export const processMethods = {
     {},
     {
       handles: int(),
-      /** How many of these are of each Python class. */
+      /** Number of these objects by Python class. */
       objects: z.record(z.string(), int()),
       resident_bytes: int(),
       peak_resident_bytes: int(),
@@ -41,8 +41,8 @@ export const processMethods = {
   "generator.create": method({ seed: int() }, { generator: Handle }),
 
   /**
-   * Connects to one more endpoint, where the messages of pythonia's bridge travel, as JSON. `pythonia` is the folder of
-   * that package's Python modules.
+   * Connects to another endpoint, for the JSON messages of pythonia's bridge. `pythonia` is the folder of that
+   * package's Python modules.
    */
   "bridge.open": method({ endpoint: z.string(), pythonia: z.string() }, {}),
 };

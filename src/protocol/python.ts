@@ -18,7 +18,7 @@ const className = (method: string): string =>
     .map((part) => part.charAt(0).toUpperCase() + part.slice(1))
     .join("");
 
-/** The type of a field, as Python writes it. */
+/** The type of a field, in Python syntax. */
 const annotation = (node: JsonSchema): string => {
   if (node.$ref !== undefined) {
     const id = node.$ref.replace("#/$defs/", "");
@@ -40,10 +40,10 @@ const annotation = (node: JsonSchema): string => {
   return scalar;
 };
 
-/** Objects by name, those first that others are made of. */
+/** Objects by name, components first. */
 type Objects = Map<string, JsonSchema>;
 
-/** Adds an object, and those that it is made of. */
+/** Adds an object and its components. */
 const addObject = (objects: Objects, name: string, node: JsonSchema): void => {
   for (const [id, definition] of Object.entries(node.$defs ?? {})) {
     if (definition.type === "object" && !objects.has(id)) addObject(objects, id, definition);
@@ -71,7 +71,7 @@ const struct = (name: string, node: JsonSchema): string => {
   return `class ${name}(msgspec.Struct, frozen=True, forbid_unknown_fields=True${tag}):\n${body}\n`;
 };
 
-/** A module of these objects; what `others` define is imported from there. */
+/** A module of these objects; it imports those that `others` define. */
 const pythonModule = (
   about: string,
   objects: Readonly<Objects>,
@@ -98,9 +98,9 @@ const table = (name: string, methods: readonly MethodSchema[]): string => {
 };
 
 /**
- * The modules of the worker's package `protocol`, by file name, which both the worker and its type checker read: one frozen
- * msgspec struct for every object, checked when a message is decoded; in the module of the methods that it belongs to, or in
- * `shared` where there are several. The files are committed; `npm run check` fails when one is stale.
+ * The modules of the worker's package `protocol`, by file name, which both the worker and its type checker read: one
+ * frozen msgspec struct for every object, checked when a message is decoded; in the module of its methods, or in
+ * `shared` if several modules use it. The files are committed; `npm run check` fails when one is stale.
  */
 export const generatePython = (): Readonly<Record<string, string>> => {
   const groups = Object.entries({ ...dataGroups, control: controlMethods }).map(

@@ -5,7 +5,7 @@ import { controlMethods, dataGroups } from "./methods.ts";
 import { TraceOperation } from "./trace-operations.ts";
 import { Progress } from "./types.ts";
 
-/** Version of the envelope; it changes when the frames' layout does. The methods have their own hash. */
+/** Version of the envelope; it changes with the frames' layout. The methods have their own hash. */
 export const ENVELOPE_VERSION = 1;
 
 export interface JsonSchema {
@@ -31,7 +31,7 @@ export interface MethodSchema {
 const toJsonSchema = (schema: z.ZodType): JsonSchema =>
   z.toJSONSchema(schema, {
     unrepresentable: "any",
-    // NaN is a number to us, but not to JSON Schema's converter.
+    // NaN is a number here, but not for the JSON Schema converter.
     override: ({ jsonSchema }) => {
       if (jsonSchema.id === "Float") jsonSchema.type = "number";
     },
@@ -56,6 +56,6 @@ const protocolSchema = () => ({
   progress: progressSchema(),
 });
 
-/** Both sides state this hash in their hello; it differs as soon as any method does. */
+/** Both processes send this hash in their hello; it differs if any method does. */
 export const schemaHash = (): string =>
   createHash("sha256").update(JSON.stringify(protocolSchema())).digest("hex").slice(0, 16);

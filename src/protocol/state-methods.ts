@@ -5,8 +5,8 @@ import { Handle, int } from "./types.ts";
 /** Resume states, on the `data` channel. */
 export const stateMethods = {
   /**
-   * Copies what a run has become, and writes the copy to a safetensors file on a thread of its own. `rows`: also which
-   * rows the source holds, as the tokens that they are computed from again.
+   * Copies the state of a run, and writes the copy to a safetensors file on a separate thread. `rows`: include the rows
+   * of the source, as the tokens to recompute them from.
    */
   "state.save": method(
     {
@@ -25,9 +25,9 @@ export const stateMethods = {
     { done: z.boolean(), bytes: int(), sha256: z.string() },
   ),
   /**
-   * Fills freshly made objects from such a file. `differing` counts the batches of contexts, of all `recomputed` ones,
-   * whose rows are not those of before to the last bit. `changed`: names of text files that are not what they were; what was
-   * read of them is read again, and must be the same. `notices`: what changed without harm, in sentences.
+   * Fills freshly created objects from such a file. `differing` counts the batches of contexts, among all `recomputed`
+   * ones, whose rows are not bit-identical to the previous ones. `changed`: names of text files that have changed; the
+   * part already read is read again, and must be the same. `notices`: harmless changes, in sentences.
    */
   "state.load": method(
     {

@@ -4,25 +4,25 @@ import { FoundFile, Handle, int, Part } from "./types.ts";
 
 /** Streams of documents, and the contexts they are cut into, on the `data` channel. */
 export const textMethods = {
-  /** Opens local files, or a folder of them, as a stream of documents. Bad files fail here where they can. */
+  /** Opens local files, or a folder of them, as a stream of documents. Invalid files fail here where possible. */
   "text.files": method(
     {
       path: z.string(),
       text_field: z.string(),
-      /** By whose chat template lists of messages become text; null: they are refused. */
+      /** The model whose chat template renders lists of messages as text; null: they are refused. */
       model: z.nullable(Handle),
       txt_documents: z.enum(["line", "paragraph", "file"]),
-      /** Of a folder whose files belong to splits, and the configuration that its README.md describes. */
+      /** For a folder whose files belong to splits, and the configuration that its README.md describes. */
       split: z.string(),
       name: z.nullable(z.string()),
       skip: int(),
       shuffle_buffer: int(),
       seed: int(),
       part: z.nullable(Part),
-      /** The cache folder: text that takes long to put together is kept there. */
+      /** The cache folder, for text that is slow to assemble. */
       cache: z.string(),
     },
-    /** `splits`: those that the folder has. */
+    /** `splits`: the folder's splits. */
     { text: Handle, files: z.array(FoundFile), splits: z.array(z.string()) },
   ),
   /** Opens a Hugging Face dataset (hub id or local dataset folder) as a stream of documents. */
@@ -41,7 +41,7 @@ export const textMethods = {
     },
     { text: Handle },
   ),
-  /** A stream that the caller feeds with `text.push`. */
+  /** A stream that the caller fills with `text.push`. */
   "text.pushed": method({ part: z.nullable(Part) }, { text: Handle }),
   "text.push": method({ text: Handle, documents: z.array(z.string()), end: z.boolean() }, {}),
 
@@ -55,11 +55,11 @@ export const textMethods = {
       contexts: z.enum(["pack", "truncate"]),
       /** left-unmasked: padding on the left, and the model attends to it. */
       padding: z.enum(["right", "left-unmasked"]),
-      /** Which positions are kept. mask: all but padding. pad-token: all but those that hold the pad token, wherever they stand. */
+      /** Which positions are kept. mask: all but padding. pad-token: all but pad tokens, wherever they occur. */
       keep: z.enum(["mask", "pad-token"]),
-      /** Which token is the pad token where the tokenizer has none. */
+      /** The pad token of a tokenizer without one. */
       pad_token: z.enum(["own", "end-of-text"]),
-      /** What the model gets; with `left-unmasked` padding a mask of ones in any case. */
+      /** The model's attention mask; with `left-unmasked` padding, always ones. */
       attention_mask: z.enum(["tokens", "none"]),
       exclude_special_tokens: z.boolean(),
       /** Drop the last contexts when they do not fill a whole batch. */

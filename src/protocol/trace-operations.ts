@@ -1,16 +1,18 @@
 import { z } from "zod";
 import { float, Handle, int, TensorFrame } from "./types.ts";
 
-/** Numbers of the values that operations make and take; a program numbers them from 0 up. */
+/** Numbers of the values that operations create and take; a program numbers them from 0. */
 const value = int;
 const named = <Name extends string>(name: Name) => ({ op: z.literal(name) });
 
-/** A part of what a module takes or returns, of one invoke's prompts. The model itself is the module with the empty path. */
+/**
+ * A part of a module's input or output, for one invoke's prompts. The model itself is the module with the empty path.
+ */
 const place = {
   module: z.string(),
   /** `input`: the first argument. */
   side: z.enum(["input", "output"]),
-  /** Indices and keys that lead to the tensor, in a tuple or a dict. */
+  /** Indices and keys of the tensor in a tuple or a dict. */
   at: z.array(z.string()),
   invoke: int(),
 };
@@ -22,10 +24,10 @@ const index = z.union([int(), z.array(int()), TraceSlice]);
 export const TraceOperation = z.discriminatedUnion("op", [
   z.object({ ...named("read"), id: value(), ...place }).meta({ id: "TraceRead" }),
   z.object({ ...named("write"), ...place, value: value() }).meta({ id: "TraceWrite" }),
-  /** A number, which leaves the dtype of a tensor that it meets. */
+  /** A number, which does not change the dtype of the other operand. */
   z.object({ ...named("number"), id: value(), value: z.union([int(), float]) }).meta({ id: "TraceNumber" }),
   z.object({ ...named("constant"), id: value(), tensor: TensorFrame }).meta({ id: "TraceConstant" }),
-  /** What an earlier trace saved. */
+  /** A tensor that an earlier trace saved. */
   z.object({ ...named("held"), id: value(), tensor: Handle }).meta({ id: "TraceHeld" }),
   z
     .object({
@@ -38,7 +40,7 @@ export const TraceOperation = z.discriminatedUnion("op", [
       inputs: z.array(value()),
     })
     .meta({ id: "TraceApply" }),
-  /** dims null: all. keep: the dimensions stay, with size 1. */
+  /** dims null: all. keep: keep the dimensions, with size 1. */
   z
     .object({
       ...named("reduce"),
@@ -58,7 +60,7 @@ export const TraceOperation = z.discriminatedUnion("op", [
       dim: int(),
     })
     .meta({ id: "TraceAlong" }),
-  /** Makes two values: the largest (or smallest) ones, and where they stand. */
+  /** Creates two values: the largest (or smallest) entries, and their indices. */
   z
     .object({
       ...named("topk"),
@@ -89,7 +91,7 @@ export const TraceOperation = z.discriminatedUnion("op", [
       dtype: z.enum(["float32", "float64", "bfloat16", "float16", "int64", "bool"]),
     })
     .meta({ id: "TraceCast" }),
-  /** The same numbers, cut off from what they were computed from; with `gradient`, as something to differentiate by. */
+  /** The same numbers, detached from the graph that computed them; with `gradient`, as a leaf to differentiate by. */
   z.object({ ...named("variable"), id: value(), input: value(), gradient: z.boolean() }).meta({ id: "TraceVariable" }),
   z.object({ ...named("encode"), id: value(), dictionary: Handle, input: value() }).meta({ id: "TraceEncode" }),
   z.object({ ...named("decode"), id: value(), dictionary: Handle, input: value() }).meta({ id: "TraceDecode" }),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** A whole number that fits a 64-bit signed integer on the worker's side and a safe integer on ours. */
+/** A whole number that fits a 64-bit signed integer in the worker and a safe integer here. */
 export const int = () => z.int();
 /** Any float64, NaN and the infinities included: a metric can be one. */
 export const float = z.custom<number>((value) => typeof value === "number").meta({ id: "Float" });
@@ -9,11 +9,11 @@ export const float = z.custom<number>((value) => typeof value === "number").meta
 export const Handle = z.object({ id: int(), generation: int() }).meta({ id: "Handle" });
 export type HandleRef = z.output<typeof Handle>;
 
-/** What a long call reports while it runs. `total` is 0 where it is not known. */
+/** The progress of a long call. `total` is 0 where unknown. */
 export const Progress = z.object({ stage: z.string(), done: int(), total: int() }).meta({ id: "Progress" });
 export type Progress = z.output<typeof Progress>;
 
-/** A tensor that travels in a raw frame behind the envelope: C-contiguous, little-endian. */
+/** A tensor in a raw frame after the envelope: C-contiguous, little-endian. */
 export const TensorFrame = z
   .object({ frame: int(), shape: z.array(int()), dtype: z.enum(["float32", "float64", "int64"]) })
   .meta({ id: "TensorFrame" });
@@ -22,20 +22,23 @@ export const TensorFrame = z
 export const Part = z.object({ every: int(), take: z.enum(["training", "evaluation"]) }).meta({ id: "Part" });
 export type Part = z.output<typeof Part>;
 
-/** A file on the worker's disk: its absolute path, and its path below the folder that was named, empty for a named file. */
+/**
+ * A file on the worker's disk: its absolute path, and its path relative to the given folder, empty if the file itself
+ * was given.
+ */
 export const FoundFile = z.object({ name: z.string(), path: z.string() }).meta({ id: "FoundFile" });
 export type FoundFile = z.output<typeof FoundFile>;
 
 export const Dtype = z.enum(["float32", "float64", "bfloat16"]);
 const Io = z.enum(["out", "in", "in_to_out"]);
 
-/** Where activations are read: a dotted module path, and which side of the module. */
+/** Where activations are read: a dotted module path, and the side of the module. */
 export const Site = z.object({ submodule: z.string(), io: Io }).meta({ id: "Site" });
 
-/** The rows of one site: what the dictionary reads (`input_width`) and what it reconstructs (`output_width`). */
+/** The rows of one site: those that the dictionary reads (`input_width`) and reconstructs (`output_width`). */
 export const SiteWidths = z.object({ input_width: int(), output_width: int() }).meta({ id: "SiteWidths" });
 
-/** Which terms the loss has. Sources: mse and l1, Bricken et al. 2023; rmse and entropy, dictionary_learning ddac948. */
+/** The terms of the loss. Sources: mse and l1, Bricken et al. 2023; rmse and entropy, dictionary_learning ddac948. */
 export const Loss = z
   .object({ reconstruction: z.enum(["mse", "rmse"]), sparsity: z.enum(["l1", "entropy"]) })
   .meta({ id: "Loss" });
@@ -45,11 +48,11 @@ export const Adam = z
   .object({ beta1: z.number(), beta2: z.number(), epsilon: z.number(), fused: z.boolean() })
   .meta({ id: "Adam" });
 
-/** How dead features start anew; each field is one key of the config's `train`, and says there what it does. */
+/** How dead features are resampled; each field is a key of the config's `train`, and is described there. */
 export const Resampling = z
   .object({
     among: z.enum(["held", "batch"]),
-    /** Most rows that are looked at, when they are `held` ones. */
+    /** Maximum number of rows considered, if `held`. */
     rows: int(),
     /** Rows whose losses are computed at once. */
     chunk_rows: int(),
@@ -78,7 +81,7 @@ export const RowSums = z
     l1: z.array(float),
     /** Σ |{i : f_i ≠ 0}| */
     l0: z.array(float),
-    /** Rows with y ≠ 0: those that have a direction. */
+    /** Rows with y ≠ 0, which have a direction. */
     directed_rows: z.array(int()),
     /** Σ y·ŷ / (|y| |ŷ|), over the directed rows. */
     cosine: z.array(float),
@@ -104,7 +107,7 @@ export const LossSums = z
   .meta({ id: "LossSums" });
 export type LossSums = z.output<typeof LossSums>;
 
-/** A feature's activations in one context: what the model read there, and how strongly each position fired. */
+/** A feature's activations in one context: its tokens, and the activation at each position. */
 export const FeatureContext = z
   .object({
     feature: int(),
@@ -112,13 +115,13 @@ export const FeatureContext = z
     context: int(),
     highest: float,
     tokens: z.array(int()),
-    /** The tokens as text; parts of a character come out as U+FFFD. */
+    /** The tokens as text; parts of a character become U+FFFD. */
     text: z.array(z.string()),
     activations: z.array(float),
   })
   .meta({ id: "FeatureContext" });
 
-/** The numbers of consecutive steps of one dictionary, computed ahead by the schedules. */
+/** The numbers of consecutive steps of one dictionary, computed in advance by the schedules. */
 export const StepNumbers = z
   .object({
     trainee: Handle,
@@ -140,7 +143,7 @@ export const StepNumbers = z
   .meta({ id: "StepNumbers" });
 export type StepNumbers = z.output<typeof StepNumbers>;
 
-/** The two kinds of files that hold tensors: PyTorch's own, read without running code, and safetensors. */
+/** The two kinds of files that hold tensors: PyTorch's format, read without running code, and safetensors. */
 export const Container = z.enum(["pt", "safetensors"]);
 
 /** One tensor of a file. `dtype` is torch's name, `float32`. */
@@ -149,7 +152,7 @@ export const TensorInfo = z
   .meta({ id: "TensorInfo" });
 export type TensorInfo = z.output<typeof TensorInfo>;
 
-/** How one parameter of a dictionary is called in a file, and whether its matrix is stored transposed. */
+/** The name of one parameter of a dictionary in a file, and whether its matrix is stored transposed. */
 const StoredParameter = z
   .object({
     name: z.string(),
@@ -159,8 +162,8 @@ const StoredParameter = z
   .meta({ id: "StoredParameter" });
 
 /**
- * How a dictionary lies in a file. `input_bias`, which is subtracted from what is encoded: `tied`, it is the decoder's bias;
- * `zero`, nothing is subtracted; `own`, it is a tensor of its own. `ones` names tensors that must hold nothing but ones.
+ * The layout of a dictionary in a file. `input_bias`, which is subtracted before encoding: `tied`, it is the decoder's
+ * bias; `zero`, nothing is subtracted; `own`, it is a separate tensor. `ones` names tensors that must hold only ones.
  */
 export const Layout = z
   .object({
@@ -172,25 +175,28 @@ export const Layout = z
   .meta({ id: "Layout" });
 export type Layout = z.output<typeof Layout>;
 
-/** What a prompt is: texts, or the ids of tokens; one of the two is null. */
+/** Prompts: texts, or token ids; one of the two is null. */
 export const Prompts = z
   .object({ texts: z.nullable(z.array(z.string())), tokens: z.nullable(z.array(z.array(int()))) })
   .meta({ id: "Prompts" });
 
-/** Why a continuation ended: its length, the end-of-text token, or a text that was asked to end it. */
+/** Why a continuation ended: its length, the end-of-text token, or a requested stop text. */
 export const StopReason = z.enum(["length", "end", "text"]);
 
-/** A tensor of a module's input or output. `at`: the indices and keys that lead to it, none where it is the value itself. */
+/** A tensor of a module's input or output. `at`: the indices and keys of its place, empty for the value itself. */
 const ModuleTensor = z
   .object({ at: z.array(z.string()), shape: z.array(int()), dtype: z.string() })
   .meta({ id: "ModuleTensor" });
 
-/** What one side of a module was in the trial: its tensors, and when the forward pass first came by it. */
+/** One side of a module in the trial: its tensors, and when the forward pass first reached it. */
 const ModuleSide = z
   .object({ event: int(), kind: z.enum(["tensor", "sequence", "mapping", "other"]), tensors: z.array(ModuleTensor) })
   .meta({ id: "ModuleSide" });
 
-/** One module. `parameters`: numbers in it and below it. `calls`: how often one pass runs it; input and output null: never. */
+/**
+ * One module. `parameters`: number of parameters, including submodules. `calls`: number of calls in one pass; input and
+ * output null: never.
+ */
 export const ModuleFacts = z
   .object({
     path: z.string(),
@@ -202,7 +208,7 @@ export const ModuleFacts = z
   })
   .meta({ id: "ModuleFacts" });
 
-/** A tensor that a trace saved and that stays in the worker. `dtype` is torch's name, `bfloat16`. */
+/** A tensor that a trace saved, which stays in the worker. `dtype` is torch's name, `bfloat16`. */
 export const SavedTensor = z
   .object({ tensor: Handle, shape: z.array(int()), dtype: z.string() })
   .meta({ id: "SavedTensor" });
