@@ -127,7 +127,7 @@ with open(sys.argv[3], "w") as file:
         random.shuffle(topics)
         for text in topics: print(json.dumps({"text": text}), file=file)`;
 
-/** d=512, m=8192, B=8192, 30,000 contexts of 128 in GPU memory, random weights of pythia-70m's shape, text from a file. */
+/** d=512, m=8192, B=8192, 30,000 contexts of 128 in GPU memory, pythia-70m with random weights, text from a file. */
 const publishedSize = async () => {
   const model = join(folder, "pythia");
   const data = join(folder, "texts.jsonl");

@@ -41,7 +41,7 @@ class Context:
         self.report(Progress(stage=stage, done=done, total=total))
 
     def check_cancelled(self) -> None:
-        """Raises `Cancelled` once the caller has asked for it. Call it wherever a stop leaves nothing half done."""
+        """Raises `Cancelled` once the caller has requested it. Call it wherever a stop leaves nothing half done."""
         if self.is_cancelled():
             raise Cancelled
 

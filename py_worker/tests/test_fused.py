@@ -33,7 +33,7 @@ def test_activate_rounds_once_and_sums_what_is_kept(wide, kept) -> None:
 
 @pytest.mark.parametrize(("wide", "kept"), KEPT, ids=str)
 def test_gate_is_the_gradient_of_the_relu(wide, kept) -> None:
-    """Of sum(f g) + penalty sum(f) by z, f = ReLU(z), rounded once; its sums are taken before that."""
+    """The gradient of sum(f g) + penalty sum(f) by z, f = ReLU(z), rounded once, after its sums are taken."""
     z = drawn(0, kept, SIZE, ROWS)
     z[3, :] = 0
     slope, z_exact = drawn(1, kept, SIZE, ROWS), z.to(wide).requires_grad_()

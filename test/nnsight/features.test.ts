@@ -219,7 +219,7 @@ describe("the features of a place", () => {
       expect(error).toMatchObject({ name: "TraceError", code: "trace_misuse" });
       expect(error.message).toContain("features.test.ts");
     }
-    // The prompt has such a position, what follows has one each.
+    // The prompt has such a position; later passes have only one each.
     const beyond = (t: TraceInvoke) => t.at("gpt_neox.layers.0").output.position(3).zero();
     const error = await rejection(model.generate(PROMPT, { intervene: beyond }));
     expect(error).toMatchObject({ name: "TraceError", code: "trace_failed", operation: "select" });

@@ -1,1 +1,1 @@
-"""The open door: pythonia's objects and snippets of Python, over a socket of their own."""
+"""The bridge: pythonia's objects and snippets of Python, over a separate socket."""

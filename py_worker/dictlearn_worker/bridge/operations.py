@@ -1,4 +1,4 @@
-"""Opening the door."""
+"""Opens the bridge."""
 
 from __future__ import annotations
 

@@ -44,5 +44,5 @@ class Source(ABC):
 
 
 def scaled(rows: torch.Tensor, scale: float) -> torch.Tensor:
-    """Rows times `scale`; the rows themselves where it is 1."""
+    """Rows times `scale`; the rows themselves if it is 1."""
     return rows if scale == 1 else rows * scale

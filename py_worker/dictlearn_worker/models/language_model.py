@@ -135,8 +135,8 @@ class LanguageModel:
         The first pass goes to its end, to count how often each module runs. Where that is known, it ends after the
         last site: weights that no run needs are then not even read from the disk.
 
-        Raises `unknown_submodule`, `repeated_module` where a module has several calls and none of them is named, or
-        `no_activations` where a value is not (contexts, positions, width).
+        Raises `unknown_submodule`, `repeated_module` if a module has several calls and none of them is named, or
+        `no_activations` if a value is not (contexts, positions, width).
         """
         wanted = dict.fromkeys([*self.order, *(read for site in sites for read in reads_of(site))])
         uncounted = {read.submodule for read in wanted if read.call is None} - set(self.calls)

@@ -29,7 +29,7 @@ def keys_of(message: Any) -> tuple[str, str] | None:
 def chat_writer(tokenizer: Any) -> WriteChat:
     """Writes chats by the tokenizer's template, without its first token: that belongs to contexts, not to documents.
 
-    Raises `no_chat_template`, or `malformed_line` where a chat does not fit the template.
+    Raises `no_chat_template`, or `malformed_line` if a chat does not fit the template.
     """
 
     def write(messages: list[Any], where: str) -> str:
