@@ -28,7 +28,7 @@ class BatchStatistics:
 def batch_statistics(
     dictionary: AutoEncoder, x: torch.Tensor, y: torch.Tensor, scale: float, loss: Loss
 ) -> BatchStatistics:
-    """Statistics of inputs x (rows, d_in) and targets y (rows, d_out), in the units of the rows before scaling by `scale`.
+    """Statistics of inputs x (rows, d_in) and targets y (rows, d_out), in the units of the unscaled rows.
 
     In parts: the features of the whole batch would need the most memory, and the steps already hold them once.
     """
