@@ -7,7 +7,7 @@ export interface ContextsOptions {
   readonly ctxLen: number;
   /** `pack`: full contexts, documents joined by the end-of-text token. `truncate`: one document, one context, cut. */
   readonly contexts: "pack" | "truncate";
-  /** `left-unmasked`: what nnsight did in December 2023, padding on the left that the model attends to. */
+  /** `left-unmasked`: as in nnsight in December 2023, padding on the left that the model attends to. */
   readonly padding: "right" | "left-unmasked";
   /** Positions that are kept. `mask`: all but padding. `pad-token`: all but pad tokens, wherever they occur. */
   readonly keep: "mask" | "pad-token";

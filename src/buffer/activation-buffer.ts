@@ -32,11 +32,11 @@ export interface ActivationBufferOptions extends Omit<BufferShape, "capacity"> {
   /** The options that a script creates it from. */
   readonly recipe?: Recipe;
   readonly events?: BufferEvents;
-  /** What is released with the buffer; without it, the buffer alone. */
+  /** The resources released with the buffer; without it, the buffer alone. */
   readonly scope?: Scope;
 }
 
-/** The keys of the config's `buffer`, and what else a single buffer needs. */
+/** The keys of the config's `buffer`, and the other options of a single buffer. */
 export interface ActivationBufferInput extends BufferInput {
   readonly io?: SiteSpec["io"];
   readonly seed?: number;
@@ -317,7 +317,7 @@ export const bufferOptions = (settings: BufferSettings) => ({
 
 const isSource = (data: Documents | TextSource): data is TextSource => "path" in data;
 
-/** What the policy needs to know of a buffer. */
+/** The settings of a buffer that the policy needs. */
 export const bufferShape = (settings: BufferSettings): BufferShape => shapeOf(bufferOptions(settings));
 
 const shapeOf = (options: Omit<BufferShape, "capacity"> & { readonly nCtxs: number }): BufferShape => ({

@@ -1,4 +1,4 @@
-/** What the policy needs to know of a buffer. All counts are rows, except `inBatchSize`, which is contexts. */
+/** The settings of a buffer that the policy needs. All counts are rows, except `inBatchSize`, which is contexts. */
 export interface BufferShape {
   /** n_ctxs · ctx_len. */
   readonly capacity: number;
@@ -11,7 +11,7 @@ export interface BufferShape {
   readonly append: "fit" | "whole-batches";
   /** Refresh also when less than a batch is unread. */
   readonly batchAhead: boolean;
-  /** What happens to unread rows when the text ends during a refresh. */
+  /** How unread rows are handled when the text ends during a refresh. */
   readonly remainingRows: "serve" | "drop";
 }
 
@@ -45,7 +45,7 @@ export const halved = (inBatchSize: number): number | undefined =>
 
 /**
  * The sizes of the batches that can be drawn, at most `most` of them, before the policy must decide again. The last
- * rows of an exhausted stream make a smaller batch; when `remainingRows` is `drop` an exhausted stream serves no more.
+ * rows of an exhausted stream form a smaller batch; with `remainingRows: drop`, an exhausted stream gives no more.
  */
 export const drawableBatches = (unread: number, exhausted: boolean, most: number, shape: BufferShape): number[] => {
   const batches: number[] = [];
@@ -60,7 +60,7 @@ export const drawableBatches = (unread: number, exhausted: boolean, most: number
   return batches;
 };
 
-/** What a run does with its buffer. */
+/** A run's use of its buffer. */
 export interface BufferWork {
   /** Batches drawn; the last one of a text that ends may be smaller. */
   readonly batches: number;

@@ -18,7 +18,7 @@ export interface EstimateFacts {
   readonly batchRows: number;
 }
 
-/** What a run needs. Bytes, unless stated otherwise; null where the run ends with its text. */
+/** The needs of a run. Bytes, unless stated otherwise; null where the run ends with its text. */
 export interface Estimate {
   readonly steps: number | null;
   /** Rows that are trained on. */
@@ -44,7 +44,7 @@ const ORIGIN_BYTES = 16 + 9 * 6;
 const STATES = 3;
 const BYTES = { float32: 4, float64: 8, bfloat16: 2 } as const;
 
-/** Computes what a run needs from its config and the widths of its rows. */
+/** Computes a run's needs from its config and the widths of its rows. */
 export const estimateRun = ({ config, dictionaries }: ResolvedRun, facts: EstimateFacts): Estimate => {
   const bytes = BYTES[config.dtype];
   const capacity = (config.buffer.n_ctxs + 1) * config.buffer.ctx_len;

@@ -25,7 +25,9 @@ export interface SiteOptions {
 }
 
 export interface EvaluateOptions extends Partial<SiteOptions> {
-  /** A safetensors file of cached rows: instead of a model and text, or for the rows alone with the losses from text. */
+  /**
+   * A safetensors file of cached rows: instead of a model and text, or only for the rows, with the losses from text.
+   */
   readonly activations?: string;
   /** Contexts to measure rows and losses on. */
   readonly contexts?: number;

@@ -87,7 +87,7 @@ type ModelDtype = "float32" | "float64" | "bfloat16";
 
 /**
  * Merges the choices with a dictionary's config. Throws `ConfigError` for anything that neither of them states. `text`:
- * the reserved part, to measure quality, or all of it, to see what features respond to.
+ * the reserved part, to measure quality, or all of it, to find the contexts that features respond to.
  */
 export const planEvaluation = (
   { name, config, configPath }: Pick<DictionaryOnDisk, "name" | "config" | "configPath">,

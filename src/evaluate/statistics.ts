@@ -67,7 +67,10 @@ export const statisticsOf = (sums: Sums, width: number): Record<StatisticName, n
   };
 };
 
-/** (L_rec − L_abl) / (L_orig − L_abl): 1 where the reconstruction costs nothing, 0 where it is as bad as the ablation. */
+/**
+ * (L_rec − L_abl) / (L_orig − L_abl): 1 where the reconstruction does not change the loss, 0 where it is as bad as the
+ * ablation.
+ */
 const lossRecovered = (
   reconstructed: number,
   losses: { readonly original: number; readonly ablated: number },

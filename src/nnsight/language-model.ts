@@ -144,8 +144,8 @@ export class LanguageModel implements AsyncDisposable {
   }
 
   /**
-   * Continues each prompt, with the likeliest token each time unless `sample` is given. Several prompts run side by
-   * side. `intervene` changes the model's pass at every token, with the operations of a trace:
+   * Continues each prompt, with the likeliest token each time by default. Several prompts run side by side. `intervene`
+   * changes the model's pass at every token, with the operations of a trace:
    *
    *     const louder = model.features("model.layers[3].mlp", ae).steer(137, 8);
    *     await model.generate("The capital of France is", { intervene: louder });

@@ -109,7 +109,7 @@ export class Block {
   get normAfterMlp(): string | undefined {
     return this.#first("post_feedforward_layernorm", "post_mlp_layernorm");
   }
-  /** Whether attention and MLP certainly read one after the other: in GPT-NeoX's blocks, nearly all run in parallel. */
+  /** Whether attention and MLP certainly run in sequence: in GPT-NeoX's blocks, nearly all run in parallel. */
   get isSequential(): boolean {
     return !this.path.startsWith("gpt_neox.");
   }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** A whole number that fits a 64-bit signed integer in the worker and a safe integer here. */
+/** An integer that fits a 64-bit signed integer in the worker and a safe integer here. */
 export const int = () => z.int();
 /** Any float64, NaN and the infinities included: a metric can be one. */
 export const float = z.custom<number>((value) => typeof value === "number").meta({ id: "Float" });

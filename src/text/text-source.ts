@@ -14,9 +14,9 @@ export interface DataKeys {
 }
 
 /**
- * One part of a config's text. Documents are numbered in the order of the stream, which `seed` decides where it is
- * shuffled: with one seed the two parts share no document. Without `evaluation_every` nothing is reserved, and both are
- * the full text.
+ * One part of a config's text. Documents are numbered in the order of the stream; `seed` decides the order of a
+ * shuffled one: with one seed the two parts share no document. Without `evaluation_every` nothing is reserved, and both
+ * are the full text.
  */
 export const textSource = (data: DataKeys, take: "training" | "evaluation", seed: number): TextSource => ({
   path: data.path,

@@ -13,7 +13,7 @@ export interface TextSource {
   readonly split?: string;
   /** The field that holds the text. */
   readonly textField?: string;
-  /** The dataset's configuration, where it has several. */
+  /** The dataset's configuration, if it has several. */
   readonly name?: string | null;
   readonly revision?: string | null;
   /** Documents to leave out at the beginning. */

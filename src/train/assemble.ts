@@ -27,12 +27,12 @@ export type RunSource = ResumableSource & AsyncDisposable;
 export interface SourceOptions {
   readonly sites: readonly SiteSpec[];
   readonly generators: Generators;
-  /** Owns the source and what it reads. */
+  /** Owns the source and its inputs. */
   readonly scope: Scope;
   readonly device: string;
   readonly observe: Observer;
   readonly events: BufferEvents;
-  /** Called with the widths, and the model, before memory is taken for the rows; throws when they would not fit. */
+  /** Called with the widths and the model before memory is allocated for the rows; throws if they would not fit. */
   readonly approve: (rows: RowFacts, model?: LanguageModel) => void | Promise<void>;
   readonly signal?: AbortSignal | undefined;
 }
@@ -66,7 +66,7 @@ export class Generators implements AsyncDisposable {
     return new Generators(worker, seed, random_streams === "one" ? await referenceStream(worker, seed) : undefined);
   }
 
-  /** The stream for `purpose`. It does not depend on what else the run holds. */
+  /** The stream for `purpose`. It does not depend on the rest of the run. */
   async stream(purpose: "buffer" | "dictionary", seed = this.#seed): Promise<HandleRef> {
     if (this.#shared !== undefined) return this.#shared;
     return this.#keep(await randomStream(this.#worker, seed, purpose));

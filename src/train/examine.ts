@@ -12,7 +12,7 @@ import { distinctSites } from "./sites.ts";
 export interface RunExamination {
   readonly estimate: Estimate;
   readonly flops: RunFlops;
-  /** The notices that the run would report before its first step. */
+  /** Notices that the run would report before its first step. */
   readonly notices: readonly string[];
   /** Why the run would not fit this machine. */
   readonly misfit?: DictlearnError;

@@ -89,7 +89,7 @@ interface After {
   readonly options: LoopOptions;
 }
 
-/** What is due after a step: first the resampling, then the log, then the checkpoint, as in the reference. */
+/** The work due after a step: first the resampling, then the log, then the checkpoint, as in the reference. */
 const afterStep = async (
   trainee: Trainee,
   step: number,
@@ -120,7 +120,7 @@ const afterStep = async (
 };
 
 /**
- * What the schedule says; where it says yes, also whether the source has enough rows left to train the new features.
+ * The schedule's decision; if it is yes, also checks that the source has enough rows left to train the new features.
  */
 const whetherToResample = async (trainee: Trainee, step: number, { window, source }: Omit<After, "options">) => {
   const planned = trainee.resamplingAt(step);

@@ -7,7 +7,7 @@ import { randomStream } from "../seeds.ts";
 import type { Scope } from "../worker/index.ts";
 import { Trainee } from "./trainee.ts";
 
-/** The keys of the config's `train`, and what else a single dictionary needs. */
+/** The keys of the config's `train`, and the other options of a single dictionary. */
 export interface TraineeInput extends TrainSettingsInput {
   /** Number of features. */
   readonly dictionary_size: number;

@@ -2,7 +2,9 @@ import type { RunConfig } from "../config/index.ts";
 import { DictlearnError } from "../errors.ts";
 import { OutOfMemoryError } from "../worker/index.ts";
 
-/** What did not fit, and the keys that reduce it. The model's pass is missing: its batch halves by itself. */
+/**
+ * The data that did not fit, and the keys that reduce it. The model's pass is not listed: its batch halves by itself.
+ */
 const KEYS: readonly [method: RegExp, hint: (config: RunConfig) => string][] = [
   [/^model\./, () => "Set model_dtype: bfloat16, or name a smaller model."],
   [

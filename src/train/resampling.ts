@@ -1,8 +1,8 @@
-/** When dead features are resampled, and what dead means. Steps are counted from 0. */
+/** When dead features are resampled, and the definition of dead. Steps are counted from 0. */
 export interface ResamplingSettings {
   readonly steps: number | null;
   readonly resample_steps: number | null;
-  /** `drop-first-step`: what fires at the window's first step is forgotten, as in dictionary_learning ddac948. */
+  /** `drop-first-step`: ignores firings at the window's first step, as in dictionary_learning ddac948. */
   readonly resample_window: "count-first-step" | "drop-first-step";
   /** Resample even when too few steps are left to train the resampled features. */
   readonly resample_last_step: boolean;

@@ -5,7 +5,7 @@ import type { SiteSpec, Widths } from "../nnsight/index.ts";
 import type { Worker } from "../worker/index.ts";
 import { siteIndex } from "./sites.ts";
 
-/** What is known about the rows before any memory is allocated for them. */
+/** Facts about the rows, known before any memory is allocated for them. */
 export interface RowFacts {
   /** One entry for each site. */
   readonly widths: readonly Widths[];
@@ -14,7 +14,7 @@ export interface RowFacts {
   readonly cachedBatches?: number;
 }
 
-/** What a run needs. */
+/** The needs of a run. */
 export const estimateResources = (run: ResolvedRun, sites: readonly SiteSpec[], rows: RowFacts): Estimate =>
   estimateRun(run, {
     ...rows,

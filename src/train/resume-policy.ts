@@ -1,6 +1,6 @@
 import { stepsThrough } from "./plan.ts";
 
-/** The config's `resume_every`: after so many steps, or after so much time. */
+/** The config's `resume_every`: a number of steps, or an amount of time. */
 export type ResumeEvery = { readonly steps: number } | { readonly milliseconds: number };
 
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };

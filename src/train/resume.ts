@@ -47,7 +47,7 @@ export const openRun = async (
   return reopened(durable, run, observe);
 };
 
-/** What a run reads, and the machine that computes it. */
+/** A run's inputs, and the machine that computes it. */
 export const factsOf = async (source: ResumableSource, device: string): Promise<Omit<RunRecord, "config">> => {
   const { versions, threads } = source.worker.info;
   return { inputs: await fingerprint(source.inputs), versions: { dictlearn: version, ...versions }, device, threads };
@@ -178,7 +178,7 @@ export const createKeeper = (
   });
 };
 
-/** What computes differently than when the run started, one sentence each. */
+/** Differences in computation since the run started, one sentence each. */
 export const differences = (then: RunRecord, now: Omit<RunRecord, "inputs">): string[] => {
   const found: string[] = [];
   const names = Object.keys(then.versions).filter((name) => then.versions[name] !== now.versions[name]);

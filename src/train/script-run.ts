@@ -21,7 +21,7 @@ export interface ResumeOptions {
    * dataset (`ActivationBuffer.create` with a path, or `CachedRows`), not from the script's own strings.
    */
   readonly resume?: "exact" | "light" | "off";
-  /** Steps, or a time such as `10m`, between two states; 500 unless given. */
+  /** Steps, or a time such as `10m`, between two states; 500 by default. */
   readonly resume_every?: number | string;
 }
 

@@ -2,14 +2,14 @@ import type { Resampling } from "../protocol/index.ts";
 import type { ResamplingSettings } from "./resampling.ts";
 import type { ScheduleSettings } from "./schedules.ts";
 
-/** Everything that decides how one dictionary is trained: the config's `train`, resolved. */
+/** The training settings of one dictionary: the config's `train`, resolved. */
 export interface TrainSettings extends Omit<ScheduleSettings, "resample_warmup_steps">, ResamplingSettings {
   readonly sparsity: "l1" | "entropy";
   readonly reconstruction_loss: "mse" | "rmse";
   readonly fired: "forward" | "updated";
   readonly fetch_surplus_batch: boolean;
   readonly resample_among: Resampling["among"];
-  /** Rows whose loss decides where dead features start anew. */
+  /** Rows whose losses decide where dead features are resampled. */
   readonly resample_rows: number;
   readonly resample_probability: Resampling["probability"];
   readonly resample_replacement: boolean;
@@ -17,9 +17,9 @@ export interface TrainSettings extends Omit<ScheduleSettings, "resample_warmup_s
   readonly resample_renormalize: Resampling["renormalize"];
   readonly resample_moments: Resampling["moments"];
   readonly resample_all_dead: Resampling["all_dead"];
-  /** null: as many as warmup_steps. */
+  /** null: the same as warmup_steps. */
   readonly resample_warmup_steps: number | null;
-  /** Scale the rows to a mean square norm of 1; the saved weights are for rows that are not scaled. */
+  /** Scale the rows to a mean square norm of 1; the saved weights are for unscaled rows. */
   readonly normalize_activations: boolean;
   readonly save_steps: number | null;
   readonly log_steps: number | null;

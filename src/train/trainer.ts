@@ -47,7 +47,9 @@ export class Trainer implements AsyncDisposable {
   readonly #window: CallWindow;
   #step: number;
   #tokens: number;
-  /** Steps at the last check whether a state is due: the state before a step includes what the script did since. */
+  /**
+   * Steps at the last check whether a state is due: the state before a step includes the script's changes since then.
+   */
   #looked: number;
   #lr = 0;
 

@@ -25,7 +25,7 @@ const packr = new Packr({
   // msgpackr's declarations lack "auto" and type the values to skip as strings.
 } as unknown as ConstructorParameters<typeof Packr>[0]);
 
-/** msgpackr writes whole numbers above 2³² as floats; as BigInt they stay whole. */
+/** msgpackr writes integers above 2³² as floats; as BigInt they stay integers. */
 const widen = (value: unknown): unknown => {
   if (typeof value === "number") {
     return Number.isSafeInteger(value) && Math.abs(value) > 0x7fffffff ? BigInt(value) : value;

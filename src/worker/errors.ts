@@ -77,7 +77,7 @@ export class WorkerStartError extends EnvironmentError {
 
 const OUT_OF_MEMORY = "The system may have run out of memory:";
 const LOWER_BATCH = "lower buffer.out_batch_size or dictionary_size";
-/** What uses the memory, by method. */
+/** The data that uses the memory, by method. */
 const ADVICE: readonly [method: RegExp, advice: string][] = [
   [/^(trace|tokenizer)\.|^model\.generate/, "lower the number of prompts, or their lengths"],
   [/^model\./, "set model_dtype: bfloat16, or name a smaller model"],

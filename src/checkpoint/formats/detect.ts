@@ -25,7 +25,8 @@ export interface FoundFiles {
 }
 
 /**
- * Finds out what is at a path: a folder, a file of weights (`ae.pt`, a checkpoint, a .safetensors file), or a config file.
+ * Detects the kind of a path: a folder, a file of weights (`ae.pt`, a checkpoint, a .safetensors file), or a config
+ * file.
  *
  * @throws {DictlearnError} The path does not exist, or holds no known format or more than one dictionary.
  */

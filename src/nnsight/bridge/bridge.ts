@@ -30,13 +30,13 @@ const print = (text: string, stream: "stdout" | "stderr"): void => void process[
 
 /**
  * A live Python object, as pythonia exposes it: `await proxy.attribute`, `await proxy.method(1, 2)`, `await
- * proxy.method$(1, { keyword: 2 })`, `await proxy[0]`. Numbers, text, booleans and None arrive as themselves;
+ * proxy.method$(1, { keyword: 2 })`, `await proxy[0]`. Numbers, text, booleans and None arrive as plain values;
  * `bridge.value` converts lists and dicts; `bridge.text` returns the repr. To TypeScript it is as untyped as the result
  * of JSON.parse.
  */
 export type PythonProxy = ReturnType<typeof JSON.parse>;
 
-/** What Python's numbers, text, None, lists, tuples and string-keyed dicts become. */
+/** The JavaScript form of Python's numbers, text, None, lists, tuples and string-keyed dicts. */
 export type PythonValue = null | boolean | number | string | PythonValue[] | { [key: string]: PythonValue };
 
 const ROOT = 0;

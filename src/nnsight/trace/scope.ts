@@ -122,7 +122,7 @@ export class TraceInvoke extends TraceTools {
     }
   }
 
-  /** What the model itself returns. */
+  /** The output of the model itself. */
   get output(): Site {
     return this.#module("").output;
   }

@@ -1,14 +1,14 @@
-// What is said of one feature: numbers, tokens it promotes and suppresses, neighbours, contexts.
+// The view of one feature: numbers, tokens it promotes and suppresses, neighbours, contexts.
 {
   const { make, whole, short, percent, nats, visible, alone, pieces, shaded, strongest } = window.dictlearn;
 
   const GROUPS = { loss: "loss effect", frequent: "frequent", random: "random", near: "neighbour", named: "by number" };
-  /** Tokens of a context that are shown at first, before and behind the strongest. */
+  /** Tokens of a context that are shown at first, before and after the strongest. */
   const [BEFORE, BEHIND] = [40, 16];
 
   /**
-   * The elements that show a feature. `about` has the page's data, how many tokens were read, why there are no direct
-   * effects, buttons for the feature before and behind, and what makes an item of a neighbour.
+   * The elements that show a feature. `about` has the page's data, the number of tokens read, why there are no direct
+   * effects, buttons for the previous and next feature, and a function that creates a neighbour's item.
    */
   const featureView = (feature, about) => [
     make(
@@ -86,7 +86,7 @@
       feature.contexts.map((each, index) => contextOf(each, { data, highest: feature.highest, index })),
     );
 
-  /** A context: its surroundings of the strongest token, and all of it on demand. */
+  /** A context: the tokens around the strongest one, and all of it on demand. */
   const contextOf = ({ context, cut, active }, { data, highest, index }) => {
     const tokens = data.contexts[context].map((token) => data.strings[token]);
     const activations = new Map();
@@ -111,9 +111,9 @@
       );
     show(start, end);
     const told = make("span", { "aria-live": "polite" });
-    /** Says what the activation at a token is; a finger cannot hover over it. */
+    /** Shows the activation at a token; a finger cannot hover over it. */
     const tell = (position) => {
-      // A model reads the first token of a context without any before it, and many features fire on that alone.
+      // A model reads the first token of a context without any before it, and many features fire only on that.
       const first = position === 0 && !cut[0] ? ", the first token of its context" : "";
       const value = make("b", {}, short(activations.get(position) ?? 0));
       told.replaceChildren(value, " at ", make("code", {}, pieces(alone(tokens[position] ?? ""))), first);

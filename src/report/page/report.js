@@ -1,5 +1,4 @@
-// The feature browser: what is selected, searched and pressed. The page's data is JSON in #data, in the form of
-// src/report/pack.ts.
+// The feature browser: selection, search and keys. The page's data is JSON in #data, in the form of src/report/pack.ts.
 {
   const { make, whole, short, percent, nats, alone, shaded, strongest, featureView } = window.dictlearn;
   const data = JSON.parse(document.getElementById("data").textContent);
@@ -30,7 +29,7 @@
 
   const searched = data.strings.map((text) => `${alone(text)}`.toLowerCase());
 
-  /** From this share of its highest activation on, a feature is said to fire on a token that is searched. */
+  /** From this share of its highest activation on, a feature counts as firing on a searched token. */
   const MATCH = 0.25;
 
   /** How well a feature matches the search, from 0 on; 0: it does not. */
@@ -71,7 +70,7 @@
 
   // The list -----------------------------------------------------------------------------------------------------------
 
-  /** The different tokens that a feature fires on most, one of each context. */
+  /** The distinct tokens that a feature fires on most, one from each context. */
   const peaks = ({ contexts, highest }) => {
     const found = new Map();
     for (const { context, active } of contexts) {
@@ -113,7 +112,7 @@
   /** Whether every feature that fired is on the page. */
   const isComplete = () => dictionary().features.filter(({ fired }) => fired > 0).length === dictionary().firing;
 
-  /** Where the search is the number of a feature that is not on the page: why, and what to do. */
+  /** If the search is the number of a feature that is missing from the page: why, and what to do. */
   const notHere = () => {
     const number = state.query.replace(/^#/, "");
     const { size, features } = dictionary();
@@ -169,7 +168,7 @@
     return button;
   };
 
-  /** A neighbour: a link to it, or its number where it is not on the page. */
+  /** A neighbour: a link to it, or its number if it is missing from the page. */
   const neighbour = ([number, cosine]) => {
     const value = make("span", {}, `cos ${short(cosine, 2)}`);
     if (find(number) === undefined) return make("li", { class: "absent" }, make("code", {}, String(number)), value);
@@ -184,7 +183,7 @@
     return make("li", {}, link, value);
   };
 
-  /** What to do about neighbours that are not on the page; null where all are. */
+  /** Advice about neighbours that are missing from the page; null if there are none. */
   const absent = (neighbours) => {
     const numbers = neighbours.map(([number]) => number).filter((number) => find(number) === undefined);
     if (numbers.length === 0) return null;
@@ -201,8 +200,8 @@
     data.dictionaries.length === 1 ? `#feature-${number}` : `#feature-${state.dictionary}-${number}`;
 
   /**
-   * Keeps the selection in the history. A `jump` is an entry of its own; `step`s that follow each other share one, so that
-   * Back leaves them all; `here` belongs to the entry that the reader is at.
+   * Keeps the selection in the history. A `jump` is a separate entry; consecutive `step`s share one, so that Back leaves
+   * them all; `here` belongs to the current entry.
    */
   const remember = (how) => {
     const { dictionary: index, feature } = state;
@@ -280,7 +279,7 @@
     showDetail();
   };
 
-  /** Shows the feature that the address names, or says why it is not here; false where it names none. */
+  /** Shows the feature that the address names, or explains why it is missing; false if it names none. */
   const follow = () => {
     const found = /^#feature-(?:(\d+)-)?(\d+)$/.exec(location.hash);
     const [, index = "0", number] = found ?? [];
@@ -337,7 +336,7 @@
         detail.focus({ preventScroll: true });
       }
     });
-    // Back and Forward come with what was remembered, an address that was typed without.
+    // Back and Forward carry the saved state, a typed address has none.
     addEventListener("popstate", (event) => {
       if (event.state === null) follow();
       else show(event.state);

@@ -30,7 +30,7 @@
   const SYMBOLS = { "\n": "↵", "\r": "␍", "\t": "⇥" };
   const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-  /** A token as it is shown: what cannot be seen, or would turn the text around, as a symbol. */
+  /** A token for display: invisible characters, or those that reverse the text, become symbols. */
   const visible = (text) =>
     text === ""
       ? "∅"
@@ -38,10 +38,10 @@
           INVISIBLE,
           (each) => SYMBOLS[each] ?? `⟨${each.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`,
         );
-  /** The same where it stands alone: spaces too. */
+  /** The same for a single token: spaces too. */
   const alone = (text) => (text.trim() === "" ? visible(text).replaceAll(" ", "␣") : visible(text).trim());
 
-  /** A token's text, with the bytes in it that are no character by themselves, ⟨E2 82⟩, set apart. */
+  /** A token's text, with bytes that do not form a character, ⟨E2 82⟩, set apart. */
   const pieces = (text) =>
     text
       .split(/(⟨[\dA-F ]+⟩)/)
@@ -55,7 +55,7 @@
     return element;
   };
 
-  /** Position and activation of the strongest token: `active` has both, in turn. */
+  /** Position and activation of the strongest token: `active` alternates between them. */
   const strongest = (active) => {
     let best = 0;
     for (let index = 2; index < active.length; index += 2) if (active[index + 1] > active[best + 1]) best = index;
