@@ -3,7 +3,7 @@ import { method } from "./method.ts";
 import { TraceOperation } from "./trace-operations.ts";
 import { float, Handle, int, ModuleFacts, Prompts, SavedTensor, StopReason, TensorFrame } from "./types.ts";
 
-/** The methods behind `LanguageModel`'s tokenizer, modules, generation and traces, on the `data` channel. */
+/** The methods for `LanguageModel`'s tokenizer, modules, generation and traces, on the `data` channel. */
 export const nnsightMethods = {
   /**
    * Every module with the shapes of its first input and of its output, and their order in a forward pass, from one pass

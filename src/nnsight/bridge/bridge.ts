@@ -115,9 +115,9 @@ export class Bridge implements AsyncDisposable {
   }
 
   /**
-   * The live object behind a handle: nnsight's LanguageModel behind a model, a torch tensor behind a value.
+   * The live object of a handle: nnsight's LanguageModel for a model, a torch tensor for a value.
    *
-   * @throws {ConfigError} where a snippet gave a plain value, which has no object behind it.
+   * @throws {ConfigError} where a snippet returned a plain value, which has no Python object.
    */
   proxy(handle: HasRef | PythonValue): PythonProxy {
     if (!hasRef(handle)) {
