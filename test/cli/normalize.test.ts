@@ -77,6 +77,8 @@ describe("max_activation_norm_multiple", () => {
     const { file } = writeConfig({ ...tinyRun, dictionaries });
     const { exitCode, stderr } = await dictlearn(["train", file, "--buffer.max_activation_norm_multiple", "3"]);
     expect(exitCode).toBe(2);
-    expect(stderr).toMatch(/needs a run that reads one site, but this one reads 2/);
+    expect(stderr).toMatch(
+      /max_activation_norm_multiple is 3 \(command line\), which needs a run that reads one site of a model, but the dictionaries read 2/,
+    );
   });
 });
