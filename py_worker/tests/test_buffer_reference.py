@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -14,7 +15,6 @@ from golden import FOLDER, case
 from test_buffer_golden import CASES, first_texts, serve
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from dictlearn_worker.models.language_model import dotted
 
 
 def plain_buffer() -> ModuleType:
@@ -35,7 +35,7 @@ def test_batches_bit_for_bit(name: str, tmp_path: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(FOLDER / "tiny-neox").eval()
     texts = iter([json.loads(line)["text"] for line in first_texts(name)])
     sizes = {key: s[key] for key in ("n_ctxs", "ctx_len", "in_batch_size", "out_batch_size")}
-    submodule = model.get_submodule(dotted(s["submodule"]))
+    submodule = model.get_submodule(re.sub(r"\[(\d+)\]", r".\1", s["submodule"]))
     tokenizer = AutoTokenizer.from_pretrained(FOLDER / "tiny-neox")
     buffer = plain_buffer().ActivationBuffer(texts, model, tokenizer, submodule, s["io"], **sizes)
     with torch.random.fork_rng():

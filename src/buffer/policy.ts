@@ -37,6 +37,14 @@ export const contextsToAppend = (unread: number, shape: BufferShape): number => 
     : Math.min(shape.inBatchSize, Math.ceil(free / shape.ctxLen));
 };
 
+/** How many contexts a whole refresh takes: the sum of its appends, however many they are. */
+const contextsToFill = (unread: number, shape: BufferShape): number => {
+  const free = Math.max(0, shape.capacity - unread);
+  return shape.append === "whole-batches"
+    ? Math.ceil(free / (shape.inBatchSize * shape.ctxLen)) * shape.inBatchSize
+    : Math.ceil(free / shape.ctxLen);
+};
+
 /**
  * How many contexts to try at once after `inBatchSize` did not fit the memory; undefined: no smaller number is left.
  */
@@ -83,12 +91,9 @@ export const bufferWork = (
   while (done.batches < batches) {
     if (done.rows < available && needsRefresh(unread, shape)) {
       done.refreshes += 1;
-      for (let contexts = contextsToAppend(unread, shape); contexts > 0; contexts = contextsToAppend(unread, shape)) {
-        const added = Math.min(contexts * shape.ctxLen, available - done.rows);
-        if (added === 0) break;
-        unread += added;
-        done.rows += added;
-      }
+      const added = Math.min(contextsToFill(unread, shape) * shape.ctxLen, available - done.rows);
+      unread += added;
+      done.rows += added;
     }
     const [rows] = drawableBatches(unread, done.rows >= available, 1, shape);
     if (rows === undefined) break;

@@ -139,6 +139,9 @@ describe("rows appended until so many batches are drawn", () => {
     // Appends of 8 whole contexts overshoot: 768 rows, and after seven batches 320 are left, which is not below half.
     [8, { append: "whole-batches" }, 768],
     [9, { append: "whole-batches" }, 768 + 512],
+    // Counted at once: 2^40 contexts would otherwise be appended one batch at a time.
+    [1, { capacity: 2 ** 45 }, 2 ** 45],
+    [1, { capacity: 2 ** 45, append: "whole-batches" }, 2 ** 45],
   ] as const)("%i batches, %j", (batches, over, rows) => {
     expect(rowsAppended(batches, shape(over))).toBe(rows);
   });

@@ -62,7 +62,7 @@ const which = (shown: readonly Shown[]): string => {
   const chosen = shown.filter((each) => !complete.includes(each)).flatMap((each) => each.features.features);
   const named = features.some(({ groups }) => groups.includes("named")) ? "those asked for by number, " : "";
   const near = chosen.some(({ groups }) => groups.includes("near")) ? ", and nearest neighbours of these" : "";
-  const how = `${named}those whose loss would be felt most, those that fire most often, ${near === "" ? "and some" : "some"} at random${near}`;
+  const how = `${named}those with the largest loss effect, those that fire most often, ${near === "" ? "and some" : "some"} at random${near}`;
   const all =
     complete.length === 0 ? "" : `all that fired of ${complete.map(({ name }) => name).join(", ")}; of the others `;
   return `${count(features.length)} of ${count(size)} features: ${all}${how}.`;
