@@ -16,7 +16,6 @@ from test_buffer_golden import CASES, first_texts, serve
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 
-
 def plain_buffer() -> ModuleType:
     """bench/reference/buffer.py, which belongs to no package."""
     path = Path(__file__).parents[2] / "bench/reference/buffer.py"
