@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TINY, temporaryFolder } from "../cli/support.ts";
@@ -118,5 +118,27 @@ describe("in a user's own project", () => {
     expect(script.stdout).toContain("'bias', 'decoder.weight', 'encoder.bias', 'encoder.weight'");
     const { stdout } = await execa("npx", ["--no-install", "dictlearn", "--version"], { cwd: project });
     expect(stdout).toBe(JSON.parse(readFileSync(path("package.json"), "utf8")).version);
+  });
+
+  it("the help's first examples work: a config of one's own finds its schema, and the shipped configs have names", async () => {
+    const env = { DICTLEARN_PYTHON: await coldPython(), OMP_NUM_THREADS: "1" };
+    const dictlearn = async (...args: string[]) =>
+      await execa("npx", ["--no-install", "dictlearn", ...args], { cwd: project, reject: false, env });
+    const made = await dictlearn("init", "my.yaml");
+    expect(made.exitCode, made.stderr).toBe(0);
+    const schema = /^# yaml-language-server: \$schema=(\S+)$/m.exec(
+      readFileSync(join(project, "my.yaml"), "utf8"),
+    )?.[1];
+    expect(JSON.parse(readFileSync(join(project, schema ?? ""), "utf8"))).toHaveProperty("properties.train");
+    // No model hub here: the model, its text and its site are small ones.
+    const here = ["--model", TINY, "--data", join(TINY, "../texts.jsonl"), "--dictionaries.0.submodule"];
+    for (const config of ["my.yaml", "quickstart"]) {
+      const dry = await dictlearn("train", config, "--dry-run", ...here, "gpt_neox.layers.1.mlp");
+      expect(dry.exitCode, dry.stderr).toBe(0);
+      expect(dry.stdout).toMatch(/^memory/m);
+    }
+    // What the help refers to is in the package.
+    const cited = /\S*configs\/schema\.json/.exec((await dictlearn("train", "--help")).stdout)?.[0];
+    expect(resolve(project, cited ?? "")).toBe(join(project, schema ?? ""));
   });
 });
