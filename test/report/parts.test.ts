@@ -270,13 +270,13 @@ describe("what is said of the features that are shown", () => {
     [
       "some",
       [some],
-      /2 of 8 features: those whose loss .* often, some at random, and nearest/,
+      /2 of 8 features: those with the largest loss effect.* often, some at random, and nearest/,
       ["loss", "random", "near"],
     ],
     [
       "both",
       [all, some],
-      /4 of 16 features: all that fired of all; of the others those whose/,
+      /4 of 16 features: all that fired of all; of the others those with the largest loss effect/,
       ["loss", "random", "near"],
     ],
   ])("%s", async (_, dictionaries, says, groups) => {
