@@ -48,7 +48,7 @@ def read(folder: Path, files: dict[str, str], **keys: str | None) -> tuple[list[
 
 def opened(path: str, **keys: str | None) -> tuple[list[str], list[str]]:
     others = {"split": "train", "name": None, "text_field": "text", "txt_documents": "line"} | keys
-    params = p.TextFilesParams(path=path, skip=0, shuffle_buffer=0, seed=0, part=None, cache="", **others)  # pyright: ignore
+    params = p.TextFilesParams(path=path, model=None, skip=0, shuffle_buffer=0, seed=0, part=None, cache="", **others)  # pyright: ignore
     context = Context(Objects())
     found = HANDLERS["text.files"](context, params)
     return context.objects.get(found.text, TextStream).next_documents(100), found.splits
