@@ -1,4 +1,4 @@
-import { accessSync, constants, lstatSync, mkdirSync, statfsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, statfsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { ConfigError, DictlearnError } from "./errors.ts";
 import { errorCode, reasonOf } from "./system-errors.ts";
@@ -53,7 +53,8 @@ const make = (path: string): string | undefined => {
   }
 };
 
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+/** Whether there is a folder at `path`, or a link to one. */
+export const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
 
 /** The nearest existing one of `path` and its parents. A dangling link exists too, and is in the way. */
 const nearest = (path: string): string => {

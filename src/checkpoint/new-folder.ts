@@ -79,7 +79,7 @@ export class NewFolder implements AsyncDisposable {
     }
   }
 
-  /** Moves the folder to its path, replacing what was there. */
+  /** Moves the folder to its path and replaces an earlier one. */
   commit(): void {
     const old = `${this.path}.old`;
     const replaces = existsSync(this.#final);

@@ -1,7 +1,6 @@
-import { existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { ConfigError } from "../errors.ts";
-import { requirePlace } from "../make-folder.ts";
+import { isFolder, requirePlace } from "../make-folder.ts";
 
 /**
  * Throws where `option` names a file that cannot be written; `example` is a valid one. Called before the work, not
@@ -21,6 +20,3 @@ export const requireOutputFile = (option: string, path: string, example: string)
     });
   }
 };
-
-/** Whether a folder of that name exists. */
-export const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();

@@ -1,4 +1,5 @@
 import { ConfigError, DictlearnError } from "../errors.ts";
+import { isFolder } from "../make-folder.ts";
 import {
   PUBLISHED_SETS,
   readRegistry,
@@ -10,7 +11,6 @@ import {
 import { setNamed } from "../published/registry.ts";
 import { shellQuoted } from "../shell-quoted.ts";
 import { splitLayers } from "./layers.ts";
-import { isFolder } from "./output-file.ts";
 import { placesOf, verificationTable } from "./verification-table.ts";
 import { withWorker } from "./with-worker.ts";
 

@@ -87,7 +87,7 @@ class FileDocuments(Documents):
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         return [
             f"What the run has not read yet was changed since it was started, in {', '.join(names[:NAMED])}{more}; "
-            "it goes on with what is there now."
+            "it continues with the present text."
         ]
 
     def _all(self) -> Iterator[str]:
